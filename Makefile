@@ -1,0 +1,44 @@
+# Chores list themselves: `make help`. CI calls the same targets.
+PYTHON ?= python3
+PORT ?= 8080
+DATA ?= demo-data
+export UV_NO_PROGRESS = 1
+
+.PHONY: help demo install dev test bench lint fmt lock
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+demo: install ## Start Imagemill with sample photos on http://127.0.0.1:8080 (PORT=, DATA= override)
+	@.venv/bin/imagemill demo --port $(PORT) --data $(DATA)
+
+install: .venv/.installed ## Create .venv from the lock file; the program is .venv/bin/imagemill
+.venv/.installed: requirements.lock pyproject.toml
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { echo "Imagemill needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3.11"; exit 1; }
+	@.venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Imagemill needs Python 3.11 or newer; .venv has " + sys.version.split()[0] + " (set PYTHON=…, remove .venv)")'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+dev: .venv/.dev
+.venv/.dev: requirements-dev.lock .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+test: dev ## Install what the tests need and run all of them
+	.venv/bin/python -m pytest
+
+lint: dev ## ruff and mypy --strict
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+fmt: dev ## Format the code
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: dev ## Run the benchmarks; writes benchmarks/results/latest.json
+	.venv/bin/python -m benchmarks
+
+lock: ## Resolve the dependencies again and write both lock files
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group pyproject.toml:build -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group pyproject.toml:build --group pyproject.toml:dev -o requirements-dev.lock

@@ -1,0 +1,1 @@
+"""Variants kept close: in this process's memory."""

@@ -1,0 +1,19 @@
+"""Settings of the engine: how many workers, and what one job may cost (threats 2.1, D1-D18)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """The `[engine]` section."""
+
+    workers: Annotated[int, "Worker processes that transcode; 0 = one for each core this process may use."] = 0
+    wall_seconds: Annotated[float, "A job that takes longer is killed (422 too_complex)."] = 10.0
+    cpu_seconds: Annotated[float, "CPU-seconds a job may use before it is killed (422 too_complex)."] = 8.0
+    memory_bytes: Annotated[int, "Memory a worker may grow to in a job before it is killed."] = 768 * 1024 * 1024
+    recycle_jobs: Annotated[int, "A worker is replaced by a fresh one after this many jobs."] = 2000
+    recycle_bytes: Annotated[int, "A worker whose resting memory is above this is replaced."] = 200 * 1024 * 1024
+    quality: Annotated[int, "Quality where the URL names none, 1…100 on JPEG's scale."] = 76

@@ -1,0 +1,189 @@
+"""The error tree: what can go wrong, in words a stranger may read.
+
+Nothing here knows HTTP or exit codes; `gateway.problems` and `cli.exit_codes` translate a `Kind` once.
+
+    ImagemillError            kind, code (stable, snake_case), public sentence
+    ├── InvalidRequest        the caller wrote something wrong; may carry several `Fault`s
+    ├── Refused               understood, but not for this caller (needs a signature, a policy says no)
+    ├── NotFound              no such original, variant or page
+    ├── Conflict              a condition (If-Match, If-None-Match, one server per folder) does not hold
+    ├── NotAnImage            the bytes are no format this installation reads
+    ├── Unprocessable         an image, but damaged, beyond the limits or too complex
+    ├── TooLarge              the upload is longer than allowed
+    ├── NotBuilt              part of the contract whose row is not delivered yet
+    ├── TooMany               this client asked too often; `retry_after` seconds
+    ├── Overloaded            no slot comes in time, or a part is away; `retry_after` seconds
+    └── StorageFull           the disk has no room
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What sort of failure it is; each surface maps it to its own number."""
+
+    INVALID = "invalid"
+    UNAUTHENTICATED = "unauthenticated"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+    METHOD = "method"
+    CONFLICT = "conflict"
+    PRECONDITION = "precondition"
+    TOO_LARGE = "too_large"
+    NOT_AN_IMAGE = "not_an_image"
+    UNPROCESSABLE = "unprocessable"
+    RANGE = "range"
+    NOT_BUILT = "not_built"
+    TOO_MANY = "too_many"
+    OVERLOADED = "overloaded"
+    STORAGE_FULL = "storage_full"
+    MISDIRECTED = "misdirected"
+    INTERNAL = "internal"
+
+
+RECEIVED_LENGTH = 64
+"""Characters of a stranger's value that an error repeats: enough to recognise, too few to abuse."""
+
+
+def shown(value: str) -> str:
+    """Return `value` fit for an error text: at most 64 characters, control characters escaped."""
+    cut = value[:RECEIVED_LENGTH]
+    text = cut.encode("unicode_escape").decode("ascii") if not cut.isprintable() else cut
+    return text[:RECEIVED_LENGTH] + ("…" if len(value) > RECEIVED_LENGTH or len(text) > RECEIVED_LENGTH else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One wrong thing of several: which, what was expected, what came."""
+
+    option: str
+    expected: str
+    received: str
+
+    def __str__(self) -> str:
+        return f"{self.option}: expected {self.expected}, received {self.received!r}"
+
+
+class ImagemillError(Exception):
+    """A failure with a stable code and a sentence that is safe to show anyone."""
+
+    kind = Kind.INTERNAL
+    code = "internal"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str | None = None,
+        faults: tuple[Fault, ...] = (),
+        retry_after: float | None = None,
+        kind: Kind | None = None,
+    ) -> None:
+        """`sentence` is public; `retry_after` is in seconds; `faults` lists every wrong part."""
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.faults = faults
+        self.retry_after = retry_after
+        if code is not None:
+            self.code = code
+        if kind is not None:
+            self.kind = kind
+
+
+class InvalidRequest(ImagemillError):
+    """The caller wrote something wrong."""
+
+    kind = Kind.INVALID
+    code = "invalid_request"
+
+
+class Unauthenticated(ImagemillError):
+    """A control call without a key, or with a wrong one."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "unauthenticated"
+
+
+class Refused(ImagemillError):
+    """Understood, but not for this caller."""
+
+    kind = Kind.REFUSED
+    code = "refused"
+
+
+class NotFound(ImagemillError):
+    """There is no such original, variant or page."""
+
+    kind = Kind.NOT_FOUND
+    code = "not_found"
+
+
+class Conflict(ImagemillError):
+    """The present state forbids it."""
+
+    kind = Kind.CONFLICT
+    code = "conflict"
+
+
+class PreconditionFailed(ImagemillError):
+    """If-Match or If-None-Match does not hold (RFC 9110 section 13.1)."""
+
+    kind = Kind.PRECONDITION
+    code = "precondition_failed"
+
+
+class TooLarge(ImagemillError):
+    """The body is longer than the limit."""
+
+    kind = Kind.TOO_LARGE
+    code = "too_large"
+
+
+class NotAnImage(ImagemillError):
+    """The bytes are no image format that this installation reads."""
+
+    kind = Kind.NOT_AN_IMAGE
+    code = "not_an_image"
+
+
+class Unprocessable(ImagemillError):
+    """An image, but damaged, beyond the limits or too complex."""
+
+    kind = Kind.UNPROCESSABLE
+    code = "damaged"
+
+
+class NotBuilt(ImagemillError):
+    """Part of the contract that this version does not carry out; `row` names the capability."""
+
+    kind = Kind.NOT_BUILT
+    code = "not_built"
+
+    def __init__(self, sentence: str, *, row: str, faults: tuple[Fault, ...] = ()) -> None:
+        """`row` is the id in the capability table, such as "T5"."""
+        super().__init__(sentence, faults=faults)
+        self.row = row
+
+
+class TooMany(ImagemillError):
+    """A client asked for more than its share."""
+
+    kind = Kind.TOO_MANY
+    code = "too_many_requests"
+
+
+class Overloaded(ImagemillError):
+    """No slot comes in time, or something needed is away."""
+
+    kind = Kind.OVERLOADED
+    code = "overloaded"
+
+
+class StorageFull(ImagemillError):
+    """The disk that should hold it has no room."""
+
+    kind = Kind.STORAGE_FULL
+    code = "storage_full"

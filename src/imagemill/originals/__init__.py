@@ -1,0 +1,1 @@
+"""Originals: what the objects of the store mean. Uploading, replacing, deleting, finding, describing them."""
