@@ -4,12 +4,16 @@ Nothing here knows HTTP or exit codes; `gateway.problems` and `cli.exit_codes` t
 
     ImagemillError            kind, code (stable, snake_case), public sentence
     ├── InvalidRequest        the caller wrote something wrong; may carry several `Fault`s
+    ├── Unauthenticated       a control call without a key, or with a wrong one
     ├── Refused               understood, but not for this caller (needs a signature, a policy says no)
     ├── NotFound              no such original, variant or page
-    ├── Conflict              a condition (If-Match, If-None-Match, one server per folder) does not hold
+    ├── MethodNotAllowed      the place exists but takes other methods; `allow` lists them
+    ├── Conflict              the present state forbids it (one server per folder, changed meanwhile)
+    ├── PreconditionFailed    a condition (If-Match, If-None-Match) does not hold
     ├── NotAnImage            the bytes are no format this installation reads
     ├── Unprocessable         an image, but damaged, beyond the limits or too complex
     ├── TooLarge              the upload is longer than allowed
+    ├── RangeNotSatisfiable   no asked byte exists; `size` is how many do
     ├── NotBuilt              part of the contract whose row is not delivered yet
     ├── TooMany               this client asked too often; `retry_after` seconds
     ├── Overloaded            no slot comes in time, or a part is away; `retry_after` seconds
@@ -121,6 +125,18 @@ class NotFound(ImagemillError):
     code = "not_found"
 
 
+class MethodNotAllowed(ImagemillError):
+    """The place exists, but takes other methods (RFC 9110 section 15.5.6)."""
+
+    kind = Kind.METHOD
+    code = "method_not_allowed"
+
+    def __init__(self, sentence: str, *, allow: tuple[str, ...]) -> None:
+        """`allow` lists the methods that would have worked."""
+        super().__init__(sentence)
+        self.allow = allow
+
+
 class Conflict(ImagemillError):
     """The present state forbids it."""
 
@@ -140,6 +156,18 @@ class TooLarge(ImagemillError):
 
     kind = Kind.TOO_LARGE
     code = "too_large"
+
+
+class RangeNotSatisfiable(ImagemillError):
+    """None of the asked bytes exists (RFC 9110 section 15.5.17)."""
+
+    kind = Kind.RANGE
+    code = "range_not_satisfiable"
+
+    def __init__(self, sentence: str, *, size: int) -> None:
+        """`size` is the number of bytes there are."""
+        super().__init__(sentence)
+        self.size = size
 
 
 class NotAnImage(ImagemillError):

@@ -1,0 +1,118 @@
+"""Errors as HTTP answers: RFC 9457 problem details, one translation for every surface.
+
+Separate from `errors`, which knows no HTTP. The contract's "Statuses" fix the numbers; threats H11 and C4 fix that a
+body never holds a stack trace or a path of the server and that only 404 and 410 may be kept, for a few seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from http import HTTPStatus
+
+from imagemill.errors import (
+    ImagemillError,
+    Kind,
+    MethodNotAllowed,
+    NotBuilt,
+    RangeNotSatisfiable,
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+STATUS: dict[Kind, int] = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.REFUSED: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.METHOD: 405,
+    Kind.CONFLICT: 409,
+    Kind.PRECONDITION: 412,
+    Kind.TOO_LARGE: 413,
+    Kind.NOT_AN_IMAGE: 415,
+    Kind.RANGE: 416,
+    Kind.MISDIRECTED: 421,
+    Kind.UNPROCESSABLE: 422,
+    Kind.TOO_MANY: 429,
+    Kind.INTERNAL: 500,
+    Kind.NOT_BUILT: 501,
+    Kind.OVERLOADED: 503,
+    Kind.STORAGE_FULL: 507,
+}
+"""The one table from what failed to the number HTTP gives it."""
+
+STATUS_OF_CODE = {"expired": 410, "url_too_long": 414}
+"""Codes whose status is finer than their kind's."""
+
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's phrases where Python 3.11 still has the older ones."""
+
+SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+)
+"""What the contract puts on every error beside its own fields."""
+
+NOT_FOUND_CACHE = b"public, max-age=5"
+"""404 and 410: long enough to spare a store from a broken page, short enough not to be noticed (threat C4)."""
+
+
+def status_of(error: ImagemillError) -> int:
+    """Return the HTTP status of `error`."""
+    return STATUS_OF_CODE.get(error.code, STATUS[error.kind])
+
+
+def internal_error() -> ImagemillError:
+    """Return what a stranger may know of a failure nobody foresaw; the log has the rest under the request id."""
+    return ImagemillError("Something went wrong inside the server; its log has the details under this request id.")
+
+
+def problem_details(error: ImagemillError, request_id: str) -> dict[str, object]:
+    """Return the members of the problem document; also used inside answers that list a result per file."""
+    status = status_of(error)
+    details: dict[str, object] = {
+        "type": "about:blank",  # RFC 9457 section 4.2.1: the status says it, `code` is the finer word
+        "title": TITLES.get(status, HTTPStatus(status).phrase),
+        "status": status,
+        "detail": error.sentence,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.faults:
+        details["errors"] = [
+            {"option": fault.option, "expected": fault.expected, "received": fault.received} for fault in error.faults
+        ]
+    if isinstance(error, NotBuilt):
+        details["row"] = error.row
+    return details
+
+
+def problem_response(error: ImagemillError, request_id: str) -> tuple[int, Headers, bytes]:
+    """Return status, headers (lower-case names) and body of the answer to `error`; a HEAD answer drops the body."""
+    status = status_of(error)
+    # ASCII only: a lone surrogate in a stranger's value must not break the answer that complains of it.
+    body = json.dumps(problem_details(error, request_id)).encode("ascii")
+    headers: Headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", NOT_FOUND_CACHE if status in (404, 410) else b"no-store"),
+        (b"imagemill-error", error.code.encode("ascii", "replace")),
+        *SAFE_HEADERS,
+        *_own_headers(error, status),
+    ]
+    return status, headers, body
+
+
+def _own_headers(error: ImagemillError, status: int) -> Headers:
+    """Return the header that a particular status must have by RFC 9110."""
+    if status in (429, 503):
+        # A whole number, rounded up: waiting exactly that long must succeed (threat O1).
+        return [(b"retry-after", str(max(1, math.ceil(error.retry_after or 1))).encode())]
+    if status == 401:
+        return [(b"www-authenticate", b'Bearer realm="imagemill"')]
+    if isinstance(error, MethodNotAllowed):
+        return [(b"allow", ", ".join(error.allow).encode())]
+    if isinstance(error, RangeNotSatisfiable):
+        return [(b"content-range", b"bytes */%d" % error.size)]
+    return []
