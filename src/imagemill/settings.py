@@ -1,0 +1,226 @@
+"""Every setting of the platform, from flags, environment, file and defaults, in this order of precedence.
+
+Each folder owns its section as a frozen dataclass (`engine.settings`, `delivery.settings`, …) with the help beside each
+field; here they are only composed, read once and checked. A wrong setting stops the start; all that is wrong is said at
+once: name, what was expected, what was received (contract, "Settings"). Nothing heavy is imported: the start waits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from imagemill.cache.settings import CacheSettings
+from imagemill.delivery.settings import DeliverySettings
+from imagemill.engine.limits import Limits
+from imagemill.engine.settings import EngineSettings
+from imagemill.errors import ImagemillError, Kind
+from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
+from imagemill.originals.settings import OriginalsSettings
+from imagemill.settings_reference import SECTIONS, DataSettings, Described, Row, described, near, written
+from imagemill.settings_rules import NOT_BUILT_WORDS, not_built
+from imagemill.settings_source import (
+    FILE_NAME,
+    Given,
+    Unreadable,
+    from_environment,
+    from_file,
+    from_flags,
+    variable_of,
+)
+from imagemill.settings_values import BadValue, folder_of, parse, received
+from imagemill.variants.settings import VariantsSettings
+
+OWN_FOLDER = ".imagemill"
+"""The name of the folder that holds what we write beside people's pictures."""
+
+
+class SettingsError(ImagemillError):
+    """Something in the settings is wrong; `sentences` lists all of it, `usage` says that only flags are to blame."""
+
+    kind = Kind.INVALID
+    code = "bad_settings"
+
+    def __init__(self, sentences: tuple[str, ...], *, usage: bool = False) -> None:
+        super().__init__("\n".join(sentences))
+        self.sentences = sentences
+        self.usage = usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one process. Made by `load`; tests may compose one by hand.
+
+    `data` is the data folder's absolute path; `config` the file that was read, if any; `sources` says where each value
+    that is not a default came from.
+    """
+
+    data: Path = Path("imagemill-data")
+    server: ServerSettings = field(default_factory=ServerSettings)
+    originals: OriginalsSettings = field(default_factory=OriginalsSettings)
+    variants: VariantsSettings = field(default_factory=VariantsSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    limits: Limits = field(default_factory=Limits)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    admin: AdminSettings = field(default_factory=AdminSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    config: Path | None = None
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, object] | None = None,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Settings:
+        """Read and check everything once; raise SettingsError.
+
+        `flags` are full names (`server.port`) with what the command line gave or None; the extra name `config` is the
+        file to read instead of `./imagemill.toml` or `<data>/imagemill.toml`. `environ` and `cwd` are the process's own
+        if not given.
+        """
+        cwd = cwd or Path.cwd()
+        environ = os.environ if environ is None else environ
+        flags = dict(flags or {})
+        config = flags.pop("config", None)
+        try:
+            by_flag = from_flags(flags, cwd)
+            by_variable = from_environment(environ, described().keys(), cwd)
+            path = _settings_file(None if config is None else cwd / Path(str(config)), by_variable | by_flag, cwd)
+            by_file = {} if path is None else from_file(path)
+        except Unreadable as error:
+            raise SettingsError((str(error),)) from None
+        if path == _in_data(by_variable | by_flag, cwd) and "data.dir" in by_file:
+            raise SettingsError((f"{path} lies in the data folder, so it cannot say where that is: remove data.dir.",))
+        settings = cls._of(by_file | by_variable | by_flag, cwd, path)
+        _check_together(settings)
+        return settings
+
+    @classmethod
+    def _of(cls, given: Mapping[str, Given], cwd: Path, config: Path | None) -> Settings:
+        values = _checked(given)
+        sections: dict[str, Any] = {section: _section(section, values) for section in SECTIONS if section != "data"}
+        sections["admin"] = AdminSettings(key_file=_admin_key_file(given.get("admin.key_file")))
+        return cls(
+            data=_data_folder(given, cwd),
+            config=config,
+            sources={name: one.source for name, one in given.items()},
+            **sections,
+        )
+
+    def describe(self) -> tuple[Row, ...]:
+        """Return each setting's name, value, source and help, for `imagemill settings`."""
+        return tuple(self._row(one) for one in described().values())
+
+    def value(self, name: str) -> object:
+        """Return one value by its full name."""
+        section, _, rest = name.partition(".")
+        return str(self.data) if section == "data" else getattr(getattr(self, section), rest)
+
+    def _row(self, one: Described) -> Row:
+        return Row(
+            name=one.name,
+            value=written(self.value(one.name)),
+            default=written(one.default),
+            source=self.sources.get(one.name, "default"),
+            help=one.help,
+            restart=True,  # nothing is read twice: a running server keeps what it started with
+        )
+
+
+def _data_folder(given: Mapping[str, Given], cwd: Path) -> Path:
+    one = given.get("data.dir")
+    return _path_of(one, one.value if one else DataSettings().dir, cwd)
+
+
+def _in_data(given: Mapping[str, Given], cwd: Path) -> Path:
+    return _data_folder(given, cwd) / FILE_NAME
+
+
+def _settings_file(asked: Path | None, given: Mapping[str, Given], cwd: Path) -> Path | None:
+    """Return the file to read: the asked one, else ./imagemill.toml, else the data folder's, else none."""
+    if asked is not None:
+        return asked
+    return next((path for path in (cwd / FILE_NAME, _in_data(given, cwd)) if os.path.isfile(path)), None)  # noqa: PTH113 - Path.is_file raises where a folder on the way is closed
+
+
+def _path_of(given: Given | None, value: object, cwd: Path) -> Path:
+    """Return an absolute path; a relative one starts where it was written: the file's folder, else `cwd`."""
+    base = given.base if given is not None else cwd
+    return Path(os.path.abspath(base / Path(str(value)).expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def _admin_key_file(given: Given | None) -> str:
+    return "" if given is None or not given.value else str(_path_of(given, given.value, given.base))
+
+
+def _section(section: str, values: Mapping[str, object]) -> object:
+    owner = SECTIONS[section]
+    return owner(**{one.name: values[f"{section}.{one.name}"] for one in fields(owner)})
+
+
+def _checked(given: Mapping[str, Given]) -> dict[str, object]:
+    """Return the value of every setting; raise SettingsError with all that is wrong."""
+    known = described()
+    wrong: list[tuple[Given, str]] = []
+    values = {name: one.default for name, one in known.items()}
+    for name, one in given.items():
+        if name not in known:
+            wrong.append((one, _unknown(name, one)))
+            continue
+        try:
+            values[name] = parse(one.value, known[name].kind, known[name].rule)
+        except BadValue as error:
+            wrong.append((one, f"{_label(name, one)}: expected {error.expected}, received {received(one.value)}."))
+            continue
+        later = NOT_BUILT_WORDS.get((name, values[name]))
+        if later is not None:
+            text = f"expected another word, received {values[name]!r}; {later} is not available in this version."
+            wrong.append((one, f"{_label(name, one)}: {text}"))
+    if wrong:
+        raise SettingsError(tuple(text for _, text in wrong), usage=all(one.by_flag for one, _ in wrong))
+    return values
+
+
+def _label(name: str, one: Given) -> str:
+    """Name a setting and where it was written."""
+    return f"{name} ({one.source})"
+
+
+def _unknown(name: str, one: Given) -> str:
+    """Say what is wrong with a name that is no setting; its value is never repeated, it may be a secret."""
+    later = not_built(name)
+    if later is not None:
+        return f"{_label(name, one)}: expected a setting of this version; {later} is not available in it."
+    meant = next(near(name), None)
+    hint = "`imagemill settings` lists them all" if meant is None else f"did you mean {meant} ({variable_of(meant)})?"
+    return f"{_label(name, one)}: expected the name of a setting, received one that does not exist; {hint.rstrip('.')}"
+
+
+def _check_together(settings: Settings) -> None:
+    """Refuse places that would mix what must stay apart: the admin key or variants among the originals."""
+    originals = folder_of(settings.originals.url) or settings.data
+    ours = originals / OWN_FOLDER
+    wrong = []
+    if settings.data != originals and _inside(settings.data, originals) and not _inside(settings.data, ours):
+        wrong.append(
+            f"data.dir: expected a folder outside of originals.url ({originals}), received {settings.data} inside of"
+            f" it; choose another --data, or that folder itself: --data {originals}"
+        )
+    variants = folder_of(settings.variants.url)
+    if variants is not None and _inside(variants, originals) and not _inside(variants, ours):
+        wrong.append(
+            f"variants.url: expected a folder outside of the originals ({originals}), received {variants} inside of it;"
+            " variants there would be listed as originals. Leave it empty to keep them apart under .imagemill."
+        )
+    if wrong:
+        raise SettingsError(tuple(wrong))
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

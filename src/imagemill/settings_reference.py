@@ -1,0 +1,108 @@
+"""The reference of settings: every name with its type, default, help and rule, gathered from the folders that own them.
+
+Separate from `settings`, which reads values: the reference is also what `imagemill settings` prints, what the
+documentation is checked against, and what finds the nearest right name for a wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import lru_cache
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+
+from imagemill.cache.settings import CacheSettings
+from imagemill.delivery.settings import DeliverySettings
+from imagemill.engine.limits import Limits
+from imagemill.engine.settings import EngineSettings
+from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
+from imagemill.originals.settings import OriginalsSettings
+from imagemill.settings_rules import RULES
+from imagemill.settings_values import Rule, masked
+from imagemill.variants.settings import VariantsSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """The `[data]` section: the one setting that everything else may lie in."""
+
+    dir: Annotated[
+        str, "The data folder: originals (unless originals.url says otherwise), what is made, the admin key."
+    ] = "imagemill-data"
+
+
+SECTIONS: dict[str, type] = {
+    "data": DataSettings,
+    "server": ServerSettings,
+    "originals": OriginalsSettings,
+    "variants": VariantsSettings,
+    "engine": EngineSettings,
+    "limits": Limits,
+    "delivery": DeliverySettings,
+    "cache": CacheSettings,
+    "admin": AdminSettings,
+    "log": LogSettings,
+}
+"""Section name → the dataclass that owns it, in the order of the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting as the reference knows it; `kind` is its type, `rule` its range or words."""
+
+    name: str
+    kind: object
+    default: object
+    help: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of `imagemill settings`; `value` and `default` are written as in the file, passwords masked."""
+
+    name: str
+    value: str
+    default: str
+    source: str
+    help: str
+    restart: bool
+
+
+@lru_cache(maxsize=1)
+def described() -> dict[str, Described]:
+    """Return every setting by its full name, in the order of the reference."""
+    found: dict[str, Described] = {}
+    for section, owner in SECTIONS.items():
+        hints = get_type_hints(owner, include_extras=True)
+        for one in fields(owner):
+            name = f"{section}.{one.name}"
+            kind, text = get_args(hints[one.name])[:2]
+            rule = RULES.get(name, Rule())
+            if get_origin(kind) is Literal:
+                rule = Rule(words=get_args(kind))
+            assert one.default is not MISSING, f"{name} needs a default"
+            found[name] = Described(name, kind, one.default, text, rule)
+    return found
+
+
+def written(value: object) -> str:
+    """Return a value as the settings file would spell it; passwords in URLs are masked."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return f'"{masked(value)}"' if isinstance(value, str) else str(value)
+
+
+def near(name: str) -> Iterator[str]:
+    """Yield settings that a wrong `name` may have meant, the likeliest first."""
+    from difflib import get_close_matches
+
+    known = tuple(described())
+    last = name.rpartition(".")[2]
+    yield from get_close_matches(name, known, n=1, cutoff=0.75)
+    yield from (one for one in known if one.rpartition(".")[2] == last)
+    yield from get_close_matches(name, known, n=1, cutoff=0.6)

@@ -1,0 +1,91 @@
+"""What each setting may be, in one table: the range of every number and the words of every closed set.
+
+The dataclasses of the folders own name, default and help; the ranges stand here together, so that `settings` can check
+them without importing what they configure. A test keeps the table complete. `NOT_BUILT` are names of the contract that
+a person may rightly try and that this version does not carry out: they get a sentence instead of "unknown".
+"""
+
+from __future__ import annotations
+
+from imagemill.settings_values import Rule, Unit
+
+_TIME_LIMIT = Rule(unit=Unit.SECONDS, above=True)
+_TIME = Rule(unit=Unit.SECONDS)
+_ROOM = Rule(unit=Unit.BYTES)
+_SIZE_LIMIT = Rule(unit=Unit.BYTES, low=1)
+_COUNT_LIMIT = Rule(unit=Unit.COUNT, low=1)
+
+RULES: dict[str, Rule] = {
+    "data.dir": Rule(filled=True),
+    "server.host": Rule(filled=True),
+    "server.port": Rule(unit=Unit.COUNT, low=0, high=65535),
+    "server.public_url": Rule(unit=Unit.LINK),
+    "server.trusted_proxies": Rule(unit=Unit.NETWORKS),
+    "server.header_seconds": _TIME_LIMIT,
+    "server.body_seconds": _TIME_LIMIT,
+    "server.drain_seconds": _TIME,
+    "originals.url": Rule(unit=Unit.STORE),
+    "originals.recheck": _TIME,
+    "originals.sweep": _TIME_LIMIT,
+    "variants.url": Rule(unit=Unit.STORE),
+    "variants.max_bytes": _ROOM,
+    "variants.max_per_original": Rule(unit=Unit.COUNT, low=0),
+    "engine.workers": Rule(unit=Unit.COUNT, low=0, high=256),
+    "engine.wall_seconds": _TIME_LIMIT,
+    "engine.cpu_seconds": _TIME_LIMIT,
+    "engine.memory_bytes": _SIZE_LIMIT,
+    "engine.recycle_jobs": _COUNT_LIMIT,
+    "engine.recycle_bytes": _SIZE_LIMIT,
+    "engine.quality": Rule(unit=Unit.COUNT, low=1, high=100),
+    "limits.upload_bytes": _SIZE_LIMIT,
+    "limits.pixels_streaming": _COUNT_LIMIT,
+    "limits.pixels_whole": _COUNT_LIMIT,
+    "limits.frames": _COUNT_LIMIT,
+    "limits.pixels_frames": _COUNT_LIMIT,
+    "limits.pixels_result": _COUNT_LIMIT,
+    "limits.side_result": Rule(unit=Unit.COUNT, low=1, high=8192),  # the grammar of options knows no longer side
+    "limits.scans": _COUNT_LIMIT,
+    "limits.result_bytes": _SIZE_LIMIT,
+    "limits.url_bytes": Rule(unit=Unit.BYTES, low=256),  # shorter, and no useful picture could be named
+    "limits.queue": Rule(unit=Unit.COUNT, low=0),
+    "limits.queue_seconds": _TIME_LIMIT,
+    "limits.client_burst": _TIME_LIMIT,
+    "limits.client_rate": _TIME_LIMIT,
+    "delivery.allow": Rule(words=("lossless", "tiff", "text", "wm", "max_bytes", "best", "meta")),
+    "delivery.max_age": _TIME,
+    "delivery.stale_while_revalidate": _TIME,
+    "delivery.stale_if_error": _TIME,
+    "delivery.not_found_max_age": _TIME,
+    "cache.memory_bytes": _ROOM,
+    "log.format": Rule(words=("", "json", "text")),
+    "log.level": Rule(words=("debug", "info", "warning", "error")),
+}
+"""By full name. Settings that are free text or a yes-or-no need no line here."""
+
+NOT_BUILT: dict[str, str] = {
+    "catalog": "a catalog in a database (capability C1)",
+    "limits.url": "limits shared between nodes through Redis (capability G5)",
+    "cdn": "purging a CDN (capability E2)",
+    "sources": "further sources of originals (capability T14)",
+    "sites": "several sites (capability E4)",
+    "presets": "presets (capability T10)",
+    "sizes": "listed sizes (capability T10)",
+    "rules": "firewall rules (capability E8)",
+    "admin.listen": "a listening address of its own for the control API (capability G3)",
+    "freshness": "several processes or nodes on one store (capability D2)",
+}
+"""First part of a name (or the whole name) of the contract → what it would configure."""
+
+NOT_BUILT_WORDS: dict[tuple[str, object], str] = {
+    ("delivery.access", "sizes"): "restriction to listed sizes (capability T10)",
+    ("delivery.access", "presets"): "restriction to presets (capability T10)",
+    ("delivery.access", "signed"): "delivery by signed URLs only (capability E7)",
+}
+"""Words of the contract that this version would not keep: starting with them would leave open what should be closed."""
+
+
+def not_built(name: str) -> str | None:
+    """Return what the contract's setting `name` would configure, None when the contract knows no such name."""
+    if name in NOT_BUILT:
+        return NOT_BUILT[name]
+    return NOT_BUILT.get(name.partition(".")[0])
