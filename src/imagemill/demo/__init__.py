@@ -1,0 +1,69 @@
+"""The sample photos of `make demo`, and the addresses worth a click.
+
+Separate from the server: it only puts files into a folder before the server looks at it, as a user would. Where each
+photo comes from, and under which licence, stands in `LICENSES.md` beside this file.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from imagemill.object_store.naming import RESERVED
+
+PHOTOS = Path(__file__).with_name("photos")
+
+_LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
+"""What file managers and file systems leave in a folder; it does not make the folder somebody's own."""
+
+
+class Link(NamedTuple):
+    """An address to click and what one will see there."""
+
+    caption: str
+    url: str
+
+
+def sample_keys() -> tuple[str, ...]:
+    """Return the keys of the shipped pictures, in byte order."""
+    return tuple(sorted(file.name for file in PHOTOS.iterdir()))
+
+
+def prepare(data: Path) -> None:
+    """Put the sample photos that are missing into the folder `data`, which is created if it has to be.
+
+    A folder that holds anything but samples and Imagemill's own files belongs to its user: nothing is added there, so
+    `make demo DATA=~/Pictures` shows those pictures and leaves them alone. No existing file is ever written to.
+    Raises OSError where the folder cannot be read or written.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    ours = RESERVED | _LEFT_BY_SYSTEMS | frozenset(sample_keys())
+    if any(entry.name not in ours for entry in data.iterdir()):
+        return
+    for photo in PHOTOS.iterdir():
+        if not (data / photo.name).exists():
+            _place(photo, data)
+
+
+def _place(photo: Path, data: Path) -> None:
+    """Copy `photo` so that a half-written copy never has its name, whenever we are interrupted."""
+    own = data / ".imagemill"
+    own.mkdir(exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=own, prefix="sample-", delete=False) as file:
+        file.write(photo.read_bytes())
+    Path(file.name).chmod(0o644)
+    os.replace(file.name, data / photo.name)  # noqa: PTH105 - `Path.replace` says no more
+
+
+def links(base_url: str) -> list[Link]:
+    """Return five addresses worth a click on a server at `base_url` whose folder holds the samples."""
+    base = base_url.rstrip("/")
+    return [
+        Link("One photo, 800 pixels wide, in the best format your browser knows", f"{base}/img/w=800/country-road.jpg"),
+        Link("The same as AVIF; try fm=webp and fm=jpeg too", f"{base}/img/w=800,fm=avif/country-road.jpg"),
+        Link("A banner that keeps the face", f"{base}/img/800x320,g=attention/astronaut.jpg"),
+        Link("A round portrait on a colour", f"{base}/img/400x400,g=attention,mask=circle,bg=ffd166/chelsea.png"),
+        Link("An animated GIF, as WebP", f"{base}/img/w=320,fm=webp/mill.gif"),
+    ]

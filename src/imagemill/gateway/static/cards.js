@@ -1,0 +1,91 @@
+// The two walls of variants: the same picture in several formats, and in several shapes.
+
+import { variantPath } from "./address.js";
+import { bytesText, fetchVariant, savedText, showBlob, showProblem } from "./variants.js";
+
+const COLUMN = 800;
+
+const NAMES = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF", gif: "GIF" };
+
+const SHAPES = [
+  { title: "Square, around what matters", options: "300x300,g=attention" },
+  { title: "A banner", options: "w=480,ar=12:5,g=attention" },
+  { title: "All of it, on a canvas", options: "300x300,fit=contain,bg=ffd166" },
+  { title: "A circle", options: "300x300,g=attention,mask=circle" },
+  { title: "A frame and round corners", options: "w=260,pad=20,bg=b0452c,radius=36" },
+  { title: "The middle, closer", options: "crop=30p:30p:40p:40p,w=300" },
+];
+
+const sizeText = (size) => `${size.width} × ${size.height}`;
+
+function formatsFor(key) {
+  const ending = key.split(".").pop().toLowerCase();
+  if (ending === "gif") return ["gif", "webp"];
+  return [ending === "png" ? "png" : "jpeg", "webp", "avif"];
+}
+
+function element(name, className, text = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+function card(title, options, picture) {
+  const path = variantPath(options, { key: picture.key });
+  const box = element("article", "card");
+  const link = element("a", "frame");
+  link.href = path;
+  const image = element("img");
+  image.alt = `${picture.key}: ${title}`;
+  link.append(image);
+  const facts = element("p", "card-facts", "…");
+  const trouble = element("div", "trouble");
+  trouble.hidden = true;
+  const address = element("a", "mono address", options);
+  address.href = path;
+  box.append(link, element("h3", "", title), facts, trouble, address);
+  return { box, link, image, facts, trouble, path };
+}
+
+async function fill(made, describe) {
+  const answer = await fetchVariant(made.path);
+  if (!answer.ok) {
+    made.link.hidden = true;
+    made.facts.hidden = true;
+    showProblem(made.trouble, answer.problem);
+    return;
+  }
+  const size = await showBlob(made.image, answer.blob);
+  made.box.dataset.bytes = String(answer.bytes);
+  describe(made, answer, size);
+}
+
+function describeFormat(made, answer, size, picture) {
+  const bytes = element("strong", "bytes", bytesText(answer.bytes));
+  const saved = element("span", answer.bytes < picture.size ? "saved" : "", savedText(answer.bytes, picture.size));
+  const meter = element("span", "meter");
+  meter.setAttribute("aria-hidden", "true");
+  const level = element("span");
+  level.style.setProperty("--share", `${Math.max(1, Math.min(100, (100 * answer.bytes) / (picture.size || answer.bytes)))}%`);
+  meter.append(level);
+  made.facts.replaceChildren(bytes, element("span", "", `${sizeText(size)} ${NAMES[answer.type] || answer.type}`), meter, saved);
+}
+
+/** Fill both walls with variants of `picture`; four requests at a time, so that a small machine stays lively. */
+export async function showCards(picture, formatWall, shapeWall) {
+  const width = Math.min(COLUMN, picture.width || COLUMN);
+  const formats = formatsFor(picture.key).map((format) => card(NAMES[format], `w=${width},fm=${format}`, picture));
+  formats.push(card("Automatic", `w=${width}`, picture));
+  const shapes = SHAPES.map((shape) => card(shape.title, shape.options, picture));
+  formatWall.replaceChildren(...formats.map((made) => made.box));
+  shapeWall.replaceChildren(...shapes.map((made) => made.box));
+  const work = [
+    ...formats.map((made) => () => fill(made, (...said) => describeFormat(...said, picture))),
+    ...shapes.map((made) => () => fill(made, (shown, answer, size) => {
+      shown.facts.textContent = `${sizeText(size)} ${NAMES[answer.type] || answer.type} · ${bytesText(answer.bytes)}`;
+    })),
+  ];
+  const lane = async () => { for (let next = work.shift(); next; next = work.shift()) await next(); };
+  await Promise.all([lane(), lane(), lane(), lane()]);
+}

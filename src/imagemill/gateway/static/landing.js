@@ -1,0 +1,91 @@
+// The landing page: choose a picture, see its variants, play, upload. Every name shown here is written by strangers, so
+// it reaches the document as text or as an attribute, never as markup.
+
+import { variantPath } from "./address.js";
+import { showCards } from "./cards.js";
+import { Playground } from "./playground.js";
+import { listWithKey, wireUpload } from "./upload.js";
+import { bytesText } from "./variants.js";
+
+const MOST = 12; // pictures in the strip
+
+const byId = (id) => document.getElementById(id);
+const playground = new Playground();
+let pictures = [];
+let chosen = null;
+
+async function loadPictures() {
+  const response = await fetch("/samples.json");
+  if (response.ok) return (await response.json()).items;
+  return listWithKey(MOST);
+}
+
+function drawStrip() {
+  byId("empty").hidden = pictures.length > 0;
+  byId("strip").replaceChildren(...pictures.map((picture) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = picture.key;
+    button.setAttribute("aria-label", `Show ${picture.key}`);
+    button.setAttribute("aria-pressed", String(picture === chosen));
+    const image = document.createElement("img");
+    image.src = variantPath("160x120,g=attention", { key: picture.key });
+    image.alt = "";
+    image.width = 80;
+    image.height = 60;
+    button.append(image);
+    button.addEventListener("click", () => choose(picture));
+    return button;
+  }));
+}
+
+/** Show `picture` everywhere on the page. */
+async function choose(picture) {
+  chosen = picture;
+  drawStrip();
+  const hero = byId("hero");
+  hero.src = variantPath("w=1200", { key: picture.key });
+  hero.alt = `The original ${picture.key}`;
+  const kind = picture.key.split(".").pop().toUpperCase();
+  const facts = `${picture.width} × ${picture.height} · ${kind} · ${bytesText(picture.size)}`;
+  byId("hero-facts").textContent = `${picture.key} · ${facts}`;
+  byId("anatomy-key").textContent = picture.key;
+  byId("formats-width").textContent = String(Math.min(800, picture.width || 800));
+  byId("formats-original").textContent = facts;
+  await Promise.all([playground.show(picture), showCards(picture, byId("format-cards"), byId("shape-cards"))]);
+  document.documentElement.dataset.shown = picture.key; // what a test waits for
+}
+
+async function copy(button, text) {
+  const usual = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Select and press Ctrl+C";
+  }
+  setTimeout(() => { button.textContent = usual; }, 1500);
+}
+
+byId("copy-url").addEventListener("click", (event) => copy(event.target, byId("url").textContent));
+byId("copy-snippet").addEventListener("click", (event) => copy(event.target, byId("snippet").textContent));
+
+wireUpload({
+  onStored: (picture) => {
+    pictures = [picture, ...pictures.filter((other) => other.key !== picture.key)].slice(0, MOST);
+    return choose(picture);
+  },
+  onRemoved: (key) => {
+    pictures = pictures.filter((other) => other.key !== key);
+    if (pictures.length) return choose(pictures[0]);
+    return drawStrip();
+  },
+});
+
+pictures = await loadPictures();
+const largest = [...pictures].sort((one, other) => other.width * other.height - one.width * one.height)[0];
+if (largest) await choose(largest);
+else {
+  byId("hero-facts").textContent = "";
+  drawStrip();
+}
