@@ -1,0 +1,85 @@
+"""Cache-Control, Vary, validators and ranges: pure functions of plain values (RFC 9110, 9111, 5861, 9211)."""
+
+from __future__ import annotations
+
+from email.utils import formatdate, parsedate_to_datetime
+
+from imagemill.delivery.settings import DeliverySettings
+
+IMMUTABLE = b"public, max-age=31536000, immutable"
+MAX_VALIDATORS = 100
+"""Entity tags of an If-None-Match that are looked at; a longer list is an attempt to cost us time."""
+
+
+def cache_control(settings: DeliverySettings, *, asked_version: str | None, version: str) -> bytes:
+    """Return how long a 200 may be kept (contract, "Lifetimes").
+
+    A URL that names the present version never changes; one that names another gets the present picture, to be checked
+    each time; one without is fresh for a while.
+    """
+    if asked_version is None:
+        return (
+            f"public, max-age={settings.max_age}, stale-while-revalidate={settings.stale_while_revalidate}, "
+            f"stale-if-error={settings.stale_if_error}"
+        ).encode()
+    return IMMUTABLE if asked_version == version else b"no-cache"
+
+
+def http_date(seconds: float) -> bytes:
+    """Return seconds since 1970 as an IMF-fixdate (RFC 9110 section 5.6.7)."""
+    return formatdate(seconds, usegmt=True).encode()
+
+
+def not_modified(headers: dict[bytes, bytes], *, etag: bytes, modified: float) -> bool:
+    """Return whether the client's copy is the present one (RFC 9110 section 13.2.2: If-None-Match wins)."""
+    tags = headers.get(b"if-none-match")
+    if tags is not None:
+        return _names(tags, etag)
+    since = headers.get(b"if-modified-since")
+    if since is None:
+        return False
+    try:
+        return int(modified) <= parsedate_to_datetime(since.decode("ascii")).timestamp()
+    except (ValueError, TypeError, UnicodeDecodeError):
+        return False
+
+
+def precondition_fails(headers: dict[bytes, bytes], *, etag: bytes) -> bool:
+    """Return whether If-Match excludes the present representation (RFC 9110 section 13.1.1)."""
+    tags = headers.get(b"if-match")
+    return tags is not None and not _names(tags, etag, strong=True)
+
+
+def _names(field: bytes, etag: bytes, *, strong: bool = False) -> bool:
+    if field.strip() == b"*":
+        return True
+    for tag in field.split(b",", MAX_VALIDATORS)[:MAX_VALIDATORS]:
+        tag = tag.strip()  # noqa: PLW2901 - the same tag, without its spaces
+        if tag == etag or (not strong and tag == b"W/" + etag):
+            return True
+    return False
+
+
+def range_of(headers: dict[bytes, bytes], *, size: int, etag: bytes, modified: float) -> tuple[int, int] | None | bool:
+    """Return which bytes to send: (first, last), None for all of them, False when no part can be (416).
+
+    Only a single range of bytes is honoured; several, other units and malformed ones get the whole body, which RFC 9110
+    section 14.2 allows and which answers threat A7 (CVE-2025-62727). If-Range must name the present representation.
+    """
+    field = headers.get(b"range")
+    if field is None or not field.startswith(b"bytes=") or b"," in field or len(field) > 64:
+        return None
+    condition = headers.get(b"if-range")
+    if condition is not None and condition != etag and condition != http_date(modified):
+        return None
+    first, dash, last = field[6:].strip().partition(b"-")
+    if not dash or not all(part.isdigit() or not part for part in (first, last)) or not (first or last):
+        return None
+    if not first:
+        length = min(int(last), size)
+        return (size - length, size - 1) if length else False
+    start = int(first)
+    end = min(int(last), size - 1) if last else size - 1
+    if start >= size:
+        return False
+    return (start, end) if start <= end else None

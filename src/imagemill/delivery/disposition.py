@@ -1,0 +1,25 @@
+"""Content-Disposition of a variant (RFC 6266): shown in the page, with the right name when saved."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+MAX_NAME = 120
+"""Characters of a suggested file name; headers have limits of their own."""
+
+
+def disposition(key: str, extension: str, download: str | bool | None) -> bytes:
+    """Return the header's value for a variant of `key`.
+
+    `download` is what `dl` said: None shows it inline, True saves it under the original's name, a text under that.
+    """
+    stem = download if isinstance(download, str) else key.rsplit("/", 1)[-1]
+    if "." in stem.strip("."):
+        stem = stem.rsplit(".", 1)[0]
+    name = f"{stem[:MAX_NAME]}.{extension}"
+    kind = "inline" if download is None else "attachment"
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    value = f'{kind}; filename="{plain}"'
+    if plain != name:
+        value += f"; filename*=UTF-8''{quote(name, safe='')}"
+    return value.encode("ascii")

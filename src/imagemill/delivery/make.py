@@ -1,0 +1,124 @@
+"""A variant that is made now: spend, wait for a slot, open the original, render, answer, keep afterwards.
+
+The answer goes out as soon as the bytes exist; keeping them happens behind it, because a variant can always be made
+again. A maker whose original was replaced or deleted meanwhile answers its own askers, who asked before that, and keeps
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+
+from imagemill.cache.memory import MemoryCache
+from imagemill.delivery.coalesce import Coalescer, Flight
+from imagemill.delivery.recall import recall_far
+from imagemill.delivery.slots import Slots
+from imagemill.delivery.spend import Spending
+from imagemill.delivery.values import Plan, Variant
+from imagemill.engine.port import Engine, Rendered, Source
+from imagemill.observability.metrics import Metrics
+from imagemill.originals.library import Originals
+from imagemill.variants.port import Kept, VariantStore
+
+MADE = b"imagemill; fwd=uri-miss; detail=made"
+COLLAPSED = b"imagemill; fwd=uri-miss; collapsed"
+MAX_KEEPING = 256
+"""Variants being written behind their answers; beyond it makers wait for the disk, so that memory stays bounded."""
+
+
+class Maker:
+    """Makes variants, each once however many ask."""
+
+    def __init__(
+        self,
+        *,
+        originals: Originals,
+        variants: VariantStore,
+        engine: Engine,
+        cache: MemoryCache,
+        slots: Slots,
+        spending: Spending,
+        metrics: Metrics,
+    ) -> None:
+        """Everything is shared with the rest of delivery; the coalescer is its own."""
+        self._originals = originals
+        self._variants = variants
+        self._engine = engine
+        self._cache = cache
+        self._slots = slots
+        self._spending = spending
+        self._metrics = metrics
+        self._flights: Coalescer[Variant] = Coalescer()
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    @property
+    def under_way(self) -> int:
+        """How many different variants are being looked up or made."""
+        return len(self._flights)
+
+    async def make(self, plan: Plan, client: str) -> Variant:
+        """Return the variant from the store or freshly made; `client` pays for a make."""
+        variant, collapsed = await self._flights.join(plan.name, self._work(plan, client))
+        return Variant(variant.kept, COLLAPSED) if collapsed and variant.status is MADE else variant
+
+    def _work(self, plan: Plan, client: str) -> Callable[[Flight[Variant]], Awaitable[Variant]]:
+        async def work(flight: Flight[Variant]) -> Variant:
+            with self._metrics.stage("recall"):
+                known = await recall_far(plan, self._cache, self._variants)
+            if known is not None:
+                return known
+            rendered = await self._render(plan, client, flight)
+            kept = Kept(rendered.data, hashlib.sha256(rendered.data).hexdigest(), time.time())
+            await self._keep_later(plan, kept)
+            return Variant(kept, MADE)
+
+        return work
+
+    async def _render(self, plan: Plan, client: str, flight: Flight[Variant]) -> Rendered:
+        estimate = plan.job.estimate
+        self._spending.take(client, estimate)
+        came = time.perf_counter()
+        try:
+            async with self._slots.slot(client, estimate):
+                flight.started = True
+                self._metrics.observe("queue", time.perf_counter() - came)
+                with self._metrics.stage("render"):
+                    rendered = await self._render_now(plan)
+        except BaseException:
+            # What failed in the engine stays paid: pictures that fail are the dearest. What never began is given back.
+            if not flight.started:
+                self._spending.correct(client, estimate)
+            raise
+        self._spending.correct(client, estimate - rendered.cpu_seconds)
+        self._metrics.made(plan.format.value, plan.original.info.size, len(rendered.data), rendered.cpu_seconds)
+        return rendered
+
+    async def _render_now(self, plan: Plan) -> Rendered:
+        opened = await self._originals.open(plan.original)
+        try:
+            source = Source(descriptor=opened.fileno(), size=opened.info.size, digest=opened.info.etag)
+            return await self._engine.render(source, plan.job)
+        finally:
+            opened.close()
+
+    async def _keep_later(self, plan: Plan, kept: Kept) -> None:
+        present = self._originals.peek(plan.original.key)
+        if present is not None and present.version == plan.original.version:
+            self._cache.put(plan.name, kept)
+        while len(self._keeping) >= MAX_KEEPING:
+            await asyncio.wait(self._keeping, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._keep(plan, kept))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _keep(self, plan: Plan, kept: Kept) -> None:
+        stored = await self._variants.keep(plan.name, kept.data)
+        self._metrics.kept(stored=stored)
+
+    async def drain(self) -> None:
+        """Finish what is being made and kept."""
+        await self._flights.drain()
+        await asyncio.gather(*self._keeping, return_exceptions=True)

@@ -1,0 +1,116 @@
+"""From what was asked to what will be answered: hints settled, format chosen, variant named. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imagemill.delivery.caching_headers import cache_control
+from imagemill.delivery.disposition import disposition
+from imagemill.delivery.settings import DeliverySettings
+from imagemill.delivery.values import Plan, VerifiedRequest
+from imagemill.engine.cost import check_affordable, estimate
+from imagemill.engine.geometry import lay_out
+from imagemill.engine.limits import Limits
+from imagemill.engine.port import Job
+from imagemill.engine.settings import EngineSettings
+from imagemill.originals.values import Original, tag_of
+from imagemill.recipe.canonical import leaf_of
+from imagemill.recipe.model import Recipe
+from imagemill.recipe.negotiation import Hints, bucket_of, format_for, settle, webp_named
+from imagemill.recipe.vocabulary import Format
+from imagemill.variants.port import VariantName
+
+SECURITY = (
+    # The policy of an image opened as a page of its own: nothing runs, nothing loads (threats D11, D12).
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"access-control-allow-origin", b"*"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"timing-allow-origin", b"*"),
+)
+
+
+def plan(
+    verified: VerifiedRequest,
+    original: Original,
+    hints: Hints,
+    settings: DeliverySettings,
+    engine: EngineSettings,
+    limits: Limits,
+) -> Plan:
+    """Return the plan for `original`; raises InvalidRequest or Unprocessable when it cannot be met at a bearable cost."""
+    image = verified.image
+    settled = settle(image.asked.recipe, hints)
+    recipe = settled.recipe
+    layout = lay_out(original.facts, recipe, original.description.focal, limits)
+    negotiated = recipe.output.format is Format.AUTO
+    negotiable = negotiated and settings.negotiation != "off"
+    accept = hints.accept if negotiable else None
+    bucket = bucket_of(accept)
+    output = format_for(
+        bucket,
+        asked=recipe.output.format,
+        alpha=original.facts.alpha or layout.adds_alpha,
+        animated=original.facts.animated and recipe.output.animate and not recipe.page,
+        pixels=layout.width * layout.height,
+        source_format=original.facts.format,
+        webp_named=webp_named(accept),
+    )
+    cost = estimate(original.facts, recipe, output, layout)
+    check_affordable(cost, engine.memory_bytes)
+    final = _with_format(recipe, output)
+    vary = settled.vary if settings.negotiation == "vary" else tuple(n for n in settled.vary if n != "Accept")
+    return Plan(
+        original=original,
+        job=Job(
+            recipe=final,
+            format=output,
+            facts=original.facts,
+            focal=original.description.focal,
+            estimate=cost.cpu_seconds,
+        ),
+        name=VariantName(
+            original.site,
+            original.key,
+            original.version,
+            leaf_of(recipe, output, bucket if negotiated else None),
+        ),
+        format=output,
+        vary=vary,
+        headers=_headers(verified, original, output, vary, settings),
+    )
+
+
+def _with_format(recipe: Recipe, output: Format) -> Recipe:
+    return dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, format=output))
+
+
+def _headers(
+    verified: VerifiedRequest,
+    original: Original,
+    output: Format,
+    vary: tuple[str, ...],
+    settings: DeliverySettings,
+) -> tuple[tuple[bytes, bytes], ...]:
+    image = verified.image
+    headers = [
+        (b"content-type", output.media_type.encode()),
+        (b"content-disposition", disposition(original.key, output.extension, image.asked.download)),
+        (b"cache-control", cache_control(settings, asked_version=image.v, version=original.version)),
+        (b"cache-tag", cache_tag(original.site, original.key).encode()),
+        (b"accept-ranges", b"bytes"),
+        *SECURITY,
+    ]
+    if vary:
+        headers.append((b"vary", ", ".join(vary).encode()))
+    return tuple(headers)
+
+
+def cache_tag(site: str, key: str) -> str:
+    """Return the tags by which a CDN can purge: the original's, then each folder it is in, widest last.
+
+    Keys are stranger-controlled, so a tag is a digest: it can hold no comma, space or control character.
+    """
+    parts = key.split("/")
+    folders = ["/".join(parts[:end]) + "/" for end in range(len(parts) - 1, 0, -1)][:8]
+    return ",".join([tag_of(site, key), *(tag_of(site, folder) for folder in folders)])

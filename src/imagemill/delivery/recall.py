@@ -1,0 +1,25 @@
+"""A variant that was made before: from memory, else from the variant store."""
+
+from __future__ import annotations
+
+from imagemill.cache.memory import MemoryCache
+from imagemill.delivery.values import Plan, Variant
+from imagemill.variants.port import VariantStore
+
+FROM_MEMORY = b"imagemill; hit; detail=memory"
+FROM_STORE = b"imagemill; hit; detail=store"
+
+
+def recall_near(plan: Plan, cache: MemoryCache) -> Variant | None:
+    """Return the variant when it is in memory."""
+    kept = cache.get(plan.name)
+    return None if kept is None else Variant(kept, FROM_MEMORY)
+
+
+async def recall_far(plan: Plan, cache: MemoryCache, variants: VariantStore) -> Variant | None:
+    """Return the variant when the store has it, and remember it."""
+    kept = await variants.fetch(plan.name)
+    if kept is None:
+        return None
+    cache.put(plan.name, kept)
+    return Variant(kept, FROM_STORE)

@@ -1,0 +1,46 @@
+"""The answer: validators, ranges, HEAD; the same headers whichever tier the bytes came from."""
+
+from __future__ import annotations
+
+from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
+from imagemill.delivery.values import Headers, HttpRequest, HttpResponse, Plan, Variant
+from imagemill.errors import PreconditionFailed, RangeNotSatisfiable
+from imagemill.variants.port import Kept
+
+
+def stable_headers(plan: Plan, kept: Kept) -> Headers:
+    """Return the headers that any 200 or 304 for this plan and these bytes carries."""
+    return [
+        *plan.headers,
+        (b"etag", b'"' + kept.etag.encode() + b'"'),
+        (b"last-modified", http_date(kept.modified)),
+    ]
+
+
+def respond(request: HttpRequest, plan: Plan, variant: Variant) -> HttpResponse:
+    """Return 200, 206, 304, or raise for 412 and 416."""
+    headers = stable_headers(plan, variant.kept)
+    headers.append((b"cache-status", variant.status))
+    return answer(request.method, request.headers, headers, variant.kept)
+
+
+def answer(method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept) -> HttpResponse:
+    """Apply conditions, ranges and HEAD to a representation whose `headers` are complete but for its length."""
+    etag = b'"' + kept.etag.encode() + b'"'
+    if precondition_fails(asked, etag=etag):
+        raise PreconditionFailed("If-Match names another version of the picture than the present one.")
+    if not_modified(asked, etag=etag, modified=kept.modified):
+        return HttpResponse(304, [header for header in headers if header[0] != b"content-type"])
+    size = len(kept.data)
+    part = range_of(asked, size=size, etag=etag, modified=kept.modified) if method == "GET" else None
+    if part is False:
+        raise RangeNotSatisfiable(
+            f"The picture has {size} bytes; the asked range begins after its end.", size=size
+        )
+    if isinstance(part, tuple):
+        first, last = part
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (first, last, size)))
+        headers.append((b"content-length", b"%d" % (last - first + 1)))
+        return HttpResponse(206, headers, kept.data[first : last + 1])
+    headers.append((b"content-length", b"%d" % size))
+    return HttpResponse(200, headers, b"" if method == "HEAD" else kept.data)

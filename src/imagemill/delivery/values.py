@@ -1,0 +1,68 @@
+"""What one stage of delivery hands to the next; frozen, so that a stage can only add, never change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagemill.dialects.values import ImageRequest
+from imagemill.engine.port import Job
+from imagemill.originals.values import Original
+from imagemill.recipe.vocabulary import Format
+from imagemill.variants.port import Kept, VariantName
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """An HTTP request as delivery sees it: no framework, no body.
+
+    `path` and `query` are the raw bytes of the request line; header names are lower case; `client` is the address that
+    counts (behind trusted proxies, the one they name).
+    """
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: dict[bytes, bytes]
+    client: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """Status, headers and the whole body (never longer than a variant)."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRequest:
+    """A request whose recipe is possible and may be asked by this caller."""
+
+    image: ImageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """No AUTO is left and the variant has a name; everything a response needs but the bytes.
+
+    `vary` names the request headers that were read; `headers` are those of a 200 that do not depend on the bytes.
+    """
+
+    original: Original
+    job: Job
+    name: VariantName
+    format: Format
+    vary: tuple[str, ...]
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A variant at hand; `status` is the RFC 9211 Cache-Status of how it came."""
+
+    kept: Kept
+    status: bytes

@@ -1,0 +1,296 @@
+"""The ASGI front door: which path goes where, and what every answer carries.
+
+    /img/…                              delivery
+    /v1/…  /openapi.json  /docs         control (imported when first asked or once the port is open)
+    /healthz/live  /healthz/ready       health (also /health)
+    /metrics                            Prometheus text, from loopback or with the admin key
+    /  /static/…  /robots.txt …         landing
+
+Plain ASGI without a framework, because a hit in memory is answered in some ten microseconds. It also refuses what no
+surface should have to think of: a request with no Host or two, a body where none belongs, an endless URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from imagemill.delivery.memo import Memo
+from imagemill.delivery.pipeline import Delivery
+from imagemill.delivery.values import Headers, HttpRequest, HttpResponse
+from imagemill.engine.limits import Limits
+from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
+from imagemill.gateway.clients import Clients
+from imagemill.gateway.health import Health
+from imagemill.gateway.pages import Pages
+from imagemill.gateway.problems import internal_error, problem_response
+from imagemill.observability.access_log import Log, quoted, timestamp
+from imagemill.observability.logging import events
+from imagemill.observability.metrics import Metrics
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SERVER = (b"server", b"imagemill")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
+CONTROL = (b"/v1", b"/openapi.json", b"/docs")
+
+
+class Gateway:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        *,
+        delivery: Delivery,
+        memo: Memo,
+        control: Callable[[], AsgiApp],
+        health: Health,
+        pages: Pages,
+        clients: Clients,
+        metrics: Metrics,
+        log: Log,
+        limits: Limits,
+    ) -> None:
+        """`control` returns the control application and is first called when it is needed."""
+        self._delivery = delivery
+        self._memo = memo
+        self._control = control
+        self._health = health
+        self._pages = pages
+        self._clients = clients
+        self._metrics = metrics
+        self._log = log
+        self._limits = limits
+        self._next_id = 0
+        self._id_prefix = os.urandom(5).hex()
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        came = time.perf_counter()
+        headers: dict[bytes, bytes] = {}
+        hosts = 0
+        for name, value in scope["headers"]:
+            if name in headers:
+                hosts += name == b"host"
+                headers[name] = headers[name] + b", " + value
+            else:
+                headers[name] = value
+        path: bytes = scope["raw_path"]
+        if path.startswith(b"/img/") and scope["method"] == "GET" and not hosts and headers.get(b"host"):
+            known = self._memo.recall(path, scope["query_string"], headers)
+            if known is not None and b"transfer-encoding" not in headers:
+                shortcut, kept = known
+                await self._send_hot(scope, send, headers, shortcut.headers, kept.data, shortcut.logged_path, came)
+                return
+        self.under_way += 1
+        try:
+            await self._route(scope, receive, send, headers, came, two_hosts=hosts > 0)
+        finally:
+            self.under_way -= 1
+
+    def _request_id(self, headers: dict[bytes, bytes]) -> str:
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given.decode("ascii")
+        self._next_id += 1
+        return f"{self._id_prefix}{self._next_id:08x}"
+
+    async def _send_hot(
+        self,
+        scope: Scope,
+        send: Send,
+        asked: dict[bytes, bytes],
+        headers: Headers,
+        data: bytes,
+        logged_path: str,
+        came: float,
+    ) -> None:
+        request_id = self._request_id(asked)
+        took = time.perf_counter() - came
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    *headers,
+                    (b"x-request-id", request_id.encode()),
+                    (b"server-timing", b"total;dur=%.3f" % (took * 1000)),
+                    SERVER,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": data})
+        self._metrics.requests["delivery", "200"] += 1
+        self._metrics.observe("total", took)
+        self._log.write(
+            f'{{"time":"{timestamp()}","event":"request","method":"GET","path":{logged_path},"status":200,'
+            f'"bytes":{len(data)},"ms":{took * 1000:.3f},"cache":"memory",'
+            f'"client":"{self._clients.address(scope, asked)}","request_id":"{request_id}"}}'
+        )
+
+    async def _route(
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], came: float, *, two_hosts: bool
+    ) -> None:
+        path: bytes = scope["raw_path"]
+        request = HttpRequest(
+            method=scope["method"],
+            path=path,
+            query=scope["query_string"],
+            headers=headers,
+            client=self._clients.address(scope, headers),
+            request_id=self._request_id(headers),
+        )
+        try:
+            self._check(scope, request, two_hosts=two_hosts)
+            if path.startswith(CONTROL):
+                await self._pass_to_control(scope, receive, send, request, came)
+                return
+            response = await self._unless_gone(self._answer(request, scope), receive, request)
+        except ImagemillError as error:
+            response = self._problem(error, request)
+        except Exception as error:  # noqa: BLE001 - the last resort: a stranger sees no trace, the operator does
+            events().error("request.failed", request_id=request.request_id, exc_info=error)
+            response = self._problem(internal_error(), request)
+        if response is not None:
+            await self._send(send, request, response, came)
+
+    def _check(self, scope: Scope, request: HttpRequest, *, two_hosts: bool) -> None:
+        """Refuse what no surface should meet (threats 2.7, H1)."""
+        if two_hosts:
+            raise InvalidRequest("The request has more than one Host header.", code="bad_host")
+        if not request.headers.get(b"host") and scope["http_version"] != "1.0":
+            raise InvalidRequest("The request has no Host header.", code="bad_host")
+        length = len(request.path) + len(request.query)
+        if length > self._limits.url_bytes:
+            raise InvalidRequest(
+                f"The URL has {length} bytes; at most {self._limits.url_bytes} are allowed.", code="url_too_long"
+            )
+        carries_body = request.method in ("PUT", "POST", "PATCH") and request.path.startswith(b"/v1/")
+        if b"transfer-encoding" in request.headers and not carries_body:
+            raise InvalidRequest("A body was not expected here.", code="unexpected_body")
+
+    async def _answer(self, request: HttpRequest, scope: Scope) -> HttpResponse:
+        path = request.path
+        if path.startswith(b"/img/"):
+            self._allow(request, "GET", "HEAD", "OPTIONS")
+            return await self._delivery(request)
+        self._allow(request, "GET", "HEAD")
+        if path in (b"/healthz/live", b"/health"):
+            return self._health.live()
+        if path == b"/healthz/ready":
+            return await self._health.ready()
+        if path == b"/metrics":
+            self._clients.check_metrics(scope, request.headers)
+            return HttpResponse(
+                200,
+                [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", b"no-store")],
+                self._metrics.render(),
+            )
+        page = await self._pages.page(request, near=self._clients.is_near(scope, request.headers))
+        if page is None:
+            raise NotFound("There is nothing at this address.")
+        return page
+
+    def _allow(self, request: HttpRequest, *methods: str) -> None:
+        if request.method not in methods:
+            raise MethodNotAllowed(
+                f"The method {shown(request.method)} is not for this address; {', '.join(methods)} are.", allow=methods
+            )
+
+    async def _unless_gone(
+        self, answer: Awaitable[HttpResponse], receive: Receive, request: HttpRequest
+    ) -> HttpResponse | None:
+        """Await `answer`, but give up when the client leaves: nobody would read it (threat O4)."""
+        work = asyncio.ensure_future(answer)
+        done, _ = await asyncio.wait({work}, timeout=0.05)
+        if not done:
+            gone = asyncio.ensure_future(_left(receive))
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+                self._metrics.count("imagemill_requests", "delivery", "left")
+                return None
+        return work.result()
+
+    def _problem(self, error: ImagemillError, request: HttpRequest) -> HttpResponse:
+        self._metrics.count("imagemill_errors", error.code)
+        return HttpResponse(*problem_response(error, request.request_id))
+
+    async def _send(self, send: Send, request: HttpRequest, response: HttpResponse, came: float) -> None:
+        took = time.perf_counter() - came
+        names = {name for name, _ in response.headers}
+        headers = [
+            *response.headers,
+            (b"x-request-id", request.request_id.encode()),
+            (b"server-timing", b"total;dur=%.3f" % (took * 1000)),
+            SERVER,
+        ]
+        if b"content-length" not in names and response.status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        body = b"" if request.method == "HEAD" else response.body
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        surface = "delivery" if request.path.startswith(b"/img/") else "other"
+        self._record(request, surface, response.status, len(body), took, _cache_word(response))
+
+    def _record(self, request: HttpRequest, surface: str, status: int, size: int, took: float, cache: str) -> None:
+        self._metrics.requests[surface, str(status)] += 1
+        self._metrics.observe("total", took)
+        self._log.write(
+            f'{{"time":"{timestamp()}","event":"request","method":{quoted(request.method)},'
+            f'"path":{quoted(request.path.decode("ascii", "replace"))},"status":{status},"bytes":{size},'
+            f'"ms":{took * 1000:.3f},"cache":"{cache}","client":"{request.client}",'
+            f'"request_id":"{request.request_id}"}}'
+        )
+
+    async def _pass_to_control(
+        self, scope: Scope, receive: Receive, send: Send, request: HttpRequest, came: float
+    ) -> None:
+        status, size = 0, 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {
+                    **message,
+                    "headers": [
+                        *((n, v) for n, v in message.get("headers", ()) if n not in (b"x-request-id", b"server")),
+                        (b"x-request-id", request.request_id.encode()),
+                        SERVER,
+                    ],
+                }
+            else:
+                size += len(message.get("body", b""))
+            await send(message)
+
+        # The key goes with the request, so that an error's body and the log name the same one.
+        scope["imagemill.request_id"] = request.request_id
+        scope["imagemill.client"] = request.client
+        await self._control()(scope, receive, watched)
+        self._record(request, "control", status, size, time.perf_counter() - came, "none")
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _cache_word(response: HttpResponse) -> str:
+    for name, value in response.headers:
+        if name == b"cache-status":
+            text = value.decode("ascii")
+            return "collapsed" if text.endswith("collapsed") else text.rsplit("=", 1)[-1]
+    return "none"

@@ -1,0 +1,89 @@
+"""Who is asking: the address that counts, and whether it is near enough for the operator's pages.
+
+Forwarding headers count only when the socket's peer is a trusted proxy; then the right-most address that is not itself
+trusted is the client (threat H10). "Near" means loopback without a proxy in between: the landing page and `/metrics` are
+for the person at the machine, not for visitors of a delivery host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from imagemill.errors import InvalidRequest, Unauthenticated
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+def networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    """Return addresses and networks parsed; raises InvalidRequest naming the wrong one."""
+    found: list[Network] = []
+    for text in texts:
+        try:
+            found.append(ipaddress.ip_network(text, strict=False))
+        except ValueError:
+            raise InvalidRequest(
+                f"server.trusted_proxies: expected an address or a network such as 10.0.0.0/8, received {text!r}"
+            ) from None
+    return tuple(found)
+
+
+class Clients:
+    """Tells addresses apart."""
+
+    def __init__(self, trusted: tuple[Network, ...], authorised: Callable[[dict[bytes, bytes]], bool]) -> None:
+        """`authorised` says whether the headers carry the admin key."""
+        self._trusted = trusted
+        self._authorised = authorised
+
+    def address(self, scope: Any, headers: dict[bytes, bytes]) -> str:
+        """Return the client's address as text; "unknown" where the server cannot tell."""
+        client = scope.get("client")
+        peer: str = client[0] if client else "unknown"
+        if not self._trusted or b"x-forwarded-for" not in headers or not self._trusts(peer):
+            return peer
+        hops = headers[b"x-forwarded-for"].decode("latin-1").split(",")[-20:]
+        for hop in reversed(hops):
+            peer = hop.strip()
+            if not self._trusts(peer):
+                break
+        return peer if _is_address(peer) else "unknown"
+
+    def _trusts(self, text: str) -> bool:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+    def is_near(self, scope: Any, headers: dict[bytes, bytes]) -> bool:
+        """Whether this is a person at the machine itself, asking for it by a local name."""
+        client = scope.get("client")
+        if client is None or any(name in headers for name in _FORWARDED):
+            return False
+        host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)
+        name = host[0] if len(host) == 1 or host[1].isdigit() else ":".join(host)
+        return _is_loopback(client[0]) and (name.lower() in _LOCAL_NAMES or name.lower().endswith(".localhost"))
+
+    def check_metrics(self, scope: Any, headers: dict[bytes, bytes]) -> None:
+        """Raise Unauthenticated unless the caller is near or has the key."""
+        if not self.is_near(scope, headers) and not self._authorised(headers):
+            raise Unauthenticated("/metrics is open on loopback only; elsewhere it needs the admin key.")
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

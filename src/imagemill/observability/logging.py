@@ -1,0 +1,36 @@
+"""Events in words: JSON lines on standard error, or text on a terminal (structlog).
+
+Separate from the access log: events are rare, of many shapes, and may come from any library.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(*, form: str, level: str) -> None:
+    """Send events to standard error as `form` ("json", "text", or "" to choose by terminal) from `level` up."""
+    text = form == "text" or (not form and sys.stderr.isatty())
+    last: Any = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def events() -> Any:
+    """Return the logger of events; use as `events().info("original.replaced", key=key)`."""
+    return structlog.get_logger()
