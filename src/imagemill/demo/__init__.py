@@ -6,8 +6,6 @@ photo comes from, and under which licence, stands in `LICENSES.md` beside this f
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,10 +49,9 @@ def _place(photo: Path, data: Path) -> None:
     """Copy `photo` so that a half-written copy never has its name, whenever we are interrupted."""
     own = data / ".imagemill"
     own.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=own, prefix="sample-", delete=False) as file:
-        file.write(photo.read_bytes())
-    Path(file.name).chmod(0o644)
-    os.replace(file.name, data / photo.name)  # noqa: PTH105 - `Path.replace` says no more
+    unfinished = own / f"sample-{photo.name}"
+    unfinished.write_bytes(photo.read_bytes())
+    unfinished.replace(data / photo.name)
 
 
 def links(base_url: str) -> list[Link]:

@@ -63,7 +63,7 @@ async function fill(made, describe) {
 
 function describeFormat(made, answer, size, picture) {
   const bytes = element("strong", "bytes", bytesText(answer.bytes));
-  const saved = element("span", answer.bytes < picture.size ? "saved" : "", savedText(answer.bytes, picture.size));
+  const saved = element("span", answer.bytes < picture.size ? "saved" : "", `${savedText(answer.bytes, picture.size)} than the original`);
   const meter = element("span", "meter");
   meter.setAttribute("aria-hidden", "true");
   const level = element("span");

@@ -8,10 +8,10 @@ const PAUSE_MS = 180; // after the last movement of a slider: one request, not f
 const USUAL_QUALITY = 76; // contract, option q
 
 const SLIDERS = [
-  { id: "width", name: "w", unset: 0, words: (value) => (value ? `${value} px` : "as high asks") },
-  { id: "height", name: "h", unset: 0, words: (value) => (value ? `${value} px` : "as wide asks") },
+  { id: "width", name: "w", unset: 0, words: (value) => (value ? `${value} px` : "auto") },
+  { id: "height", name: "h", unset: 0, words: (value) => (value ? `${value} px` : "auto") },
   { id: "quality", name: "q", unset: USUAL_QUALITY, words: (value) => String(value) },
-  { id: "radius", name: "radius", unset: 0, words: (value) => (value ? `${value} px` : "square") },
+  { id: "radius", name: "radius", unset: 0, words: (value) => (value ? `${value} px` : "none") },
 ];
 const CHOICES = [{ id: "fit", name: "fit" }, { id: "format", name: "fm" }, { id: "gravity", name: "g" }];
 
@@ -87,6 +87,7 @@ export class Playground {
     if (this.#running !== mine) return;
     byId("canvas").classList.remove("busy");
     byId("options").setAttribute("aria-invalid", String(!answer.ok));
+    byId("facts").hidden = !answer.ok;
     if (!answer.ok) {
       showProblem(byId("trouble"), answer.problem);
       return;
@@ -101,7 +102,7 @@ export class Playground {
       ["Format", answer.type.toUpperCase()],
       ["Size", `${size.width} × ${size.height}`],
       ["Bytes", bytesText(answer.bytes), "playground-bytes"],
-      ["Saved", savedText(answer.bytes, this.#picture.size) || "–"],
+      ["Against the original", savedText(answer.bytes, this.#picture.size) || "–"],
       ["Answer", [`${Math.round(answer.milliseconds)} ms`, cacheText(answer.cache)].filter(Boolean).join(", ")],
     ];
     byId("facts").replaceChildren(...lines.map(([term, words, id]) => {

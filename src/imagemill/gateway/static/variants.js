@@ -76,12 +76,12 @@ export function bytesText(count) {
   return `${value >= 100 ? Math.round(value) : value.toPrecision(3).replace(/\.?0+$/, "")} ${unit}`;
 }
 
-/** How much smaller than the original, in words; "" where the original's size is unknown. */
+/** How many bytes fewer than the original, in words; "" where the original's size is unknown. */
 export function savedText(bytes, original) {
   if (!original) return "";
   const share = 100 * (1 - bytes / original);
-  if (share < 0) return `${Math.round(-share)} % more than the original`;
-  return `${share > 99 ? share.toFixed(1) : Math.round(share)} % less than the original`;
+  if (share < 0.5) return share > -0.5 ? "as many" : `${Math.round(-share)} % more`;
+  return `${share > 99 ? share.toFixed(1) : Math.round(share)} % less`;
 }
 
 /** What `Cache-Status` (RFC 9211) says, for people. */
