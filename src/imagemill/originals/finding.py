@@ -1,0 +1,239 @@
+"""Finding out what lies under a key: the store's word, our record of it, and the header where there is no record.
+
+Separate from `library`, which changes originals: here nothing changes but what we know. The caller holds the key's
+lock. Records and publishing are best effort while looking: originals on a read-only place are served all the same
+(contract, "Settings": "read-only if so mounted").
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imagemill.engine.port import Engine, Facts, Source
+from imagemill.errors import ImagemillError, NotAnImage, NotFound, Overloaded, Unprocessable, shown
+from imagemill.object_store.port import ObjectInfo, ObjectStore
+from imagemill.originals.description import entity_tag
+from imagemill.originals.entries import Entries, Entry
+from imagemill.originals.records import Record, decode_record, encode_record
+from imagemill.originals.values import Description, Original, version_of
+from imagemill.variants.port import VariantStore
+
+log = logging.getLogger(__name__)
+
+NOWHERE = version_of("", None)
+"""A version that no bytes have: published while there is nothing to follow."""
+STALE_SECONDS = 1.0
+"""For how long a known original is served without a look while the store is away (hits outlive it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What lies under a key now. `record` speaks of these very bytes, or is None."""
+
+    info: ObjectInfo
+    record: Record | None
+
+    @property
+    def description(self) -> Description:
+        """What people said of these bytes."""
+        return Description() if self.record is None else self.record.description
+
+    @property
+    def entity_tag(self) -> str:
+        """What If-Match speaks of."""
+        return entity_tag(self.info.etag, self.description)
+
+    @property
+    def version(self) -> str:
+        """The version that should be published."""
+        return version_of(self.info.etag, self.description.focal)
+
+
+def no_such_original(key: str) -> NotFound:
+    """Return the error for a key under which nothing lies."""
+    return NotFound(f"There is no original “{shown(key)}”.", code="no_such_original")
+
+
+def record_of(entry: Entry) -> Record:
+    """Return what is to be kept of `entry`."""
+    original = entry.original
+    return Record(
+        etag=original.info.etag,
+        facts=original.facts,
+        description=original.description,
+        placeholder=entry.placeholder,
+    )
+
+
+class Finder:
+    """Asks the store, the record and the engine, in this order, and remembers the answer in `entries`."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        variants: VariantStore,
+        engine: Engine,
+        site: str,
+        entries: Entries,
+        tell: Callable[[str], None],
+    ) -> None:
+        """`tell(key)` is called when an original turns out to be another one, or gone."""
+        self._store = store
+        self._variants = variants
+        self._engine = engine
+        self._site = site
+        self._entries = entries
+        self._tell = tell
+
+    async def present(self, key: str) -> Present | None:
+        """Return what lies under `key` without reading its bytes; None when there is nothing."""
+        info = await self._store.head(key)
+        return None if info is None else Present(info, await self.record(key, info.etag))
+
+    async def entry(self, key: str) -> Entry:
+        """Return the entry of `key`, looked at again if it is not fresh. Raises as `Originals.locate` does."""
+        entry = self._entries.fresh(key)
+        if entry is not None:
+            return entry
+        entry = self._entries.known(key)
+        if entry is not None and await self._unchanged(entry):
+            return entry
+        present = await self.present(key)
+        if present is None:
+            await self._vanished(key)
+            raise no_such_original(key)
+        return await self._meet(key, present)
+
+    async def _unchanged(self, entry: Entry) -> bool:
+        """Ask the store whether the object is still the one that was seen, and believe the entry for longer if so."""
+        try:
+            stamp = await self._store.stamp(entry.original.key)
+        except Overloaded:
+            self._entries.renew(entry, STALE_SECONDS)
+            return True
+        if not stamp or stamp != entry.original.info.stamp:
+            return False
+        self._entries.renew(entry)
+        return True
+
+    async def _meet(self, key: str, present: Present) -> Entry:
+        """First contact: facts from the record or from the header, then the version becomes the current one."""
+        info, record = present.info, present.record
+        if record is None or record.facts is None:
+            looked = await self._look(key, info)
+            if looked is None:
+                await self._vanished(key)
+                raise no_such_original(key)
+            if looked[0].etag != info.etag:
+                record = None  # replaced behind our back since `present`
+            info, facts = looked
+            description = Description() if record is None else record.description
+            record = Record(etag=info.etag, facts=facts, description=description)
+            await self._try_to_write(key, record)
+        else:
+            facts = record.facts
+        original = Original(site=self._site, key=key, info=info, facts=facts, description=record.description)
+        # Published before it is remembered: whoever is cancelled in between leaves the work to the next.
+        await self.try_to_publish(key, original.version)
+        known = self._entries.known(key)
+        entry = self._entries.remember(original, record.placeholder)
+        if known is not None and known.original.version != original.version:
+            self._tell(key)
+        return entry
+
+    async def _look(self, key: str, info: ObjectInfo) -> tuple[ObjectInfo, Facts] | None:
+        """Read the header; None when the object has just gone. A refusal is remembered for these bytes, briefly."""
+        mark = info.stamp or info.etag
+        failure = self._entries.failure(key, mark)
+        if failure is not None:
+            raise failure.with_traceback(None)
+        opened = await self._store.open(key)
+        if opened is None:
+            return None
+        try:
+            found = opened.info
+            source = Source(descriptor=opened.fileno(), size=found.size, digest=found.etag)
+            return found, await self._engine.probe(source)
+        except (NotAnImage, Unprocessable) as error:
+            self._entries.forget(key)
+            self._entries.fail(key, mark, error)
+            raise
+        finally:
+            opened.close()
+
+    async def _vanished(self, key: str) -> None:
+        """Hide the variants of an original that somebody removed behind our back.
+
+        Its record stays: a volume that is not mounted for a moment must not cost people their descriptions.
+        """
+        known = self._entries.forget(key)
+        if await self._has_record(key):
+            await self.try_to_publish(key, NOWHERE)
+        if known:
+            self._tell(key)
+
+    # ---- records and versions
+
+    async def record(self, key: str, etag: str) -> Record | None:
+        """Return the record of the bytes with this `etag`; None where none speaks of them or none can be read."""
+        try:
+            record = decode_record(await self._variants.read_record(self._site, key))
+        except (ImagemillError, OSError) as error:
+            log.warning("A record cannot be read: %s", error)
+            return None
+        return record if record is not None and record.etag == etag else None
+
+    async def _has_record(self, key: str) -> bool:
+        try:
+            return await self._variants.read_record(self._site, key) is not None
+        except (ImagemillError, OSError):
+            return False
+
+    async def write(self, entry: Entry) -> None:
+        """Keep the record of `entry`; raises what the variant store raises."""
+        await self._variants.write_record(self._site, entry.original.key, encode_record(record_of(entry)))
+
+    async def try_to_write(self, entry: Entry) -> None:
+        """Keep the record of `entry` where that is possible: its facts can be found out again."""
+        await self._try_to_write(entry.original.key, record_of(entry))
+
+    async def _try_to_write(self, key: str, record: Record) -> None:
+        try:
+            await self._variants.write_record(self._site, key, encode_record(record))
+        except (ImagemillError, OSError) as error:
+            log.warning("A record cannot be written: %s", error)
+
+    async def try_to_publish(self, key: str, version: str) -> None:
+        """Publish where that is possible: a place for variants that can only be read must not stop serving."""
+        try:
+            await self._variants.publish(self._site, key, version)
+        except (ImagemillError, OSError) as error:
+            log.warning("A version cannot be published: %s", error)
+
+    async def restore(self, key: str, before: Present | None) -> None:
+        """Bring back what was published before a change that the store refused."""
+        if before is not None:
+            await self.try_to_publish(key, before.version)
+        elif await self._has_record(key):
+            await self.try_to_publish(key, NOWHERE)
+        else:
+            await self._withdraw_quietly(key)
+
+    async def settle(self, key: str) -> None:
+        """Remove what a slow maker left since the original was replaced or deleted; never raises."""
+        try:
+            entry = await self.entry(key)
+            await self._variants.publish(self._site, key, entry.original.version)
+        except NotFound:
+            if not await self._has_record(key):
+                await self._withdraw_quietly(key)
+        except (ImagemillError, OSError) as error:
+            log.warning("Old variants could not be looked for: %s", error)
+
+    async def _withdraw_quietly(self, key: str) -> None:
+        try:
+            await self._variants.withdraw(self._site, key)
+        except (ImagemillError, OSError) as error:
+            log.warning("Old variants could not be removed: %s", error)

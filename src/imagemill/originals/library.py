@@ -1,0 +1,353 @@
+"""The originals of one site: find, upload, replace, describe, delete, list.
+
+The one place that orders what must happen together. Under a key's lock, a change runs
+
+    hide the present variants → change the store → write the record → tell this process
+
+because a web server may follow `~/current` without asking us: whatever is interrupted, by a crash too, that link leads
+to nothing (a miss, and the next request puts it right) but never to a picture that is no more. The store is the truth
+about which original exists; the record beside the variants holds what can be found out again, and the description.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from imagemill.engine.limits import Limits
+from imagemill.engine.port import Engine
+from imagemill.errors import Conflict, ImagemillError, PreconditionFailed, Refused
+from imagemill.object_store.naming import check_new_key
+from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, OpenObject
+from imagemill.originals.description import DescriptionChanges, entity_tag
+from imagemill.originals.entries import MAX_ENTRIES, Entries
+from imagemill.originals.finding import NOWHERE, Finder, Present, no_such_original
+from imagemill.originals.locks import KeyLocks
+from imagemill.originals.preview import Previews
+from imagemill.originals.settings import OriginalsSettings
+from imagemill.originals.settling import SETTLE_SECONDS, Settling
+from imagemill.originals.uploads import Checked, check_declared_length, receive
+from imagemill.originals.values import Description, Original, version_of
+from imagemill.variants.port import VariantStore
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a listing; `original` is given where it is known without opening the object."""
+
+    info: ObjectInfo
+    original: Original | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of originals in byte order of the key; see `object_store.port.Page`."""
+
+    originals: tuple[Listed, ...]
+    prefixes: tuple[str, ...]
+    next_after: str | None
+
+
+def check_condition(condition: Condition, etag: str | None) -> None:
+    """Raise PreconditionFailed unless `condition` holds for an original with the entity tag `etag` (None: there is none)."""
+    if condition.if_none_match and etag is not None:
+        raise PreconditionFailed("There is an original under this key already (If-None-Match: *).")
+    wanted = condition.if_match
+    if wanted is not None and (etag is None or ("*" not in wanted and etag not in wanted)):
+        what = "there is none under this key" if etag is None else f'its present ETag is "{etag}"'
+        raise PreconditionFailed(f"The original is not the one that If-Match names: {what}.")
+
+
+class Originals:
+    """Everything the platform does with originals. Safe to use from any task of one event loop."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        variants: VariantStore,
+        engine: Engine,
+        settings: OriginalsSettings,
+        limits: Limits,
+        site: str = "default",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        settle_seconds: float = SETTLE_SECONDS,
+        most_entries: int = MAX_ENTRIES,
+    ) -> None:
+        """`clock` is monotonic, in seconds; `settle_seconds` must be longer than any make."""
+        self.site = site
+        self._store = store
+        self._variants = variants
+        self._engine = engine
+        self._settings = settings
+        self._limits = limits
+        self._previews = Previews(engine)
+        self._entries = Entries(settings.recheck, most=most_entries, clock=clock)
+        self._finder = Finder(store, variants, engine, site, self._entries, self._tell)
+        self._locks = KeyLocks()
+        self._settling = Settling(self._settle, settle_seconds)
+        self._listeners: list[Callable[[str], None]] = []
+        self._unbroken: set[asyncio.Task[Any]] = set()
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Call `listener(key)` whenever an original was replaced, described, deleted or found to be another."""
+        self._listeners.append(listener)
+
+    # ---- finding
+
+    def peek(self, key: str) -> Original | None:
+        """Return the original if it was seen within `recheck` seconds: one look in a dictionary, for the hot path."""
+        entry = self._entries.fresh(key)
+        return None if entry is None else entry.original
+
+    async def locate(self, key: str) -> Original:
+        """Return the original of `key`.
+
+        Raises NotFound (`no_such_original`); NotAnImage or Unprocessable where the object is no picture we can use;
+        Overloaded. The first look at a key is made once, however many ask.
+        """
+        entry = self._entries.fresh(key)
+        if entry is None:
+            async with self._locks.of(key):
+                entry = await self._finder.entry(key)
+        return entry.original
+
+    async def open(self, original: Original) -> OpenObject:
+        """Open the bytes of this very original; raise NotFound if it is gone.
+
+        Raises Conflict (`original_changed`) if it is another by now: locate it again.
+        """
+        opened = await self._store.open(original.key)
+        if opened is None:
+            self._entries.doubt(original.key)
+            raise no_such_original(original.key)
+        if opened.info.etag != original.info.etag:
+            opened.close()
+            self._entries.doubt(original.key)
+            raise Conflict("The original was replaced while it was being read; ask again.", code="original_changed")
+        return opened
+
+    async def open_untouched(self, key: str) -> OpenObject:
+        """Open whatever lies under `key`, picture or not; raise NotFound."""
+        opened = await self._store.open(key)
+        if opened is None:
+            raise no_such_original(key)
+        return opened
+
+    async def exists(self, key: str) -> bool:
+        """Say whether anything lies under `key`."""
+        return await self._store.head(key) is not None
+
+    async def list(self, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000) -> Listing:
+        """List originals after `after`, at most `limit` (1…1000) keys and common prefixes; opens no object."""
+        page = await self._store.list(prefix, delimiter=delimiter, after=after, limit=limit)
+        lines = [Listed(info, await self._known(info)) for info in page.objects]
+        return Listing(tuple(lines), page.prefixes, page.next_after)
+
+    async def preview(self, original: Original) -> str | None:
+        """Return a tiny preview as a data URI, made once and recorded; None where it would cost too much or fails."""
+        entry = self._entries.known(original.key)
+        if entry is None or entry.original != original:
+            return None
+        if entry.placeholder is None and self._previews.cheap(original.facts):
+            try:
+                opened = await self.open(original)
+            except ImagemillError:
+                return None
+            try:
+                entry.placeholder = await self._previews.make(opened.fileno(), original)
+            finally:
+                opened.close()
+            if entry.placeholder is not None:
+                async with self._locks.of(original.key):
+                    if self._entries.known(original.key) is entry and entry.original == original:
+                        await self._finder.try_to_write(entry)
+        return entry.placeholder
+
+    # ---- changing
+
+    async def put(
+        self,
+        key: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        condition: Condition = ALWAYS,
+        declared_length: int | None = None,
+        digests: Mapping[str, bytes] | None = None,
+    ) -> tuple[Original, bool]:
+        """Make the bytes of `chunks` the original of `key`; return it and whether there was none before.
+
+        `condition` speaks of entity tags (`description.entity_tag`); `digests` maps "sha-256" and "sha-512" to raw
+        digests. The old original stays until the new one is whole, verified and durable. The same bytes again keep
+        version and description; other bytes start with an empty description.
+
+        Raises InvalidRequest (`bad_key`, `empty_body`, `incomplete_body`, `digest_mismatch`), TooLarge, NotAnImage,
+        Unprocessable, PreconditionFailed, Refused (`read_only`), StorageFull, Overloaded. On any error, and when the
+        caller is cancelled before the body is complete, nothing has changed.
+        """
+        check_new_key(key)
+        check_declared_length(declared_length, self._limits)
+        if condition != ALWAYS:
+            # Asked before the body is read, so that a refusal costs no upload; asked again under the lock.
+            present = await self._finder.present(key)
+            check_condition(condition, None if present is None else present.entity_tag)
+        checked = await receive(
+            self._store, self._engine, self._limits, chunks, declared_length=declared_length, digests=digests or {}
+        )
+        return await self._to_the_end(self._place(key, checked, condition))
+
+    async def describe(self, key: str, changes: DescriptionChanges, condition: Condition = ALWAYS) -> Original:
+        """Change what is said of an original; a new focal point is a new version.
+
+        Raises NotFound, PreconditionFailed, InvalidRequest (`invalid_description`), and what the variant store raises
+        when the record cannot be written.
+        """
+        return await self._to_the_end(self._redescribe(key, changes, condition))
+
+    async def delete(self, key: str, condition: Condition = ALWAYS) -> bool:
+        """Remove the original with its variants and its record; False when there was none.
+
+        Raises PreconditionFailed, Refused (`read_only`), Overloaded.
+        """
+        return await self._to_the_end(self._remove(key, condition))
+
+    # ---- keeping house
+
+    async def sweep(self, older_than: float | None = None) -> int:
+        """Remove leftovers of uploads not written to for `older_than` seconds (default: `originals.sweep`)."""
+        return await self._store.sweep(self._settings.sweep if older_than is None else older_than)
+
+    async def run(self) -> None:
+        """Sweep now and then, until cancelled."""
+        while True:
+            try:
+                swept = await self.sweep()
+                if swept:
+                    log.info("Removed leftovers of interrupted uploads: %d", swept)
+            except (ImagemillError, OSError) as error:
+                log.warning("Leftovers could not be swept: %s", error)
+            await asyncio.sleep(self._settings.sweep)
+
+    async def close(self) -> None:
+        """Finish the changes under way and forget the second looks."""
+        await self._settling.close()
+        if self._unbroken:
+            await asyncio.gather(*self._unbroken, return_exceptions=True)
+
+    # ---- under a key's lock
+
+    async def _place(self, key: str, checked: Checked, condition: Condition) -> tuple[Original, bool]:
+        upload = checked.upload
+        try:
+            async with self._locks.of(key):
+                before = await self._finder.present(key)
+                check_condition(condition, None if before is None else before.entity_tag)
+                same = before is not None and before.info.etag == upload.sha256
+                description = before.description if before is not None and same else Description()
+                version = version_of(upload.sha256, description.focal)
+                await self._variants.publish(self.site, key, version)
+                try:
+                    info = await upload.commit(
+                        key,
+                        content_type=f"image/{checked.facts.format}",
+                        condition=_store_condition(condition, before),
+                    )
+                except BaseException:
+                    await self._finder.restore(key, before)
+                    raise
+                original = Original(site=self.site, key=key, info=info, facts=checked.facts, description=description)
+                entry = self._entries.remember(original)
+                await self._finder.try_to_write(entry)
+                self._after_change(key, again=before is not None and not same)
+                return original, before is None
+        finally:
+            await upload.abort()
+
+    async def _redescribe(self, key: str, changes: DescriptionChanges, condition: Condition) -> Original:
+        async with self._locks.of(key):
+            entry = await self._finder.entry(key)
+            old = entry.original
+            check_condition(condition, entity_tag(old.info.etag, old.description))
+            new = replace(old, description=changes.apply(old.description))
+            moved = new.version != old.version
+            if moved:
+                await self._variants.publish(self.site, key, new.version)
+            try:
+                await self._finder.write(replace(entry, original=new))
+            except BaseException:
+                await self._finder.try_to_publish(key, old.version)
+                raise
+            entry.original = new
+            self._after_change(key, again=moved)
+            return new
+
+    async def _remove(self, key: str, condition: Condition) -> bool:
+        async with self._locks.of(key):
+            before = await self._finder.present(key)
+            check_condition(condition, None if before is None else before.entity_tag)
+            if not self._store.writable:
+                raise Refused("The originals of this place can only be read.", code="read_only")
+            if before is not None:
+                await self._variants.publish(self.site, key, NOWHERE)
+                try:
+                    await self._store.delete(key, condition=_store_condition(condition, before))
+                except BaseException:
+                    await self._finder.restore(key, before)
+                    raise
+            await self._variants.withdraw(self.site, key)
+            self._entries.forget(key)
+            self._after_change(key, again=before is not None)
+            return before is not None
+
+    async def _settle(self, key: str) -> None:
+        async with self._locks.of(key):
+            await self._finder.settle(key)
+
+    # ---- small steps
+
+    async def _known(self, info: ObjectInfo) -> Original | None:
+        """Return the original that a listing shows, if an entry or a record speaks of exactly these bytes."""
+        entry = self._entries.fresh(info.key)
+        if entry is not None and info.etag in ("", entry.original.info.etag):
+            return entry.original
+        record = await self._finder.record(info.key, info.etag) if info.etag else None
+        if record is None or record.facts is None:
+            return None
+        return Original(site=self.site, key=info.key, info=info, facts=record.facts, description=record.description)
+
+    def _after_change(self, key: str, *, again: bool) -> None:
+        if again:
+            self._settling.add(key)
+        self._tell(key)
+
+    def _tell(self, key: str) -> None:
+        for listener in self._listeners:
+            listener(key)
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` to its end even if the caller is cancelled: half a change would be believed for a minute."""
+        task = asyncio.ensure_future(work)
+        self._unbroken.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._unbroken.discard(task)
+        if not task.cancelled():
+            task.exception()  # read, so that an error nobody waited for is not reported as forgotten
+
+
+def _store_condition(condition: Condition, before: Present | None) -> Condition:
+    """Return what the store must hold to, so that a conditional change is safe against other processes as well."""
+    if condition == ALWAYS:
+        return ALWAYS
+    if before is None:
+        return Condition(if_none_match=True)
+    return Condition(if_match=(before.info.etag,))

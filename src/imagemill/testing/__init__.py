@@ -1,0 +1,1 @@
+"""For tests of Imagemill and of what is built on it: engines, clocks and contracts of the ports."""
