@@ -54,13 +54,13 @@ def _names(field: bytes, etag: bytes, *, strong: bool = False) -> bool:
     if field.strip() == b"*":
         return True
     for tag in field.split(b",", MAX_VALIDATORS)[:MAX_VALIDATORS]:
-        tag = tag.strip()  # noqa: PLW2901 - the same tag, without its spaces
+        tag = tag.strip()
         if tag == etag or (not strong and tag == b"W/" + etag):
             return True
     return False
 
 
-def range_of(headers: dict[bytes, bytes], *, size: int, etag: bytes, modified: float) -> tuple[int, int] | None | bool:
+def range_of(headers: dict[bytes, bytes], *, size: int, etag: bytes, modified: float) -> tuple[int, int] | bool | None:
     """Return which bytes to send: (first, last), None for all of them, False when no part can be (416).
 
     Only a single range of bytes is honoured; several, other units and malformed ones get the whole body, which RFC 9110

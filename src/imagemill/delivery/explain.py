@@ -23,8 +23,20 @@ from imagemill.recipe.negotiation import hints_of
 from imagemill.variants.port import VariantStore
 
 ORDER = (
-    "page", "orient", "trim", "crop", "resize", "flip", "rotate", "blur/sharpen/pixelate", "colour", "redact",
-    "pad/bg", "radius/mask", "layers and text", "encode",
+    "page",
+    "orient",
+    "trim",
+    "crop",
+    "resize",
+    "flip",
+    "rotate",
+    "blur/sharpen/pixelate",
+    "colour",
+    "redact",
+    "pad/bg",
+    "radius/mask",
+    "layers and text",
+    "encode",
 )  # fmt: skip - one line a step would fill the screen
 """The fixed order of work (contract)."""
 
@@ -75,7 +87,9 @@ class Explain:
 
     def _facts(self, plan: Plan, asked_version: str | None) -> dict[str, Any]:
         original = plan.original
-        stale = asked_version is not None and asked_version != original.version
+        warnings = []
+        if asked_version not in (None, original.version):
+            warnings.append(f"?v={asked_version} is not the present version; the answer will be no-cache.")
         return {
             "variant": str(plan.name),
             "format": plan.format.value,
@@ -84,5 +98,5 @@ class Explain:
             "original": {"width": original.facts.width, "height": original.facts.height, "size": original.info.size},
             "cost": {"cpu_seconds": round(plan.job.estimate, 4)},
             "headers": {name.decode(): value.decode() for name, value in plan.headers},
-            "warnings": [f"?v={asked_version} is not the present version; the answer will be no-cache."] if stale else [],
+            "warnings": warnings,
         }

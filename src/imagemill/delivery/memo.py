@@ -1,8 +1,8 @@
 """Which plan a raw URL led to before, so that a hit in memory parses and decides nothing again.
 
 An entry is a shortcut, never a truth of its own: it holds the very `Original` it was planned for, and counts only while
-`Originals.peek` still returns that object. Requests that read client hints are not remembered; those that read Accept are
-remembered by its bucket, of which there are three.
+`Originals.peek` still returns that object. Requests that read client hints are not remembered; those that read Accept
+are remembered by its bucket, of which there are three.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagemill.cache.memory import MemoryCache
-from imagemill.delivery.respond import stable_headers
 from imagemill.delivery.recall import FROM_MEMORY
+from imagemill.delivery.respond import stable_headers
 from imagemill.delivery.values import Headers, HttpRequest, Plan
 from imagemill.observability.access_log import quoted
 from imagemill.observability.metrics import Metrics
@@ -94,5 +94,3 @@ class Memo:
                 self._accepts.clear()
             self._accepts[accept] = known
         return known
-
-

@@ -3,8 +3,8 @@
     parse ──► verify ──► locate ──► plan ──► recall ──┬──► respond
                                                       └──► make
 
-Each line takes only what the lines above it returned. `hot` is the same flow remembered: which plan a raw URL led to, so
-that a hit in memory parses nothing (measured: parsing each time halves the rate of hits).
+Each line takes only what the lines above it returned. `memo` is the same flow remembered: which plan a raw URL led to,
+so that a hit in memory parses nothing (measured: parsing each time halves the rate of hits).
 """
 
 from __future__ import annotations

@@ -34,9 +34,7 @@ def answer(method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept)
     size = len(kept.data)
     part = range_of(asked, size=size, etag=etag, modified=kept.modified) if method == "GET" else None
     if part is False:
-        raise RangeNotSatisfiable(
-            f"The picture has {size} bytes; the asked range begins after its end.", size=size
-        )
+        raise RangeNotSatisfiable(f"The picture has {size} bytes; the asked range begins after its end.", size=size)
     if isinstance(part, tuple):
         first, last = part
         headers.append((b"content-range", b"bytes %d-%d/%d" % (first, last, size)))

@@ -1,8 +1,8 @@
 """Who is asking: the address that counts, and whether it is near enough for the operator's pages.
 
 Forwarding headers count only when the socket's peer is a trusted proxy; then the right-most address that is not itself
-trusted is the client (threat H10). "Near" means loopback without a proxy in between: the landing page and `/metrics` are
-for the person at the machine, not for visitors of a delivery host.
+trusted is the client (threat H10). "Near" means loopback without a proxy in between: the landing page and `/metrics`
+are for the person at the machine, not for visitors of a delivery host.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether the process lives and whether it can serve: what a load balancer and `doctor` ask.
 
-Ready means that hits can be served: the store answers and the workers are up. A server that is stopping is not ready, so
-that no new request is sent to it while it finishes what is running.
+Ready means that hits can be served: the store answers and the workers are up. A server that is stopping is not ready,
+so that no new request is sent to it while it finishes what is running.
 """
 
 from __future__ import annotations

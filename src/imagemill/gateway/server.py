@@ -1,7 +1,7 @@
 """The HTTP server: Granian inside this process, with the gateway as its application.
 
 Embedded rather than Granian's own process manager, because one process holds the caches, the queue and the workers;
-several processes come with the capability that shares them. Granian parses HTTP/1 strictly (47 raw requests were tried).
+several processes come with the capability that shares them. Granian parses HTTP/1 strictly: 47 raw requests were tried.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ _stamp = ""
 
 def timestamp() -> str:
     """Return now as RFC 3339 UTC with milliseconds; the part down to the second is formatted once a second."""
-    global _second, _stamp  # noqa: PLW0603 - a memo of one value on the hot path
+    global _second, _stamp
     now = time.time()
     second = int(now)
     if second != _second:

@@ -1,0 +1,104 @@
+"""The real program, started for a test: a process of its own, a free port, a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 20.0
+STOP_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class RunningServer:
+    """A server that answers."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    data: Path
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Its address without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> str:
+        """The admin key that it wrote."""
+        return (self.data / "admin.key").read_text().strip()
+
+    def client(self, *, admin: bool = True, timeout: float = 30.0) -> httpx.Client:
+        """Return an HTTP client, with the admin key unless told otherwise."""
+        headers = {"Authorization": f"Bearer {self.key}"} if admin else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout, trust_env=False)
+
+    def metric(self, name: str, labels: str = "") -> float:
+        """Return the value of a counter or gauge as `/metrics` shows it; 0 when it is not there yet."""
+        text = httpx.get(self.url + "/metrics", trust_env=False).text
+        for line in text.splitlines():
+            if line.startswith(f"{name}{labels} "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to stop and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without any setting of Imagemill, plus `extra`."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("IMAGEMILL_")} | dict(extra or {})
+
+
+@contextmanager
+def serving(data: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+    """Run `imagemill serve` on `data` until the block ends; raise with its log when it does not start."""
+    port = free_port()
+    log = data.parent / f"{data.name}-{port}.log"
+    command = [sys.executable, "-m", "imagemill", "serve", "--data", str(data), "--port", str(port), *arguments]
+    with log.open("wb") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=sink, env=environment(env), cwd=data.parent)
+    server = RunningServer(process, port, data, log)
+    try:
+        _wait(server)
+        yield server
+    finally:
+        try:
+            server.stop()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _wait(server: RunningServer) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            if httpx.get(server.url + "/healthz/ready", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.02)
+    raise AssertionError(f"the server did not start:\n{server.log.read_text()[-3000:]}")
