@@ -81,7 +81,7 @@ def test_samples_tell_nothing_of_people() -> None:
 def test_samples_cover_alpha_and_animation() -> None:
     """One sample has transparent pixels and one moves, so that the page can show both."""
     with Image.open(demo.PHOTOS / "tulips.png") as image:
-        assert image.getchannel("A").getextrema()[0] < 128
+        assert min(image.getchannel("A").tobytes()) < 128
     with Image.open(demo.PHOTOS / "mill.gif") as image:
         assert getattr(image, "n_frames", 1) > 1
 
