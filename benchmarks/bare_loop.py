@@ -1,0 +1,120 @@
+"""The limit that cold delivery is measured against: a bare libvips loop with our engine's calls and no server.
+
+Reads the file, shrinks on load by the engine's rule, resizes, encodes with the engine's settings, keeps the bytes; so
+what a request costs beyond this is what the platform costs. It speaks libvips itself, on purpose, instead of calling
+the engine: a slow engine must show as a difference.
+
+Run as a process of its own: `python -m benchmarks.bare_loop FILE WIDTH…` warms up, prints `ready`, waits for a line,
+then makes every width and prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("VIPS_CONCURRENCY", "1")  # as in a worker: parallel by processes, not by threads
+
+import pyvips
+
+ROOT = Path(__file__).resolve().parent.parent
+QUALITY = 76
+"""JPEG quality where a URL names none (contract, option `q`)."""
+
+WARM_UP = 3
+"""Pictures made before the clock starts: code pages, allocator and tables are warm in a server as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopReport:
+    """Pictures per second of all processes together, CPU-seconds and bytes per picture."""
+
+    rate: float
+    cpu_per_picture: float
+    bytes_per_picture: float
+
+
+def shrink_factor(ratio: float) -> int:
+    """The JPEG shrink-on-load factor for a reduction by `ratio` (original side / wanted side, the smaller of both).
+
+    The same rule as the engine's (architecture, "Shrink-on-load"): by 2 while a residual of 1.25 remains for the
+    lanczos filter, by 4 and 8 only while 2 remains; beyond that the picture suffers.
+    """
+    for factor, residual in ((8, 2.0), (4, 2.0), (2, 1.25)):
+        if ratio >= factor * residual:
+            return factor
+    return 1
+
+
+def resized(data: bytes, width: int, shrink: bool = True) -> pyvips.Image:
+    """The pixels of a JPEG at `width`, before the encoder; `shrink=False` decodes in full, which is the reference."""
+    header = pyvips.Image.jpegload_buffer(data)
+    factor = shrink_factor(header.width / width) if shrink else 1
+    height = max(1, round(header.height * width / header.width))
+    image = pyvips.Image.jpegload_buffer(data, shrink=factor, access="sequential")
+    return image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+
+
+def picture(data: bytes, width: int) -> bytes:
+    """One JPEG of `width` pixels from a JPEG's bytes."""
+    encoded: bytes = resized(data, width).jpegsave_buffer(Q=QUALITY, optimize_coding=True, keep="none")
+    return encoded
+
+
+def run(path: Path, widths: Sequence[int], processes: int = 2) -> LoopReport:
+    """Make all widths in parallel processes, each with every n-th; the clock starts when all are warm."""
+    shares = [widths[n::processes] for n in range(processes)]
+    loops = [
+        subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.bare_loop", str(path), *map(str, share)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        for share in shares
+    ]
+    for loop in loops:
+        assert loop.stdout is not None
+        if loop.stdout.readline().strip() != b"ready":
+            raise RuntimeError("the bare loop did not start")
+    started = time.perf_counter()
+    for loop in loops:
+        assert loop.stdin is not None
+        loop.stdin.write(b"go\n")
+        loop.stdin.flush()
+    results = [json.loads(loop.stdout.readline()) for loop in loops if loop.stdout is not None]
+    wall = time.perf_counter() - started
+    for loop in loops:
+        loop.communicate(timeout=10)
+    count = len(widths)
+    return LoopReport(
+        rate=count / wall,
+        cpu_per_picture=sum(r["cpu"] for r in results) / count,
+        bytes_per_picture=sum(r["bytes"] for r in results) / count,
+    )
+
+
+def main() -> None:
+    """One process of the loop."""
+    path, widths = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
+    pyvips.cache_set_max(0)  # as in a worker: two pictures in a row have nothing in common
+    for _ in range(WARM_UP):
+        picture(path.read_bytes(), 650)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    size = sum(len(picture(path.read_bytes(), width)) for width in widths)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(json.dumps({"cpu": cpu, "bytes": size}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
