@@ -7,10 +7,12 @@ from imagemill.variants.port import Kept, VariantName
 
 
 def name(key: str, leaf: str = "w=1.jpg") -> VariantName:
+    """Return a name of the default site."""
     return VariantName("default", key, "0123456789ab", leaf)
 
 
 def kept(size: int = 1000) -> Kept:
+    """Return a variant of `size` bytes."""
     return Kept(b"x" * size, "etag", 0.0)
 
 

@@ -12,6 +12,7 @@ from imagemill.delivery.coalesce import Coalescer, Flight
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a scene that must end within ten seconds."""
     asyncio.run(asyncio.wait_for(work, 10))
 
 
@@ -26,6 +27,7 @@ class Work:
         self.committed = False
 
     async def __call__(self, flight: Flight[str]) -> str:
+        """Do the work once the gate opens."""
         self.starts += 1
         flight.started = self.committed
         await self.gate.wait()

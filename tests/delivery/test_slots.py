@@ -13,6 +13,7 @@ from imagemill.errors import Overloaded
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
+    """Run a scene that must end within ten seconds."""
     asyncio.run(asyncio.wait_for(work, 10))
 
 

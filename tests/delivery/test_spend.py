@@ -14,6 +14,7 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
+        """Return the present time in seconds."""
         return self.now
 
 

@@ -102,7 +102,7 @@ def test_a_flood_by_one_client_costs_another_one_running_job(busy: RunningServer
 
 
 def test_a_client_that_makes_without_end_is_told_to_wait(tmp_path: Path) -> None:
-    """Making spends the bucket: 429 with Retry-After; hits stay free, and other clients are not affected (threat A4)."""
+    """Making spends the bucket: 429 with Retry-After; hits stay free and others are not affected (threat A4)."""
     data = tmp_path / "data"
     data.mkdir()
     (data / "large.jpg").write_bytes(large())

@@ -38,7 +38,7 @@ def plan(
     engine: EngineSettings,
     limits: Limits,
 ) -> Plan:
-    """Return the plan for `original`; raise InvalidRequest or Unprocessable when it cannot be met at a bearable cost."""
+    """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost."""
     image = verified.image
     settled = settle(image.asked.recipe, hints)
     recipe = settled.recipe
