@@ -1,0 +1,81 @@
+"""libvips, started the way a stranger's bytes demand: few loaders, no cache, one thread.
+
+Separate so that everything about the library as a whole is decided in one place and before pyvips is imported by
+anyone else: `start()` first, then `probe` and `render`. Threat D10: libvips sniffs content and would hand an "image"
+to any loader it was built with (CVE-2026-66066), so all loaders are blocked and only ours are let through again.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+FLOOR = (8, 18, 4)
+"""The oldest libvips we run on: 8.18.1 to 8.18.3 repair out-of-bounds reads, 8.18.4 reads real HEIF tables again."""
+
+_LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource")
+_SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer")
+
+FOREIGN_SAMPLES = (
+    ("matrixload_source", b"2 2\n1 2\n3 4\n"),  # VIPS_BLOCK_UNTRUSTED leaves this one open
+    ("svgload_source", b'<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"/>'),
+    ("csvload_source", b"1,2\n3,4\n"),
+    ("ppmload_source", b"P5\n1 1\n255\n\x00"),
+    ("vipsload_source", b"\x08\xf2\xa6\xb6" + bytes([0, 0, 0, 2] * 2 + [0, 0, 0, 1, 0, 0, 0, 8]) + bytes(48)),
+)
+"""Loaders that must stay shut, each with a file it would open; `start` tries them by name and by sniffing."""
+
+
+class EngineUnfit(RuntimeError):
+    """The installed libvips must not be used for strangers' pictures; the process should not start."""
+
+
+@cache
+def start() -> None:
+    """Import pyvips, take away every loader and saver but ours, and prove it. Repeated calls do nothing.
+
+    VIPS_CONCURRENCY is 1 unless set: one thread per worker and as many workers as cores is fastest. The operation
+    cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
+    """
+    os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
+    os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    import pyvips
+
+    found = (pyvips.version(0), pyvips.version(1), pyvips.version(2))
+    if found < FLOOR:
+        raise EngineUnfit(f"libvips {_dotted(FLOOR)} or newer is needed, found {_dotted(found)}.")
+    pyvips.cache_set_max(0)
+    for group, allowed in (("VipsForeignLoad", _LOADERS), ("VipsForeignSave", _SAVERS)):
+        pyvips.operation_block_set(group, True)
+        for name in allowed:
+            pyvips.operation_block_set(group + name, False)
+    for loader, sample in FOREIGN_SAMPLES:
+        _must_not_open(loader, sample)
+
+
+def _must_not_open(loader: str, sample: bytes) -> None:
+    """Try one foreign file both ways; raise EngineUnfit if it opens."""
+    import pyvips
+
+    for attempt in (
+        lambda: pyvips.Operation.call(loader, pyvips.Source.new_from_memory(sample)),
+        lambda: pyvips.Image.new_from_buffer(sample, ""),
+    ):
+        try:
+            attempt()
+        except pyvips.Error:
+            continue
+        raise EngineUnfit(f"libvips still opens files with {loader}, which must be blocked; not starting with it.")
+
+
+def revision() -> str:
+    """The engine's revision, kept with each variant: our own number, then libvips' version."""
+    start()
+    import pyvips
+
+    return f"1+libvips-{_dotted((pyvips.version(0), pyvips.version(1), pyvips.version(2)))}"
+
+
+def _dotted(version: tuple[int, int, int]) -> str:
+    """8.18.7 as people write it."""
+    return ".".join(str(part) for part in version)

@@ -1,0 +1,142 @@
+"""Original bytes and a job become variant bytes: the whole flow on one screen.
+
+libvips is lazy, so a truncated file opens, crops and resizes happily and fails while it is being saved. The
+translation of its errors therefore stands around all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import pyvips
+
+from imagemill.engine.delivered import refuse_what_is_not_built
+from imagemill.engine.geometry import lay_out
+from imagemill.engine.limits import Limits
+from imagemill.engine.port import Job
+from imagemill.engine.sniff import HEAD_BYTES, sniff
+from imagemill.engine.steps.background import background, edge_colour
+from imagemill.engine.steps.colour import colour
+from imagemill.engine.steps.crop import crop
+from imagemill.engine.steps.encode import encode, join
+from imagemill.engine.steps.flatten import flatten
+from imagemill.engine.steps.load import Image, open_original, shrink_for
+from imagemill.engine.steps.mask import mask
+from imagemill.engine.steps.orient import orient
+from imagemill.engine.steps.resize import resize
+from imagemill.engine.steps.trim import find_trimmed
+from imagemill.engine.steps.window import LOOKS, look, window
+from imagemill.engine.structure import check_frames, examine
+from imagemill.engine.work import Buffer, Work, animates
+from imagemill.errors import InvalidRequest, Unprocessable
+from imagemill.recipe.model import DerivedBackground
+
+Step = Callable[[Image, Work], Image]
+
+TO_SIZE: tuple[Step, ...] = (crop, resize, orient, colour)
+"""From the opened page to the scaled, upright picture in its colour space."""
+
+TO_RESULT: tuple[Step, ...] = (window, background, mask, flatten)
+"""From there to the frame that is written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """A made variant: its bytes, the size of one frame in pixels, how many frames."""
+
+    data: bytes
+    width: int
+    height: int
+    pages: int
+
+
+def render(data: Buffer, job: Job, limits: Limits, *, default_quality: int = 76) -> Encoded:
+    """Make one variant. `data` is the whole original (bytes, mmap or memoryview; it is not copied).
+
+    Raises Unprocessable (`damaged`, `too_many_pixels`, `too_many_bytes`), InvalidRequest for what this original cannot
+    give (a page, a crop), NotBuilt for a recipe beyond this version, NotAnImage.
+    """
+    with plain_words():
+        refuse_what_is_not_built(job)
+        work = prepare(data, job, limits, default_quality)
+        opened = open_original(data, work)
+        pages = _pages(opened, work)
+        frames = [_through(TO_RESULT, _through(TO_SIZE, page, work), work) for page in pages]
+        encoded = encode(join(frames, opened, work), work, limits)
+    return Encoded(data=encoded, width=frames[0].width, height=frames[0].height, pages=len(frames))
+
+
+def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Work:
+    """Decide everything that can be decided before the pixels flow: pages, layout, shrink, what must be looked at."""
+    facts, recipe = job.facts, job.recipe
+    _check_bytes(data, job, limits)
+    if recipe.page >= facts.pages:
+        raise InvalidRequest(
+            f"There is no page {recipe.page}: the picture has {facts.pages}, counted from 0.", code="no_such_page"
+        )
+    animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(job.format)
+    if animated:
+        check_frames(facts.pages, facts.width, facts.height, limits)
+    trimmed = None if recipe.trim is None else find_trimmed(data, facts, recipe.trim, recipe.page)
+    layout = lay_out(facts, recipe, limits=limits, focal=job.focal, trimmed=trimmed)
+    quality = recipe.output.quality if isinstance(recipe.output.quality, int) else default_quality
+    work = Work(
+        job=job,
+        layout=layout,
+        quality=quality,
+        shrink=shrink_for(facts, layout),
+        page=recipe.page,
+        frames=facts.pages if animated else 1,
+        background=recipe.background,
+    )
+    return _settled(data, work) if animated else work
+
+
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Turn libvips' own errors, which may hold paths and internals, into our sentence; the cause is kept for logs."""
+    try:
+        yield
+    except pyvips.Error as error:
+        raise Unprocessable("The picture is damaged: it ends early or cannot be decoded.", code="damaged") from error
+
+
+def _check_bytes(data: Buffer, job: Job, limits: Limits) -> None:
+    """The bytes may have changed since they were looked at: what they are and how large is read again, from headers."""
+    view = memoryview(data)
+    kind = sniff(bytes(view[:HEAD_BYTES]))
+    if kind != job.facts.format:
+        raise Unprocessable("The picture is not the one that was looked at before: its format has changed.")
+    examine(view, kind, limits)
+
+
+def _pages(opened: Image, work: Work) -> list[Image]:
+    """The opened image cut into its frames."""
+    if work.frames == 1:
+        return [opened]
+    height = opened.height // work.frames
+    return [opened.crop(0, height * index, opened.width, height) for index in range(work.frames)]
+
+
+def _settled(data: Buffer, work: Work) -> Work:
+    """Look at the first frame of an animation for all of them, where a gravity or a background has to look."""
+    looks = work.layout.gravity in LOOKS and work.layout.window != work.layout.scaled
+    derived = isinstance(work.background, DerivedBackground) and work.background.how == "auto"
+    if not looks and not derived:
+        return work
+    single = replace(work, frames=1)
+    first = _through(TO_SIZE, open_original(data, single), single).copy_memory()
+    if looks:
+        work = replace(work, window=look(first, work))
+    if derived:
+        work = replace(work, background=edge_colour(window(first, work)))
+    return work
+
+
+def _through(steps: tuple[Step, ...], image: Image, work: Work) -> Image:
+    """Hand the image from step to step."""
+    for step in steps:
+        image = step(image, work)
+    return image

@@ -1,0 +1,76 @@
+"""Round the corners or cut a circle or an ellipse out of the result, with smooth edges."""
+
+from __future__ import annotations
+
+import pyvips
+
+from imagemill.engine.steps.background import behind, flattened
+from imagemill.engine.steps.load import Image
+from imagemill.engine.work import Work
+from imagemill.recipe.model import DerivedBackground, Radius
+from imagemill.recipe.vocabulary import Mask
+
+
+def mask(image: Image, work: Work) -> Image:
+    """Make what lies outside the shape transparent; the background shows there in a format without transparency."""
+    recipe = work.job.recipe
+    if recipe.radius is None and recipe.mask is None:
+        return image
+    cover: Image = None
+    if recipe.radius is not None:
+        cover = _rounded(image.width, image.height, recipe.radius)
+    if recipe.mask is not None:
+        shape = _ellipse(image.width, image.height, circle=recipe.mask is Mask.CIRCLE)
+        cover = shape if cover is None else (cover * shape / 255).cast("uchar")
+    if work.keeps_alpha:
+        return _with_alpha(image, cover)
+    if isinstance(work.background, DerivedBackground):
+        image = image.copy_memory()  # its edges are looked at before it is written
+    return flattened(_with_alpha(image, cover), behind(image, work.background))
+
+
+def _with_alpha(image: Image, cover: Image) -> Image:
+    """`image` with `cover` (0…255) as transparency, on top of what it has."""
+    if not image.hasalpha():
+        return image.bandjoin(cover)
+    last = image.bands - 1
+    return image.extract_band(0, n=last).bandjoin((image[last] * cover / 255 + 0.5).cast("uchar"))
+
+
+def _covered(distance: Image) -> Image:
+    """How much of each pixel lies inside, 0…255, from the signed distance of its centre to the edge."""
+    return (distance.linear(-255, 127.5 + 0.5)).cast("uchar")
+
+
+def _rounded(width: int, height: int, radius: Radius) -> Image:
+    """A rectangle with four radii, each cut to half the shorter side."""
+    most = min(width, height) / 2
+    top_left, top_right, bottom_right, bottom_left = (
+        min(float(corner), most) for corner in radius.corners or (width, width, width, width)
+    )
+    distance = pyvips.Operation.call(
+        "sdf",
+        width,
+        height,
+        "rounded-box",
+        a=[-0.5, -0.5],
+        b=[width - 0.5, height - 0.5],
+        corners=[bottom_right, top_right, bottom_left, top_left],
+    )
+    return _covered(distance)
+
+
+def _ellipse(width: int, height: int, *, circle: bool) -> Image:
+    """The ellipse that fills the picture, or the largest circle in its middle.
+
+    The distance to an ellipse has no closed form; f·(f-1)/|∇f| for f² = (x/a)² + (y/b)² is right at the edge, which is
+    where the smoothing happens.
+    """
+    half_x, half_y = width / 2, height / 2
+    if circle:
+        half_x = half_y = min(half_x, half_y)
+    at = pyvips.Image.xyz(width, height)
+    x, y = at[0] - (width - 1) / 2, at[1] - (height - 1) / 2
+    f = ((x / half_x) ** 2 + (y / half_y) ** 2) ** 0.5
+    slope = ((x / half_x**2) ** 2 + (y / half_y**2) ** 2) ** 0.5
+    return _covered((f - 1) * f / (slope + 1e-9))

@@ -1,0 +1,52 @@
+"""One render in progress: what every step may look at besides the pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from mmap import mmap
+
+from imagemill.engine.geometry import Box, Layout
+from imagemill.engine.port import Job
+from imagemill.recipe.model import Background
+from imagemill.recipe.vocabulary import Format, Profile
+
+Buffer = bytes | bytearray | memoryview | mmap
+"""A whole original in memory or mapped; it is read in place, never copied."""
+
+_WITHOUT_ALPHA = frozenset((Format.JPEG,))
+_ANIMATED = frozenset((Format.GIF, Format.WEBP))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A job with what was decided about it before the pixels flow.
+
+    `shrink` is the factor (1, 2, 4, 8) by which the JPEG decoder reduces; `frames` how many frames are rendered,
+    starting at `page`; `quality` is on JPEG's scale. `window` is where a looked-for cover crop was found in the scaled
+    picture and `background` the one in force: both are settled on the first frame of an animation, so that its frames
+    do not jump or flicker.
+    """
+
+    job: Job
+    layout: Layout
+    quality: int
+    shrink: int = 1
+    page: int = 0
+    frames: int = 1
+    window: Box | None = None
+    background: Background | None = None
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether the output format has transparency."""
+        return self.job.format not in _WITHOUT_ALPHA
+
+    @property
+    def space(self) -> str:
+        """The colour space of the result, by libvips' name for its built-in profile."""
+        return "p3" if self.job.recipe.output.profile is Profile.P3 else "srgb"
+
+
+def animates(output: Format) -> bool:
+    """Whether a format is written with all frames."""
+    return output in _ANIMATED
