@@ -1,0 +1,290 @@
+"""What the server and a worker say to each other, and how the bytes are framed.
+
+Separate from `worker` and `worker_process`, the two ends, so that both read one definition. The two directions are not
+alike. A request comes from the server and is trusted. An answer comes from a process that has fed a stranger's bytes to
+a decoder, so each length is bounded before memory is set aside, each field is checked, and nothing in it is code (no
+pickle). One request at a time travels on a socket, so bytes beyond an answer mean a broken worker.
+
+    request   length (4 bytes, network order) · msgpack of a `Request`; the original's descriptor rides with it
+    answer    length of the head (4) · length of the body (4) · msgpack of an `Answer` · the variant's bytes
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import msgspec
+
+from imagemill import errors
+from imagemill.engine.limits import Limits
+from imagemill.engine.port import Facts, Job
+from imagemill.recipe.canonical import parse_canonical, text_of
+from imagemill.recipe.model import FocalPoint
+from imagemill.recipe.vocabulary import Format
+
+REQUEST_PREFIX = struct.Struct("!I")
+ANSWER_PREFIX = struct.Struct("!II")
+
+REQUEST_BYTES = 64 * 1024
+"""A request's longest frame. A URL is at most 8 KB, so a recipe's text is far below; a socket buffer holds it whole."""
+
+HEAD_BYTES = 32 * 1024
+"""The longest head of an answer: an error with every fault of a recipe is a few KB."""
+
+FIRST_READ_BYTES = 64 * 1024
+"""Room for the first read of an answer: most thumbnails arrive whole in one system call."""
+
+SENTENCE_LENGTH = 1000
+FAULT_COUNT = 64
+SIDE = 1 << 24
+PAGES = 1 << 20
+WORD_LENGTH = 64
+
+
+class Garbage(Exception):
+    """A worker said something that no healthy worker says; it is killed."""
+
+
+class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
+    """The first message to a worker: the rules that hold for all its jobs."""
+
+    limits: Limits
+    cpu_seconds: float
+    memory_bytes: int
+    quality: int
+
+
+class Probe(msgspec.Struct, frozen=True, tag="probe", array_like=True):
+    """Read the header of an original of `size` bytes."""
+
+    size: int
+
+
+class Verify(msgspec.Struct, frozen=True, tag="verify", array_like=True):
+    """Decode every pixel of an original of `size` bytes."""
+
+    size: int
+
+
+class Render(msgspec.Struct, frozen=True, tag="render", array_like=True):
+    """Make a variant; `recipe` is the canonical text, the one spelling that is tested to be lossless."""
+
+    size: int
+    recipe: str
+    format: Format
+    facts: Facts
+    focal: FocalPoint | None
+    estimate: float
+
+
+Request = Setup | Probe | Verify | Render
+
+
+class Cost(msgspec.Struct, frozen=True, array_like=True):
+    """What one job took: CPU-seconds of all threads, the highest and the resting resident memory in bytes."""
+
+    cpu_seconds: float
+    peak_bytes: int
+    resting_bytes: int
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
+    """A worker's first words: the engine's revision, what confines it (words of `confinement`), resting memory."""
+
+    revision: str
+    confined: list[str]
+    resting_bytes: int
+
+
+class Seen(msgspec.Struct, frozen=True, tag="seen", array_like=True):
+    """The answer to `Probe` and `Verify`."""
+
+    facts: Facts
+    cost: Cost
+
+
+class Made(msgspec.Struct, frozen=True, tag="made", array_like=True):
+    """The answer to `Render`; the variant's bytes follow as the body."""
+
+    width: int
+    height: int
+    pages: int
+    cost: Cost
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
+    """The job ended in one of our errors, or in a surprise (`error` is then "ImagemillError").
+
+    `faults` are (option, expected, received). `exhausted` says that memory ran out inside the worker: a broken limit,
+    like a kill from outside. `detail` is for the log only.
+    """
+
+    error: str
+    code: str
+    sentence: str
+    faults: list[tuple[str, str, str]]
+    row: str
+    exhausted: bool
+    detail: str
+    cost: Cost
+
+
+Answer = Ready | Seen | Made | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+_RAISED: dict[str, type[errors.ImagemillError]] = {
+    kind.__name__: kind for kind in (errors.InvalidRequest, errors.NotFound, errors.NotAnImage, errors.Unprocessable)
+}
+"""The errors a worker may speak for. Any other word from it becomes a plain failure of ours."""
+
+
+def render_request(size: int, job: Job) -> Render:
+    """Return the message that asks for `job` on an original of `size` bytes."""
+    return Render(size, text_of(job.recipe), job.format, job.facts, job.focal, job.estimate)
+
+
+def job_of(request: Render) -> Job:
+    """Return the job that `render_request` wrote down."""
+    return Job(
+        recipe=parse_canonical(request.recipe),
+        format=request.format,
+        facts=request.facts,
+        focal=request.focal,
+        estimate=request.estimate,
+    )
+
+
+def request_frame(request: Request) -> bytes:
+    """Return the bytes of a request; ValueError where it is longer than any recipe can be."""
+    body = _encoder.encode(request)
+    if len(body) > REQUEST_BYTES:
+        raise ValueError(f"expected a request of at most {REQUEST_BYTES} bytes, received {len(body)}")
+    return REQUEST_PREFIX.pack(len(body)) + body
+
+
+def parse_request(body: bytes | bytearray) -> Request:
+    """Return the request in a frame's body."""
+    return _requests.decode(body)
+
+
+def answer_head(answer: Answer, body_length: int = 0) -> bytes:
+    """Return the prefix and head of an answer whose body of `body_length` bytes follows."""
+    head = _encoder.encode(answer)
+    return ANSWER_PREFIX.pack(len(head), body_length) + head
+
+
+def failed_with(error: BaseException, cost: Cost, *, detail: str = "") -> Failed:
+    """Return the message for an exception; only our own errors may show their sentence."""
+    if isinstance(error, MemoryError):
+        sentence = "The image needs more memory than one job may use."
+        return Failed("Unprocessable", "too_complex", sentence, [], "", True, detail, cost)
+    if not isinstance(error, errors.ImagemillError):
+        return Failed("ImagemillError", "internal", "The image could not be processed.", [], "", False, detail, cost)
+    faults = [(fault.option, fault.expected, fault.received) for fault in error.faults[:FAULT_COUNT]]
+    row = error.row if isinstance(error, errors.NotBuilt) else ""
+    sentence = error.sentence[:SENTENCE_LENGTH]
+    return Failed(type(error).__name__, error.code, sentence, faults, row, False, detail, cost)
+
+
+def error_of(failed: Failed) -> errors.ImagemillError:
+    """Return the error that a worker named, of the class it had there."""
+    sentence = failed.sentence[:SENTENCE_LENGTH]
+    faults = tuple(errors.Fault(*parts) for parts in failed.faults[:FAULT_COUNT])
+    if failed.error == "NotBuilt":
+        return errors.NotBuilt(sentence, row=failed.row[:WORD_LENGTH], faults=faults)
+    kind = _RAISED.get(failed.error)
+    if kind is None:
+        return errors.ImagemillError("The image could not be processed.")
+    return kind(sentence, code=failed.code[:WORD_LENGTH], faults=faults)
+
+
+def _check(answer: Answer) -> None:
+    """Raise Garbage where a number or word of the answer is one that no picture has."""
+    if isinstance(answer, Ready):
+        return
+    cost = answer.cost
+    if not (math.isfinite(cost.cpu_seconds) and cost.cpu_seconds >= 0 <= cost.peak_bytes and cost.resting_bytes >= 0):
+        raise Garbage("a cost below zero")
+    if isinstance(answer, Failed):
+        return
+    shape = answer.facts if isinstance(answer, Seen) else answer
+    if not (0 < shape.width < SIDE and 0 < shape.height < SIDE and 0 < shape.pages < PAGES):
+        raise Garbage("a picture of impossible size")
+    if isinstance(answer, Seen):
+        words = (answer.facts.format, answer.facts.colour, answer.facts.profile or "-")
+        if not all(0 < len(word) <= WORD_LENGTH and word.isprintable() for word in words):
+            raise Garbage("a word that is none of ours")
+
+
+class AnswerReader:
+    """Puts one answer together from the pieces a socket gives; does no input or output itself.
+
+    Read into `room()`, say how much came with `advance(count)`; it returns the answer and its body once whole, and is
+    then ready for the next. Raises Garbage for anything a healthy worker does not send.
+    """
+
+    def __init__(self, body_bytes: int) -> None:
+        """`body_bytes` is the longest body that is believed."""
+        self._body_bytes = body_bytes
+        self._first = bytearray(FIRST_READ_BYTES)
+        self._view = memoryview(self._first)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._filled = 0
+        self._answer: Answer | None = None
+        self._body = b""
+        self._large: memoryview | None = None
+
+    def room(self) -> memoryview:
+        """Where the next bytes go; never empty."""
+        return (self._large if self._large is not None else self._view)[self._filled :]
+
+    def advance(self, count: int) -> tuple[Answer, bytes] | None:
+        """Take `count` new bytes of `room()`; return the whole answer, or None while some of it is missing."""
+        self._filled += count
+        if self._large is None and not self._open():
+            return None
+        answer = self._answer
+        if answer is None:
+            return None
+        if self._large is not None:
+            if self._filled < len(self._large):
+                return None
+            self._body = bytes(self._large)
+        body = self._body
+        self._reset()
+        return answer, body
+
+    def _open(self) -> bool:
+        """Read the prefix and the head, and set aside the body; False while they are not all there."""
+        if self._filled < ANSWER_PREFIX.size:
+            return False
+        head_length, body_length = ANSWER_PREFIX.unpack_from(self._first)
+        if not 0 < head_length <= HEAD_BYTES or body_length > self._body_bytes:
+            raise Garbage(f"an answer of {head_length} and {body_length} bytes")
+        body_at = ANSWER_PREFIX.size + head_length
+        if self._filled < body_at:
+            return False
+        try:
+            answer = _answers.decode(self._view[ANSWER_PREFIX.size : body_at])
+        except msgspec.DecodeError as error:
+            raise Garbage(f"an answer that is none of ours: {error}") from error
+        _check(answer)
+        if bool(body_length) != isinstance(answer, Made):
+            raise Garbage("a body where none belongs, or none where one does")
+        if self._filled > body_at + body_length:
+            raise Garbage("more bytes than one answer has")
+        self._answer = answer
+        if self._filled == body_at + body_length:
+            self._body = bytes(self._view[body_at : self._filled])
+            return True
+        self._large = memoryview(bytearray(body_length))
+        here = self._filled - body_at
+        self._large[:here] = self._view[body_at : self._filled]
+        self._filled = here
+        return True

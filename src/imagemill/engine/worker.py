@@ -1,0 +1,304 @@
+"""The inside of a worker process: take a job, do it, answer, wait for the next.
+
+A worker is a fresh interpreter (`python -I -m imagemill.engine.worker FD`), never a fork of the server: it starts with
+none of the server's memory, secrets or descriptors. Its one descriptor is a socket; the original comes over it as an
+open file and the worker opens no path (after `confinement.confine` it cannot). It does one job at a time; the only
+threads are libvips' own. The other end is `worker_process`.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import mmap
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from imagemill.engine import protocol
+from imagemill.engine.confinement import confine, leave_with_parent
+from imagemill.engine.limits import Limits
+from imagemill.engine.port import Facts, Job
+from imagemill.errors import ImagemillError, Unprocessable
+
+TRIM_BYTES = 64 * 1024 * 1024
+"""Growth since the start above which the heap is given back right after a job."""
+
+IDLE_SECONDS = 0.25
+"""A worker that has waited this long gives its heap back too: nobody waits for those milliseconds."""
+
+Data = bytes | memoryview
+"""An original's bytes: a view of the mapped file, or a copy where it cannot be mapped."""
+
+
+class Result(Protocol):
+    """What `render` hands back: encoded bytes and the size of one frame in pixels."""
+
+    @property
+    def data(self) -> bytes:
+        """The encoded variant."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels across one frame."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels down one frame."""
+        ...
+
+    @property
+    def pages(self) -> int:
+        """Frames or pages."""
+        ...
+
+
+class RenderFunction(Protocol):
+    """The shape of `engine.render.render`."""
+
+    def __call__(self, data: Data, job: Job, limits: Limits, *, default_quality: int) -> Result:
+        """Make the variant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """What a worker can do. Tests start workers whose tasks crash, hang and swell; nothing else differs."""
+
+    start: Callable[[], str]
+    """Load the libraries, close what must stay closed, return the engine's revision."""
+    probe: Callable[[Data, Limits], Facts]
+    verify: Callable[[Data, Limits], Facts]
+    render: RenderFunction
+
+
+class Closed(Exception):
+    """The server has gone away or has no more work for this worker."""
+
+
+class Channel:
+    """The worker's end of the socket: whole requests in (with the original's descriptor), whole answers out."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def waiting(self, seconds: float) -> bool:
+        """Whether a request comes within `seconds`."""
+        return bool(select.select([self._sock], [], [], seconds)[0])
+
+    def receive(self) -> tuple[protocol.Request, int | None]:
+        """Return the next request and the descriptor that came with it; Closed when there is none."""
+        room = socket.CMSG_SPACE(array.array("i").itemsize)
+        data, ancillary, _flags, _address = self._sock.recvmsg(protocol.REQUEST_BYTES, room)
+        descriptors = array.array("i")
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+        frame = bytearray(data)
+        self._fill(frame, protocol.REQUEST_PREFIX.size)
+        (length,) = protocol.REQUEST_PREFIX.unpack_from(frame)
+        self._fill(frame, protocol.REQUEST_PREFIX.size + length)
+        request = protocol.parse_request(frame[protocol.REQUEST_PREFIX.size :])
+        return request, descriptors[0] if descriptors else None
+
+    def _fill(self, frame: bytearray, length: int) -> None:
+        while len(frame) < length:
+            more = self._sock.recv(length - len(frame))
+            if not more:
+                raise Closed
+            frame += more
+
+    def send(self, answer: protocol.Answer, body: bytes = b"") -> None:
+        """Send an answer and its body; Closed when nobody listens."""
+        head = protocol.answer_head(answer, len(body))
+        try:
+            sent = self._sock.sendmsg([head, body])
+            if sent < len(head):
+                self._sock.sendall(head[sent:])
+                sent = len(head)
+            self._sock.sendall(memoryview(body)[sent - len(head) :])
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise Closed from error
+
+
+class Meter:
+    """Measures one job after the other: CPU of all threads, highest and resting resident memory.
+
+    Opened before confinement. Not `ru_maxrss`: a fresh process inherits its starter's there. Where the kernel does not
+    let the high-water mark be reset, the peak is that of the worker's life.
+    """
+
+    def __init__(self) -> None:
+        self._status = os.open("/proc/self/status", os.O_RDONLY)
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY)
+        self._reset: int | None = None
+        with contextlib.suppress(OSError):
+            self._reset = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        self._page = os.sysconf("SC_PAGE_SIZE")
+        self._cpu = 0.0
+
+    def begin(self) -> None:
+        """Start measuring a job."""
+        if self._reset is not None:
+            os.pwrite(self._reset, b"5", 0)
+        self._cpu = time.process_time()
+
+    def cost(self) -> protocol.Cost:
+        """What the job has taken since `begin`."""
+        found = re.search(rb"VmHWM:\s+(\d+)", os.pread(self._status, 4096, 0))
+        peak = int(found[1]) * 1024 if found else 0
+        return protocol.Cost(time.process_time() - self._cpu, peak, self.resting())
+
+    def resting(self) -> int:
+        """Resident memory now, in bytes."""
+        return int(os.pread(self._statm, 256, 0).split()[1]) * self._page
+
+
+class Heap:
+    """Gives memory that a job freed back to the kernel, where the C library can (glibc's malloc_trim)."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        self._base = meter.resting()
+        self._last = self._base
+
+    def give_back(self, more_than: int) -> None:
+        """Trim where the worker has grown by `more_than` bytes since it started and since the last trim."""
+        if self._trim is not None and self._meter.resting() - max(self._base, self._last) > more_than:
+            self._trim(0)
+            self._last = self._meter.resting()
+
+
+@contextlib.contextmanager
+def original(descriptor: int | None, size: int) -> Iterator[Data]:
+    """Map `size` bytes of the original and close its descriptor; read it where it cannot be mapped.
+
+    Mapped read-only and private: a page of it is the page cache's own, and costs no memory of ours. Raises
+    Unprocessable where the file has become shorter: touching the missing part of a mapping kills the process.
+    """
+    if descriptor is None:
+        raise ValueError("the request came without a descriptor")
+    try:
+        if os.fstat(descriptor).st_size < size:
+            raise Unprocessable("The original changed while it was being read.", code="damaged")
+        try:
+            mapped = mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) if size else None
+        except OSError:
+            mapped = None
+        data = memoryview(mapped) if mapped is not None else memoryview(os.pread(descriptor, size, 0))
+    finally:
+        os.close(descriptor)
+    try:
+        yield data
+    finally:
+        # A decoder's object may still hold the view (a reference cycle in a traceback); the collector closes it then.
+        with contextlib.suppress(BufferError):
+            data.release()
+            if mapped is not None:
+                mapped.close()
+
+
+def allow_cpu(seconds: float) -> None:
+    """Move the soft RLIMIT_CPU up to `seconds` from now, rounded up; beyond it SIGXCPU ends the process."""
+    soft = int(time.process_time() + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def _carry_out(
+    tasks: Tasks, setup: protocol.Setup, request: protocol.Request, data: Data
+) -> tuple[Facts, None] | tuple[None, Result]:
+    if isinstance(request, protocol.Probe):
+        return tasks.probe(data, setup.limits), None
+    if isinstance(request, protocol.Verify):
+        return tasks.verify(data, setup.limits), None
+    if isinstance(request, protocol.Render):
+        return None, tasks.render(data, protocol.job_of(request), setup.limits, default_quality=setup.quality)
+    raise ValueError("a worker is set up once")
+
+
+def answer_to(
+    tasks: Tasks, setup: protocol.Setup, request: protocol.Request, descriptor: int | None, meter: Meter
+) -> tuple[protocol.Answer, bytes]:
+    """Do one job and return what to say; every failure becomes words, so that none ends the worker."""
+    try:
+        size = 0 if isinstance(request, protocol.Setup) else request.size
+        with original(descriptor, size) as data:
+            facts, result = _carry_out(tasks, setup, request, data)
+    except Exception as error:  # noqa: BLE001 - a worker answers whatever a decoder raises
+        detail = "" if isinstance(error, ImagemillError) else "".join(traceback.format_exception(error))[-2000:]
+        return protocol.failed_with(error, meter.cost(), detail=detail), b""
+    if facts is not None:
+        return protocol.Seen(facts, meter.cost()), b""
+    assert result is not None
+    if len(result.data) > setup.limits.result_bytes:
+        limit = setup.limits.result_bytes
+        sentence = f"The result has {len(result.data)} bytes; expected at most {limit}."
+        return protocol.failed_with(Unprocessable(sentence, code="too_complex"), meter.cost()), b""
+    return protocol.Made(result.width, result.height, result.pages, meter.cost()), result.data
+
+
+def run(sock: socket.socket, tasks: Tasks) -> None:
+    """Serve jobs from `sock` until it closes. The first message is the `Setup`; the first answer is `Ready`."""
+    leave_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    channel = Channel(sock)
+    with contextlib.suppress(Closed):
+        setup, _none = channel.receive()
+        if not isinstance(setup, protocol.Setup):
+            raise TypeError("the first message to a worker is its setup")
+        revision = tasks.start()
+        meter = Meter()
+        heap = Heap(meter)
+        confined = confine(setup.memory_bytes)
+        channel.send(protocol.Ready(revision, confined, meter.resting()))
+        while True:
+            if not channel.waiting(IDLE_SECONDS):
+                heap.give_back(0)
+            request, descriptor = channel.receive()
+            allow_cpu(setup.cpu_seconds)
+            meter.begin()
+            answer, body = answer_to(tasks, setup, request, descriptor, meter)
+            channel.send(answer, body)
+            del answer, body
+            heap.give_back(TRIM_BYTES)
+
+
+def production_tasks() -> Tasks:
+    """The real engine; imported here, so that a test's worker need not load libvips."""
+    from imagemill.engine import libvips, probe, render
+
+    def start() -> str:
+        libvips.start()
+        return libvips.revision()
+
+    return Tasks(start=start, probe=probe.probe, verify=probe.verify, render=render.render)
+
+
+def main(tasks: Callable[[], Tasks] = production_tasks) -> int:
+    """Run a worker on the descriptor named by the last argument; its last line on stderr says why it cannot."""
+    try:
+        run(socket.socket(fileno=int(sys.argv[-1])), tasks())
+    except Exception as error:  # noqa: BLE001 - the last thing this process says, whatever went wrong
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Not sys.exit: tearing libvips down takes longer than letting the kernel do it, and nothing is left to flush.
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)

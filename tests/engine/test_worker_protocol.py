@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemill import errors
+from imagemill.engine import protocol
+from imagemill.engine.limits import Limits
+from imagemill.engine.port import Facts, Job
+from imagemill.engine.protocol import Answer, AnswerReader, Cost, Failed, Garbage, Made, Ready, Seen
+from imagemill.recipe.model import FocalPoint, Pixels, Recipe, Resize
+from imagemill.recipe.vocabulary import Fit, Format
+
+COST = Cost(0.5, 1000, 900)
+FACTS = Facts(format="jpeg", width=640, height=480, profile="sRGB")
+
+
+def read(reader: AnswerReader, data: bytes, cuts: Sequence[int] = ()) -> list[tuple[Answer, bytes]]:
+    """Feed bytes in pieces of the given sizes (the last size repeats for ever); return the answers."""
+    found: list[tuple[Answer, bytes]] = []
+    at, piece = 0, 0
+    while at < len(data):
+        room = reader.room()
+        size = cuts[min(piece, len(cuts) - 1)] if cuts else len(room)
+        chunk = data[at : at + min(size, len(room))]
+        room[: len(chunk)] = chunk
+        whole = reader.advance(len(chunk))
+        if whole is not None:
+            found.append(whole)
+        at += len(chunk)
+        piece += 1
+    return found
+
+
+@given(
+    length=st.sampled_from([1, 100, 65_500, 65_536, 70_000, 200_000]),
+    cuts=st.lists(st.integers(1, 70_000), min_size=1, max_size=20),
+)
+def test_an_answer_is_the_same_however_the_socket_cuts_it(length: int, cuts: list[int]) -> None:
+    """An answer and its body come out whole from pieces of any size, one after the other."""
+    body = bytes(range(256)) * (length // 256 + 1)
+    body = body[:length]
+    made = Made(3, 2, 1, COST)
+    reader = AnswerReader(1 << 20)
+    cuts = [*cuts, max(*cuts, 1000)]
+    for _ in range(2):
+        assert read(reader, protocol.answer_head(made, length) + body, cuts) == [(made, body)]
+        assert read(reader, protocol.answer_head(Seen(FACTS, COST)), cuts) == [(Seen(FACTS, COST), b"")]
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (protocol.ANSWER_PREFIX.pack(0, 0), "an empty head"),
+        (protocol.ANSWER_PREFIX.pack(protocol.HEAD_BYTES + 1, 0), "a head beyond the bound"),
+        (protocol.ANSWER_PREFIX.pack(10, 1001), "a body beyond the bound"),
+        (protocol.ANSWER_PREFIX.pack(4, 0) + b"\xff\xff\xff\xff", "a head that is no message"),
+        (protocol.answer_head(Seen(FACTS, COST), 4) + b"abcd", "a body after facts"),
+        (protocol.answer_head(Made(3, 2, 1, COST)), "no body after a variant"),
+        (protocol.answer_head(Made(3, 2, 1, COST), 2) + b"abc", "a byte too many"),
+        (protocol.answer_head(Made(0, 2, 1, COST), 2) + b"ab", "no width"),
+        (protocol.answer_head(Made(3, 1 << 24, 1, COST), 2) + b"ab", "a height beyond any picture"),
+        (protocol.answer_head(Made(3, 2, 0, COST), 2) + b"ab", "no page"),
+        (protocol.answer_head(Made(3, 2, 1, Cost(math.nan, 0, 0)), 2) + b"ab", "a cost that is no number"),
+        (protocol.answer_head(Made(3, 2, 1, Cost(0, -1, 0)), 2) + b"ab", "a negative peak"),
+        (protocol.answer_head(Seen(replace(FACTS, width=-5), COST)), "a negative width"),
+        (protocol.answer_head(Seen(replace(FACTS, format="x" * 65), COST)), "a long word"),
+        (protocol.answer_head(Seen(replace(FACTS, profile="\x1b[2J"), COST)), "a control character"),
+        (protocol.ANSWER_PREFIX.pack(9, 0) + b"\x94\xa4seen\x01\x02\x03", "a message of another shape"),
+    ],
+)
+def test_what_no_healthy_worker_sends_is_garbage(data: bytes, what: str) -> None:
+    """Lengths, numbers and words from a worker are believed only within bounds."""
+    with pytest.raises(Garbage):
+        read(AnswerReader(1000), data)
+        pytest.fail(what)
+
+
+def test_no_memory_is_set_aside_for_a_length_that_is_only_claimed() -> None:
+    """A claimed body beyond the bound is refused from the first eight bytes."""
+    reader = AnswerReader(1000)
+    room = reader.room()
+    room[:8] = protocol.ANSWER_PREFIX.pack(20, 0xFFFFFFFF)
+    with pytest.raises(Garbage):
+        reader.advance(8)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NotAnImage("Not one."),
+        errors.Unprocessable("Too many.", code="too_many_pixels"),
+        errors.InvalidRequest("Wrong.", faults=(errors.Fault("w", "1…8192", "0"), errors.Fault("q", "1…100", "x"))),
+        errors.NotFound("No page 7."),
+        errors.NotBuilt("Later.", row="T5", faults=(errors.Fault("g", "", "faces"),)),
+    ],
+)
+def test_an_error_crosses_the_socket_unchanged(error: errors.ImagemillError) -> None:
+    """Class, code, sentence, faults and row of our errors survive."""
+    encoded = protocol.answer_head(protocol.failed_with(error, COST))
+    ((failed, _body),) = read(AnswerReader(0), encoded)
+    assert isinstance(failed, Failed)
+    back = protocol.error_of(failed)
+    assert type(back) is type(error)
+    assert (back.code, back.kind, back.sentence, back.faults) == (error.code, error.kind, error.sentence, error.faults)
+    assert getattr(back, "row", None) == getattr(error, "row", None)
+
+
+def test_a_surprise_shows_no_detail() -> None:
+    """An exception that is not ours becomes a plain sentence; its text is for the log."""
+    failed = protocol.failed_with(KeyError("/srv/secret"), COST, detail="KeyError: /srv/secret")
+    error = protocol.error_of(failed)
+    assert "secret" not in error.sentence
+    assert error.code == "internal"
+    assert "secret" in failed.detail
+
+
+@pytest.mark.parametrize("word", ["Refused", "Unauthenticated", "StorageFull", "SystemExit", ""])
+def test_a_worker_cannot_speak_for_other_parts(word: str) -> None:
+    """Only errors about the picture may come from a worker; others become a plain failure."""
+    error = protocol.error_of(Failed(word, "x", "y", [], "", False, "", COST))
+    assert type(error) is errors.ImagemillError
+
+
+def test_running_out_of_memory_is_too_complex() -> None:
+    """MemoryError is a broken limit of the job, not a bug of ours."""
+    failed = protocol.failed_with(MemoryError(), COST)
+    assert failed.exhausted
+    assert protocol.error_of(failed).code == "too_complex"
+
+
+def test_a_job_crosses_the_socket_unchanged() -> None:
+    """Recipe, format, facts, focal point and estimate survive."""
+    recipe = Recipe(resize=Resize(width=Pixels(300), height=Pixels(200), fit=Fit.COVER), blur=2.5)
+    job = Job(recipe=recipe, format=Format.AVIF, facts=FACTS, focal=FocalPoint(0.25, 0.5), estimate=0.125)
+    frame = protocol.request_frame(protocol.render_request(77, job))
+    request = protocol.parse_request(frame[protocol.REQUEST_PREFIX.size :])
+    assert isinstance(request, protocol.Render)
+    assert request.size == 77
+    assert protocol.job_of(request) == job
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [protocol.Probe(5), protocol.Verify(6), protocol.Setup(Limits(frames=3), 1.5, 99, 70)],
+    ids=lambda request: type(request).__name__,
+)
+def test_a_request_crosses_the_socket_unchanged(request_: protocol.Request) -> None:
+    """The other requests survive too."""
+    frame = protocol.request_frame(request_)
+    assert protocol.REQUEST_PREFIX.unpack_from(frame) == (len(frame) - 4,)
+    assert protocol.parse_request(frame[4:]) == request_
+
+
+def test_a_request_longer_than_any_recipe_is_a_mistake() -> None:
+    """A frame that would not fit into the socket at once is refused before it is sent."""
+    request = protocol.Render(1, "x" * protocol.REQUEST_BYTES, Format.JPEG, FACTS, None, 0)
+    with pytest.raises(ValueError, match="at most"):
+        protocol.request_frame(request)
+
+
+def test_hello_crosses_the_socket_unchanged() -> None:
+    """The first words of a worker survive."""
+    hello = Ready("vips 8.18", ["limits"], 5)
+    assert read(AnswerReader(0), protocol.answer_head(hello)) == [(hello, b"")]
+    assert msgspec.msgpack.decode(protocol.answer_head(hello)[8:])[0] == "ready"
