@@ -23,7 +23,9 @@ def application(size: int) -> Callable[..., Awaitable[None]]:
     }
     content = {"type": "http.response.body", "body": body, "more_body": False}
 
-    async def answer(_scope: dict[str, Any], _receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    async def answer(
+        _scope: dict[str, Any], _receive: object, send: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
         await send(start)
         await send(content)
 

@@ -41,17 +41,26 @@ def measure() -> Outcome:
     ours_cpu, bare_cpu, ours_rate, bare_rate, client, p50, p99 = (list(column) for column in zip(*rows, strict=True))
     return Outcome(
         method=(
-            f"{photo.name} to widths 700-799, every request a new size, {CLIENTS} clients; {ROUNDS} interleaved pairs of "
-            f"{PICTURES} pictures; CPU of server and workers from /proc/*/stat; the loop is benchmarks/bare_loop.py in "
-            "2 processes, without client"
+            f"{photo.name} to widths 700-799, every request a new size, {CLIENTS} clients; {ROUNDS} interleaved pairs "
+            f"of {PICTURES} pictures; CPU of server and workers from /proc/*/stat; the loop is benchmarks/bare_loop.py "
+            "in 2 processes, without client"
         ),
         figures=(
-            Figure(name="CPU per picture / bare loop", value=median_ratio(ours_cpu, bare_cpu), unit="×", gate=at_most(1.12)),
-            Figure(name="throughput / bare loop", value=median_ratio(ours_rate, bare_rate), unit="×", gate=at_least(0.9)),
+            Figure(
+                name="CPU per picture / bare loop", value=median_ratio(ours_cpu, bare_cpu), unit="×", gate=at_most(1.12)
+            ),
+            Figure(
+                name="throughput / bare loop", value=median_ratio(ours_rate, bare_rate), unit="×", gate=at_least(0.9)
+            ),
             Figure(name="CPU per picture", value=statistics.median(ours_cpu) * 1e3, unit="ms"),
             Figure(name="CPU per picture, bare loop", value=statistics.median(bare_cpu) * 1e3, unit="ms"),
             Figure(name="pictures per second", value=statistics.median(ours_rate), unit="/s", note=spread(ours_rate)),
-            Figure(name="pictures per second, bare loop", value=statistics.median(bare_rate), unit="/s", note=spread(bare_rate)),
+            Figure(
+                name="pictures per second, bare loop",
+                value=statistics.median(bare_rate),
+                unit="/s",
+                note=spread(bare_rate),
+            ),
             Figure(name="p50", value=statistics.median(p50) * 1e3, unit="ms"),
             Figure(name="p99", value=statistics.median(p99) * 1e3, unit="ms"),
             Figure(name="load generator's own CPU per picture", value=statistics.median(client) * 1e3, unit="ms"),

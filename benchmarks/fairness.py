@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import re
 import statistics
+import time
+from dataclasses import dataclass
 
 from benchmarks import load, pictures, processes
 from benchmarks.measure import Figure, Outcome, at_least, at_most, percentile, spread
@@ -24,10 +28,11 @@ def measure() -> Outcome:
     figures = [*_page(6), *_page(THUMBNAILS), *_neighbour(), *_askers(), *_overload()]
     return Outcome(
         method=(
-            f"{THUMBNAILS} new 300 px thumbnails of different 12 MP photographs asked by one address on 6 and on {THUMBNAILS} "
-            f"connections, limits as shipped; {GREEDY_RATE:.0f} random sizes a second from 127.0.0.1 while 127.0.0.2 asks for "
-            f"new thumbnails one after another; {ASKERS} connections asking one new variant; {OVERLOAD:.0f} × the measured "
-            f"capacity of new thumbnails for {OVERLOAD_SECONDS:.0f} s, many clients"
+            f"{THUMBNAILS} new 300 px thumbnails of different 12 MP photographs asked by one address on 6 and on "
+            f"{THUMBNAILS} connections, limits as shipped; {GREEDY_RATE:.0f} random sizes a second from 127.0.0.1 "
+            f"while 127.0.0.2 asks for new thumbnails one after another (waits and jobs from Server-Timing); {ASKERS} "
+            f"connections asking one new variant; {OVERLOAD:.0f} × the measured capacity of new thumbnails for "
+            f"{OVERLOAD_SECONDS:.0f} s"
         ),
         figures=tuple(figures),
     )
@@ -52,39 +57,79 @@ def _page(connections: int) -> list[Figure]:
 
 
 def _neighbour() -> list[Figure]:
-    """What another client waits while one asks without end, against what it waits alone and what one job takes."""
+    """What another client's makes wait for while one client asks without end."""
     with Imagemill(environment={}) as server:
         photo = pictures.twelve_megapixels(server.scratch)
         greedy, modest = (pictures.copies(photo, server.data, 4, stem) for stem in ("greedy", "modest"))
         server.start()
         load.run(load.Load(port=server.port, paths=[f"/img/w=280,fm=jpeg/{n}" for n in (*greedy, *modest)]))
         alone = _visits(server, modest, first=300)
-        paths = [f"/img/w={301 + n // 4},h={200 + n % 997},fm=jpeg/{greedy[n % 4]}" for n in range(int(GREEDY_RATE * GREEDY_SECONDS))]
-        flood = load.Running(load.Load(port=server.port, paths=paths, rate=GREEDY_RATE, connections=1500, seconds=GREEDY_SECONDS + 15))
-        processes.wait_until(lambda: _waiting(server) > 0, GREEDY_SECONDS, "the flood")
+        flood = load.Running(_flood(server, greedy))
+        processes.wait_until(lambda: _makes(server) > 0, GREEDY_SECONDS, "the flood")
+        time.sleep(1)  # let the flood pile up: an empty queue would prove nothing
         beside = _visits(server, modest, first=400)
         report = flood.wait()
-        jobs = [answer.seconds for answer in alone.answers]
-    one_job = max(jobs)
-    limit = 1e3 * (statistics.median(jobs) + 2 * one_job)
-    typical, worst = beside.latency(0.5) * 1e3, max(answer.seconds for answer in beside.answers) * 1e3
-    note = f"alone {spread([j * 1e3 for j in jobs])} ms; the greedy one got {report.statuses()}"
+    job = max(visit.render for visit in beside)
+    waits = [visit.queue for visit in beside]
+    title = "neighbour of a greedy client"
+    note = f"one job took at most {job * 1e3:.0f} ms; the greedy client got {report.statuses()}"
+    whole = [visit.whole * 1e3 for visit in beside]
     return [
-        Figure(name="neighbour of a greedy client: answered with 200", value=len(beside.good), unit="", gate=at_least(VISITS)),
-        Figure(name="neighbour of a greedy client: median seconds", value=typical, unit="ms", gate=at_most(limit), note=f"gate: its own job on busy cores (× 2) and one running job before it; {note}"),
-        Figure(name="neighbour of a greedy client: worst", value=worst, unit="ms"),
+        Figure(
+            name=f"{title}: answered with 200",
+            value=sum(v.status == 200 for v in beside),
+            unit="",
+            gate=at_least(VISITS),
+        ),
+        Figure(
+            name=f"{title}: longest wait / longest job", value=max(waits) / job, unit="×", gate=at_most(1.25), note=note
+        ),
+        Figure(
+            name=f"{title}: whole answer",
+            value=statistics.median(whole),
+            unit="ms",
+            note=f"{spread(whole)}; alone {spread([v.whole * 1e3 for v in alone])}",
+        ),
     ]
 
 
-def _waiting(server: Imagemill) -> float:
-    metrics = server.metrics()
-    return metrics.get("imagemill_queue_waiting", 0.0) + metrics.get("imagemill_makes_running", 0.0)
+def _flood(server: Imagemill, names: list[str]) -> load.Load:
+    """New sizes at a steady rate, whatever comes back."""
+    chance = random.Random(1)
+    sizes = [(chance.randrange(200, 900), chance.randrange(200, 900)) for _ in range(int(GREEDY_RATE * GREEDY_SECONDS))]
+    paths = [f"/img/{w}x{h},fm=jpeg/{names[n % len(names)]}" for n, (w, h) in enumerate(sizes)]
+    return load.Load(port=server.port, paths=paths, rate=GREEDY_RATE, connections=2500, seconds=GREEDY_SECONDS + 20)
 
 
-def _visits(server: Imagemill, names: list[str], first: int) -> load.Report:
-    """A modest client: new thumbnails, one after another."""
-    paths = [f"/img/w={first + n},fm=jpeg/{names[n % len(names)]}" for n in range(VISITS)]
-    return load.run(load.Load(port=server.port, paths=paths, connections=1, source="127.0.0.2"))
+def _makes(server: Imagemill) -> float:
+    return server.metrics().get("imagemill_makes_running", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of the modest client: status, seconds in all, and of these in the queue and in the worker."""
+
+    status: int
+    whole: float
+    queue: float
+    render: float
+
+
+def _visits(server: Imagemill, names: list[str], first: int) -> list[Visit]:
+    """A modest client at another address: new thumbnails, one after another."""
+    visits = []
+    for n in range(VISITS):
+        started = time.perf_counter()
+        path = f"/img/w={first + n},fm=jpeg/{names[n % len(names)]}"
+        status, headers, _ = fetch(server.port, path, source="127.0.0.2")
+        timing = durations(headers.get("server-timing", ""))
+        visits.append(Visit(status, time.perf_counter() - started, timing.get("queue", 0.0), timing.get("render", 0.0)))
+    return visits
+
+
+def durations(server_timing: str) -> dict[str, float]:
+    """Seconds by name of a Server-Timing header (its `dur` is in milliseconds)."""
+    return {name: float(dur) / 1e3 for name, dur in re.findall(r"([\w-]+);dur=([\d.]+)", server_timing)}
 
 
 def _askers() -> list[Figure]:
@@ -98,7 +143,13 @@ def _askers() -> list[Figure]:
         count = made(server) - before
     title = f"{ASKERS} askers of one new variant"
     return [
-        Figure(name=f"{title}: answered with 200", value=len(report.good), unit="", gate=at_least(ASKERS), note=f"all in {report.wall:.2f} s"),
+        Figure(
+            name=f"{title}: answered with 200",
+            value=len(report.good),
+            unit="",
+            gate=at_least(ASKERS),
+            note=f"all in {report.wall:.2f} s",
+        ),
         Figure(name=f"{title}: more transcodes than one", value=abs(count - 1), unit="", gate=at_most(0)),
     ]
 
@@ -118,11 +169,25 @@ def _overload() -> list[Figure]:
     goodput = len(report.good) / ended
     statuses = f"statuses {report.statuses()}, capacity {capacity:.1f}/s"
     figures = [
-        Figure(name=f"goodput at {OVERLOAD:.0f} × capacity / capacity", value=goodput / capacity, unit="×", gate=at_least(0.9), note=statuses),
+        Figure(
+            name=f"goodput at {OVERLOAD:.0f} × capacity / capacity",
+            value=goodput / capacity,
+            unit="×",
+            gate=at_least(0.9),
+            note=statuses,
+        ),
         Figure(name="alive after overload", value=float(status == 200), unit="", gate=at_least(1)),
     ]
     if refused:
-        figures.append(Figure(name="refusals: p99", value=percentile(refused, 0.99), unit="ms", gate=at_most(REFUSED_WITHIN), note=f"{len(refused)} refusals"))
+        figures.append(
+            Figure(
+                name="refusals: p99",
+                value=percentile(refused, 0.99),
+                unit="ms",
+                gate=at_most(REFUSED_WITHIN),
+                note=f"{len(refused)} refusals",
+            )
+        )
     return figures
 
 

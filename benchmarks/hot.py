@@ -69,9 +69,21 @@ def measure() -> Outcome:
         ),
         figures=(
             Figure(name="throughput / bare ASGI", value=rate, unit="×", gate=at_least(GATE) if by_rate else None),
-            Figure(name="CPU per request, bare ASGI / ours", value=cpu, unit="×", gate=None if by_rate else at_least(GATE)),
-            Figure(name="requests per second", value=statistics.median(b.rate for b in ours), unit="/s", note=spread([b.rate for b in ours])),
-            Figure(name="requests per second, bare ASGI", value=statistics.median(b.rate for b in bare), unit="/s", note=spread([b.rate for b in bare])),
+            Figure(
+                name="CPU per request, bare ASGI / ours", value=cpu, unit="×", gate=None if by_rate else at_least(GATE)
+            ),
+            Figure(
+                name="requests per second",
+                value=statistics.median(b.rate for b in ours),
+                unit="/s",
+                note=spread([b.rate for b in ours]),
+            ),
+            Figure(
+                name="requests per second, bare ASGI",
+                value=statistics.median(b.rate for b in bare),
+                unit="/s",
+                note=spread([b.rate for b in bare]),
+            ),
             Figure(name="CPU per request", value=statistics.median(b.cpu for b in ours) * 1e6, unit="µs"),
             Figure(name="CPU per request, bare ASGI", value=statistics.median(b.cpu for b in bare) * 1e6, unit="µs"),
             Figure(name="p50", value=statistics.median(b.p50 for b in ours) * 1e3, unit="ms"),

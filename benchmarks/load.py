@@ -97,7 +97,7 @@ class Report:
 class _Connection:
     """One keep-alive connection and the request it is busy with (`index` < 0: idle)."""
 
-    __slots__ = ("buffer", "closing", "due", "index", "left", "sock", "size", "status")
+    __slots__ = ("buffer", "closing", "due", "index", "left", "size", "sock", "status")
 
     def __init__(self, load: Load) -> None:
         self.sock = socket.socket()

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyvips
+
 from benchmarks import install, load, pictures, processes
 from benchmarks.measure import PAIRS, Figure, Outcome, percentile, rounded
 from benchmarks.server import Imagemill, fetch, free_port, status_of
@@ -54,19 +56,21 @@ def imagemill_path(key: str, width: int, kind: str) -> str:
 
 
 def thumbor_path(key: str, width: int, kind: str) -> str:
-    """thumbor's URL."""
+    """The URL of thumbor."""
     return f"/unsafe/{width}x0/filters:format({kind}):quality({QUALITY[kind]})/{key}"
 
 
 def ipx_path(key: str, width: int, kind: str) -> str:
-    """IPX's URL."""
+    """The URL of IPX."""
     return f"/w_{width},f_{kind},q_{QUALITY[kind]}/{key}"
 
 
 @contextlib.contextmanager
 def _spawned(command: list[str], environment: dict[str, str], port: int, probe: str, log: Path) -> Iterator[int]:
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=out, stderr=out, start_new_session=True
+        )
     try:
         processes.wait_until(lambda: status_of(port, probe) == 200, 20, command[0], process)
         yield process.pid
@@ -118,12 +122,23 @@ def measure() -> Outcome:
                 judged = {peer.name: _judge(peer, names[:KEEP_PICTURES], kind, server.scratch) for peer in able}
                 rows += [_row(peer, kind, *judged[peer.name]) for peer in able]
                 figures += _figures(able, kind)
-    heads = ("format", "server", "pictures/s", "p50 ms", "p99 ms", "CPU ms/picture", "peak MB (PSS)", "bytes", "SSIMULACRA2")
+    heads = (
+        "format",
+        "server",
+        "pictures/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms/picture",
+        "peak MB (PSS)",
+        "bytes",
+        "SSIMULACRA2",
+    )
     return Outcome(
         method=(
             f"photographs of 6 to 18 MP to widths near {WIDTH}, every request a new size, {CLIENTS} clients, {PAIRS} "
-            f"interleaved rounds; encoder quality {', '.join(f'{k} {q}' for k, q in QUALITY.items())} for all; bytes and "
-            f"SSIMULACRA2 at {WIDTH} px against a full decode with lanczos3, means" + "".join(f". {m}" for m in missing)
+            f"interleaved rounds; encoder quality {', '.join(f'{k} {q}' for k, q in QUALITY.items())} for all; bytes "
+            f"and SSIMULACRA2 at {WIDTH} px against a full decode with lanczos3, means"
+            + "".join(f". {m}" for m in missing)
         ),
         figures=tuple(figures),
         rows=(heads, *rows),
@@ -162,8 +177,6 @@ def _rounds(peers: list[Peer], names: list[str], kind: str) -> None:
 
 def _judge(peer: Peer, names: list[str], kind: str, scratch: Path) -> tuple[float, float]:
     """Mean bytes and mean SSIMULACRA2 of one picture of each photograph."""
-    import pyvips
-
     pairs, sizes = [], []
     for name in names:
         status, _, body = fetch(peer.port, peer.path(name, WIDTH, kind))
@@ -178,10 +191,8 @@ def _judge(peer: Peer, names: list[str], kind: str, scratch: Path) -> tuple[floa
     return statistics.mean(sizes), statistics.mean(install.scores(pairs))
 
 
-def _reference(path: Path, width: int, height: int) -> object:
+def _reference(path: Path, width: int, height: int) -> pyvips.Image:
     """A full decode with lanczos3, upright and in sRGB."""
-    import pyvips
-
     image = pyvips.Image.jpegload(str(path)).autorot()
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True)

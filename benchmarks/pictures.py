@@ -41,7 +41,13 @@ def twelve_megapixels(folder: Path) -> Path:
 
 def photographs(folder: Path) -> list[Path]:
     """Photographs for judging quality: baseline JPEG, upright, large enough to be shrunk by 2, 4 and 8."""
-    names = ("hato.jpg", "IMG_20180725_163423.jpg", "canon-dslr.jpg", "flower.png.im_q85_420_progr.jpg", "Landscape_1.jpg")
+    names = (
+        "hato.jpg",
+        "IMG_20180725_163423.jpg",
+        "canon-dslr.jpg",
+        "flower.png.im_q85_420_progr.jpg",
+        "Landscape_1.jpg",
+    )
     found = corpus()
     photos = [found / "photos" / name for name in names] if found is not None else []
     photos = [path for path in photos if path.is_file()]
@@ -54,7 +60,9 @@ def synthetic(path: Path, width: int, height: int) -> Path:
 
     bands = []
     for seed in range(3):
-        layers = [pyvips.Image.perlin(width, height, cell_size=cell, seed=seed) * cell**0.6 for cell in (8, 32, 128, 512)]
+        layers = [
+            pyvips.Image.perlin(width, height, cell_size=cell, seed=seed) * cell**0.6 for cell in (8, 32, 128, 512)
+        ]
         total = layers[0] + layers[1] + layers[2] + layers[3]
         bands.append(total * 1.6 + 128)
     image = bands[0].bandjoin(bands[1:]).cast("uchar").copy(interpretation="srgb")

@@ -119,7 +119,9 @@ def stop(process: subprocess.Popen[bytes], seconds: float = 10.0) -> int:
     return process.wait()
 
 
-def wait_until(ready: Callable[[], bool], seconds: float, what: str, process: subprocess.Popen[bytes] | None = None) -> float:
+def wait_until(
+    ready: Callable[[], bool], seconds: float, what: str, process: subprocess.Popen[bytes] | None = None
+) -> float:
     """Call `ready()` until it is true; returns the seconds that took. RuntimeError names `what` on time-out."""
     started = time.perf_counter()
     while not ready():

@@ -44,7 +44,10 @@ def measure() -> Outcome:
         folder = Path(scratch)
         cases = [case for photo in pictures.photographs(folder) for case in _cases(photo, folder)]
         found = install.scores([(reference, ours) for *_, reference, ours in cases])
-    rows = [(name, str(width), str(factor), side, f"{score:.1f}") for (name, width, factor, side, *_), score in zip(cases, found, strict=True)]
+    rows = [
+        (name, str(width), str(factor), side, f"{score:.1f}")
+        for (name, width, factor, side, *_), score in zip(cases, found, strict=True)
+    ]
     worst = [score for (*_, side, _, _), score in zip(cases, found, strict=True) if side == "widest"]
     return Outcome(
         method=(
@@ -53,7 +56,12 @@ def measure() -> Outcome:
         ),
         figures=(
             Figure(name="lowest SSIMULACRA2", value=min(found), unit="", gate=at_least(EVERY)),
-            Figure(name="median SSIMULACRA2 at the worst width of each factor", value=statistics.median(worst), unit="", gate=at_least(MEDIAN)),
+            Figure(
+                name="median SSIMULACRA2 at the worst width of each factor",
+                value=statistics.median(worst),
+                unit="",
+                gate=at_least(MEDIAN),
+            ),
         ),
         rows=(("photo", "width", "shrink", "side of the switch", "SSIMULACRA2"), *rows),
     )

@@ -38,11 +38,11 @@ def status_of(port: int, path: str) -> int:
         connection.close()
 
 
-def fetch(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
-    """One GET: status, headers with lower-case names, body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def fetch(port: int, path: str, source: str = "127.0.0.1") -> tuple[int, dict[str, str], bytes]:
+    """One GET from a loopback address: status, headers with lower-case names, body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(source, 0))
     try:
-        connection.request("GET", path, headers=headers or {})
+        connection.request("GET", path)
         response = connection.getresponse()
         return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
     finally:
@@ -73,7 +73,8 @@ class Imagemill:
 
     def start(self) -> None:
         """Spawn `imagemill serve`; returns when /healthz/ready is 200 and notes how many seconds that took."""
-        command = [Path(sys.executable).parent / "imagemill", "serve", "--data", self.data, "--port", str(self.port)]
+        program = str(Path(sys.executable).parent / "imagemill")
+        command = [program, "serve", "--data", str(self.data), "--port", str(self.port)]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("IMAGEMILL_")}
         started = time.perf_counter()
         with (self.scratch / "server.log").open("wb") as log:

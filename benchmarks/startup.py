@@ -24,12 +24,24 @@ def measure() -> Outcome:
     ready = [_start() for _ in range(PAIRS)]
     return Outcome(
         method=(
-            f"`python -c 'import {DELIVERY}'` less `python -c pass`, {PAIRS} interleaved pairs; spawn of `imagemill serve` on "
-            f"an empty data folder to the first 200 of /healthz/ready, {PAIRS} starts"
+            f"`python -c 'import {DELIVERY}'` less `python -c pass`, {PAIRS} interleaved pairs; spawn of `imagemill serve` "
+            f"on an empty data folder to the first 200 of /healthz/ready, {PAIRS} starts"
         ),
         figures=(
-            Figure(name="import of the delivery path", value=statistics.median(imports), unit="ms", gate=at_most(IMPORT_LIMIT), note=spread(imports)),
-            Figure(name="serve, until ready", value=statistics.median(ready), unit="s", gate=at_most(READY_LIMIT), note=spread(ready)),
+            Figure(
+                name="import of the delivery path",
+                value=statistics.median(imports),
+                unit="ms",
+                gate=at_most(IMPORT_LIMIT),
+                note=spread(imports),
+            ),
+            Figure(
+                name="serve, until ready",
+                value=statistics.median(ready),
+                unit="s",
+                gate=at_most(READY_LIMIT),
+                note=spread(ready),
+            ),
         ),
     )
 

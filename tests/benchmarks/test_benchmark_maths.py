@@ -1,0 +1,121 @@
+"""The arithmetic of the benchmarks, without starting anything."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from benchmarks.load import Answer, Report
+from benchmarks.measure import Figure, at_least, at_most, median_ratio, percentile, rounded
+
+from benchmarks import bare_loop, cold, fairness, hot, quality, report
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [([5.0], 0.99, 5.0), ([1.0, 2.0, 3.0, 4.0], 0.5, 2.0), ([4.0, 1.0, 3.0, 2.0], 0.75, 3.0), ([1.0, 2.0], 1.0, 2.0)],
+)
+def test_a_percentile_is_one_of_the_values(values: list[float], share: float, expected: float) -> None:
+    """The nearest-rank percentile never invents a value between two measured ones."""
+    assert percentile(values, share) == expected
+
+
+def test_the_percentile_of_nothing_is_not_a_number() -> None:
+    """Without answers there is no latency, and no gate can be met with it."""
+    assert math.isnan(percentile([], 0.5))
+    assert not at_most(1).met(percentile([], 0.5))
+
+
+def test_ratios_are_taken_within_pairs() -> None:
+    """A machine that slows down for both sides of a pair does not move the ratio."""
+    assert median_ratio([10, 20, 40], [20, 40, 80]) == 0.5
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [([], []), ([1.0], [1.0, 2.0])])
+def test_a_ratio_needs_pairs(ours: list[float], theirs: list[float]) -> None:
+    """Measurements that are not pairs are refused."""
+    with pytest.raises(ValueError, match="pairs expected"):
+        median_ratio(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("figure", "passed"),
+    [
+        (Figure(name="a", value=1.12, unit="×", gate=at_most(1.12)), True),
+        (Figure(name="a", value=1.13, unit="×", gate=at_most(1.12)), False),
+        (Figure(name="a", value=0.89, unit="×", gate=at_least(0.9)), False),
+        (Figure(name="a", value=math.nan, unit="×", gate=at_least(0.9)), False),
+        (Figure(name="a", value=5, unit="ms"), None),
+    ],
+)
+def test_a_gate_is_met_or_not(figure: Figure, passed: bool | None) -> None:
+    """The limit itself passes, beyond it fails, and a figure without a gate has no verdict."""
+    assert figure.passed is passed
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.0, 0.0), (1234.56, 1235.0), (0.0123456, 0.01235), (99.99, 99.99)])
+def test_figures_keep_four_digits(value: float, expected: float) -> None:
+    """More digits would pretend to a precision that no run has."""
+    assert rounded(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("ratio", "factor"),
+    [(1.0, 1), (2.49, 1), (2.5, 2), (7.99, 2), (8.0, 4), (15.99, 4), (16.0, 8), (100.0, 8)],
+)
+def test_the_loop_shrinks_by_the_rule(ratio: float, factor: int) -> None:
+    """By 2 from a residual of 1.25 on, by 4 and 8 only from 2 on."""
+    assert bare_loop.shrink_factor(ratio) == factor
+
+
+@pytest.mark.parametrize("factor", quality.FACTORS)
+def test_the_switch_is_where_the_factor_changes(factor: int) -> None:
+    """The switch width is the widest with its factor; one pixel more gets a smaller one."""
+    width = quality.switch_width(4048, factor)
+    assert bare_loop.shrink_factor(4048 / width) == factor
+    assert bare_loop.shrink_factor(4048 / (width + 1)) < factor
+
+
+def test_no_cold_request_is_asked_twice() -> None:
+    """Every request of every round is a new size of some original."""
+    names = [f"{n}.jpg" for n in range(15)]
+    rounds = cold.requests(names, 9, 160)
+    asked = [pair for pairs in rounds for pair in pairs]
+    assert [len(pairs) for pairs in rounds] == [160] * 9
+    assert len(set(asked)) == len(asked)
+
+
+def test_too_few_originals_are_refused() -> None:
+    """A cold run that would have to repeat itself does not start."""
+    with pytest.raises(ValueError, match="needed"):
+        cold.requests(["a.jpg"], 9, 160)
+
+
+def test_the_body_nearest_to_the_wanted_size_is_chosen() -> None:
+    """Hot bodies are as near to 15 kB as a quality step allows."""
+    assert hot.nearest_quality({60: 9_000, 75: 14_200, 90: 24_000}, 15_000) == 75
+
+
+def test_server_timing_is_read_in_seconds() -> None:
+    """Milliseconds of the header become seconds by name."""
+    assert fairness.durations('parse;dur=0.1, queue;dur=12.5;desc="x", render;dur=30') == {
+        "parse": 0.0001,
+        "queue": 0.0125,
+        "render": 0.03,
+    }
+
+
+def test_a_report_counts_only_good_answers() -> None:
+    """Refusals are not throughput, and their latency is not mixed in."""
+    answers = [Answer(200, 0.2, 10, 0.0), Answer(503, 0.001, 5, 0.0), Answer(0, 9.0, 0, 0.0)]
+    found = Report(answers=answers, wall=2.0, cpu=0.1)
+    assert found.rate == 0.5
+    assert found.latency(0.99) == 0.2
+    assert found.statuses() == {0: 1, 200: 1, 503: 1}
+    with pytest.raises(RuntimeError, match="200 expected"):
+        found.require_good("this run")
+
+
+def test_the_page_says_what_the_results_say() -> None:
+    """docs/benchmarks.md is printed from results/latest.json; neither may be edited alone."""
+    assert report.PAGE.read_text() == report.page(report.load_results())
