@@ -1,0 +1,25 @@
+"""What every dialect makes of a URL; from here on nobody knows which dialect it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagemill.recipe.options import Asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """A parsed image URL.
+
+    `options_text` is the option list as it was written, percent-decoded once: with `key` it is what a signature covers.
+    `v` is the version that the URL names, `signature`, `expires` (seconds since 1970) and `kid` are the caller's claim,
+    not yet verified. None is not given.
+    """
+
+    options_text: str
+    asked: Asked
+    key: str
+    v: str | None = None
+    signature: str | None = None
+    expires: int | None = None
+    kid: str | None = None

@@ -1,0 +1,105 @@
+"""Which parts of the grammar this version carries out, and which of them an unsigned caller may not use.
+
+The whole grammar is read from the start; what is not built answers 501 with its row in the capability table, and is
+never silently left out. One table, looked up on the normal form: a value that changes nothing (`bri=0`) is never
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from imagemill.errors import Fault, NotBuilt
+from imagemill.recipe.model import ImageLayer, Recipe, SearchedQuality, TextLayer
+from imagemill.recipe.options import Asked
+from imagemill.recipe.vocabulary import Anchor, Dynamic, Format, Metadata, Profile
+
+
+class Later(NamedTuple):
+    """A part that a later version carries out: the option, what of it, its capability row, and who uses it."""
+
+    option: str
+    what: str
+    row: str
+    used: Callable[[Recipe], bool]
+
+
+LATER: tuple[Later, ...] = (
+    Later("g", "g=faces", "T3", lambda r: r.resize.gravity is Anchor.FACES),
+    Later("rot", "rot", "T5", lambda r: r.rotate != 0),
+    Later("flip", "flip", "T5", lambda r: r.flip is not None),
+    Later("blur", "blur", "T5", lambda r: r.blur is not None),
+    Later("sharpen", "sharpen", "T5", lambda r: r.sharpen is not None),
+    Later("pixelate", "pixelate", "T5", lambda r: r.pixelate is not None),
+    Later("bri", "bri", "T5", lambda r: r.adjust.brightness != 0),
+    Later("con", "con", "T5", lambda r: r.adjust.contrast != 0),
+    Later("sat", "sat", "T5", lambda r: r.adjust.saturation != 0),
+    Later("hue", "hue", "T5", lambda r: r.adjust.hue != 0),
+    Later("gam", "gam", "T5", lambda r: r.adjust.gamma != 1),
+    Later("grayscale", "grayscale", "T5", lambda r: r.adjust.grayscale),
+    Later("sepia", "sepia", "T5", lambda r: r.adjust.sepia),
+    Later("invert", "invert", "T5", lambda r: r.adjust.invert),
+    Later("normalize", "normalize", "T5", lambda r: r.adjust.normalize),
+    Later("duotone", "duotone", "T5", lambda r: r.adjust.duotone is not None),
+    Later("redact", "redact", "T5", lambda r: r.redact is not None),
+    Later("wm", "wm", "T6", lambda r: any(isinstance(layer, ImageLayer) for layer in r.layers)),
+    Later("text", "text", "T6", lambda r: any(isinstance(layer, TextLayer) for layer in r.layers)),
+    Later("fm", "fm=tiff", "T2", lambda r: r.output.format is Format.TIFF),
+    Later("fm", "fm=jxl", "T2", lambda r: r.output.format is Format.JXL),
+    Later("fm", "fm=best", "T7", lambda r: r.output.format is Format.BEST),
+    Later("q", "q=auto", "T7", lambda r: isinstance(r.output.quality, SearchedQuality)),
+    Later("max_bytes", "max_bytes", "T7", lambda r: r.output.max_bytes is not None),
+    Later("meta", "meta", "T4", lambda r: r.output.metadata is not Metadata.NONE),
+    Later("icc", "icc=keep", "T4", lambda r: r.output.profile is Profile.KEEP),
+    Later("hdr", "hdr=keep", "T4", lambda r: r.output.dynamic is not Dynamic.SDR),
+)
+"""Rows about a recipe; a preset (`PRESET_ROW`) is about the request."""
+
+PRESET_ROW = "T10"
+
+
+def missing(asked: Asked) -> tuple[tuple[str, str], ...]:
+    """Return what of `asked` is not built, as pairs of words for it (`q=auto`) and its capability row (`T7`)."""
+    absent = [(later.what, later.row) for later in LATER if later.used(asked.recipe)]
+    if asked.preset is not None:
+        absent.append(("p", PRESET_ROW))
+    return tuple(absent)
+
+
+def check_available(asked: Asked) -> None:
+    """Raise NotBuilt naming every option that is not built; `row` joins their rows, as in "T5, T7"."""
+    absent = missing(asked)
+    if not absent:
+        return
+    rows = ", ".join(sorted({row for _, row in absent}, key=lambda row: (row[0], int(row[1:]))))
+    names = ", ".join(what for what, _ in absent)
+    verb = "is" if len(absent) == 1 else "are"
+    faults = tuple(Fault(what, f"a later version (capability {row})", what) for what, row in absent)
+    raise NotBuilt(f"{names} {verb} understood, but not built yet (capability {rows}).", row=rows, faults=faults)
+
+
+UNSIGNED_SEARCH = 90
+"""SSIMULACRA2 up to which anyone may ask for a searched quality; above it, each step doubles the bytes and the work."""
+
+
+def needs_signature(asked: Asked) -> tuple[str, ...]:
+    """Return the words, as in the setting `delivery.allow` of what needs a signature (contract, "Access").
+
+    `wm` is listed always: whether the caller could see that original is known only where originals are.
+    """
+    output = asked.recipe.output
+    layers = asked.recipe.layers
+    quality = output.quality
+    target = quality.target if isinstance(quality, SearchedQuality) else None
+    listed = (
+        ("meta", output.metadata in (Metadata.ALL, Metadata.ALL_GPS)),
+        ("text", any(isinstance(layer, TextLayer) for layer in layers)),
+        ("wm", any(isinstance(layer, ImageLayer) for layer in layers)),
+        ("max_bytes", output.max_bytes is not None),
+        ("lossless", output.lossless),
+        ("best", output.format is Format.BEST),
+        ("tiff", output.format is Format.TIFF),
+        ("auto", target is not None and target > UNSIGNED_SEARCH),
+    )
+    return tuple(word for word, used in listed if used)

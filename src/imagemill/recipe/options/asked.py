@@ -1,0 +1,22 @@
+"""What one option list asks for: a recipe and the three things beside it that never change a variant's bytes alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from imagemill.recipe.model import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A parsed option list.
+
+    `recipe` is in normal form; `preset` is a preset's name still to be looked up; `download` is True for a download
+    under the usual name, or a file name; `options` are the canonical names that were written, in their order.
+    """
+
+    recipe: Recipe
+    preset: str | None = None
+    download: str | Literal[True] | None = None
+    options: tuple[str, ...] = ()

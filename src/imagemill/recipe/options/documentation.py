@@ -1,0 +1,121 @@
+"""`docs/options.md`, written from the table: `python -m imagemill.recipe.options.documentation > docs/options.md`.
+
+A test compares the page with what stands here, so the two cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from imagemill.recipe.availability import LATER, PRESET_ROW
+from imagemill.recipe.negotiation import DENSITIES, LADDER
+from imagemill.recipe.options.table import LAYERS, OPTIONS, OUTPUT, REQUEST, WORDS, Option
+from imagemill.recipe.quality import EQUAL_LOOKS
+from imagemill.recipe.spelling import write_number
+
+_INTRODUCTION = """# Options
+
+An image's URL is `/img/<options>/<key>`. The options are one path segment: `_` for none, or a list such as
+`w=300,h=200,fm=webp`, split on `,` or `&`. The first item may also be `300x200`, `300x` or `x200`. A name that is
+unknown, stands twice (also under another name) or has no value is answered with 400 and a list of everything wrong.
+Numbers are ASCII digits with at most three places after the point. Values hold no `,`, `&` or `/`: text, keys and file
+names that do go as base64url in `text64`, `wm64` and `dl64`.
+
+The order of work is fixed, whatever the order of the list: page, orient, trim, crop, resize, flip, rotate,
+blur/sharpen/pixelate, colour, redact, pad and background, radius or mask, layers and text, encode.
+
+This page is written from the code's own table (`python -m imagemill.recipe.options.documentation`)."""
+
+_EQUAL = """## Equal recipes are one variant
+
+Each recipe has one canonical text: the options in the order of this page, without defaults. Two spellings of the same
+picture are kept once. So `300x200`, `width=300&height=200` and `w=150,h=100,dpr=2` are all `w=300,h=200`, and:
+
+* with one side given, or none, every `fit` and `g` means the same and is left out;
+* `ar` beside a side in pixels becomes the other side; `dpr` is multiplied in, and without `w` and `h` becomes a percent
+  size (above 100 % only with `enlarge=1`);
+* percent sizes of 100 and more without `enlarge=1` are the picture itself (but for the canvas of `fit=contain`);
+* `bg=transparent` is left out where nothing is filled (`fit=contain`, `pad` and `rot` fill something);
+* `flip=hv` is `rot=180`; angles are taken modulo 360;
+* `q` is left out where it changes nothing: lossless results, PNG and GIF. A stated `q=76` stays, because the default is
+  a setting."""
+
+
+def page() -> str:
+    """Return the whole page in Markdown."""
+    return (
+        "\n\n".join(
+            [
+                _INTRODUCTION,
+                "## The picture\n\n" + _table(OPTIONS),
+                "## Layers and text\n\n" + _table((*LAYERS, *WORDS)),
+                "## The bytes\n\n" + _table(OUTPUT),
+                "## The request\n\n" + _table(REQUEST),
+                _EQUAL,
+                _together(),
+                _qualities(),
+                _hints(),
+            ]
+        )
+        + "\n"
+    )
+
+
+def row(option: Option) -> str:
+    """Return an option's line of the table."""
+    names = " ".join(f"`{name}`" for name in (option.name, *option.aliases))
+    return f"| {names} | {option.values} | {option.default} | `{option.example}` | {option.about} | {_built(option)} |"
+
+
+def _table(options: Iterable[Option]) -> str:
+    head = "| name (aliases) | values | default | example | what it does | built |\n|---|---|---|---|---|---|\n"
+    return head + "\n".join(row(option) for option in options)
+
+
+def _built(option: Option) -> str:
+    """Return "yes", or which parts answer 501 so far and the capability that will bring them."""
+    if option.name == "p":
+        return f"no: {PRESET_ROW}"
+    owner = "wm" if option in LAYERS else "text" if option in WORDS else option.name
+    later = [entry for entry in LATER if entry.option == owner]
+    if not later:
+        return "yes"
+    if all(entry.what == entry.option and entry.option != "meta" for entry in later):
+        return f"no: {later[0].row}"
+    return "yes, but " + ", ".join(f"{_part(entry.what)}: {entry.row}" for entry in later)
+
+
+def _part(what: str) -> str:
+    return "all but `none`" if what == "meta" else f"`{what}`"
+
+
+def _together() -> str:
+    return """## What cannot stand together
+
+`ar` with both `w` and `h`; `mask` with `radius`; `lossless=1` with `max_bytes`, `fm=jpeg` or `fm=gif`. `ar` needs `w` or
+`h`; the options of a layer need its `wm`, those of the text need `text`. After `dpr` each side with its padding is at
+most 8192 pixels, and both together at most 16 megapixels."""
+
+
+def _qualities() -> str:
+    lines = "\n".join(f"| {jpeg} | {webp} | {avif} |" for jpeg, webp, avif in EQUAL_LOOKS)
+    return (
+        "## One scale of quality\n\n`q` is on JPEG's scale; the other encoders get the value that looks equal, "
+        "interpolated between these points:\n\n| `q` = JPEG | WebP | AVIF |\n|---|---|---|\n" + lines
+    )
+
+
+def _hints() -> str:
+    ladder = ", ".join(str(width) for width in LADDER)
+    densities = ", ".join(write_number(density) for density in DENSITIES)
+    return (
+        "## Hints\n\n`w=auto` takes the next larger of these widths: "
+        f"{ladder}. `dpr=auto` takes the next larger of {densities}. Headers are read, and named in `Vary`, only where "
+        "the URL says `auto`: `Sec-CH-Width` and `Width`, `Sec-CH-DPR` and `DPR`, `Save-Data` for `q=auto`, `Accept` for "
+        "`fm=auto`."
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
