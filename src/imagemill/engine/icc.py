@@ -7,9 +7,9 @@ names and hashes never end. Pure; offsets are those of ICC.1:2022.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from struct import error as StructError
 from struct import unpack_from
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ def read(profile: bytes) -> ProfileFacts | None:
     """Describe a profile, or None where it is unsound and must be ignored."""
     try:
         return _read(profile)
-    except (StructError, IndexError, ValueError, TypeError, ArithmeticError):  # curves and offsets of a stranger
+    except (struct.error, IndexError, ValueError, TypeError, ArithmeticError):  # curves and offsets of a stranger
         return None
 
 
@@ -85,7 +85,7 @@ def _table_fits(tag: bytes) -> bool:
     points = 1
     for axis in tag[clut : clut + inputs]:
         points *= axis
-    return clut + 20 + points * outputs * tag[clut + 16] <= len(tag)
+    return bool(clut + 20 + points * outputs * tag[clut + 16] <= len(tag))
 
 
 def _name(tag: bytes) -> str:

@@ -57,12 +57,12 @@ def _must_not_open(loader: str, sample: bytes) -> None:
     """Try one foreign file both ways; raise EngineUnfit if it opens."""
     import pyvips
 
-    for attempt in (
-        lambda: pyvips.Operation.call(loader, pyvips.Source.new_from_memory(sample)),
-        lambda: pyvips.Image.new_from_buffer(sample, ""),
-    ):
+    for by_name in (True, False):
         try:
-            attempt()
+            if by_name:
+                pyvips.Operation.call(loader, pyvips.Source.new_from_memory(sample))
+            else:
+                pyvips.Image.new_from_buffer(sample, "")
         except pyvips.Error:
             continue
         raise EngineUnfit(f"libvips still opens files with {loader}, which must be blocked; not starting with it.")

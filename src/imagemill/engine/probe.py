@@ -16,8 +16,8 @@ from imagemill.engine.work import Buffer
 _ANIMATED = frozenset(("gif", "webp"))
 
 _COARSEST = 8
-"""Verifying a JPEG this much reduced reads every coefficient of every block, which is where damage shows, and leaves out
-only the arithmetic that cannot fail: a third of the time of a full decode."""
+"""A JPEG is verified this much reduced: every coefficient of every block is read, which is where damage shows, and only
+arithmetic that cannot fail is left out. A third of the time of a full decode."""
 
 
 def probe(data: Buffer, limits: Limits) -> Facts:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import pyvips
 
-from imagemill.engine.delivered import refuse_what_is_not_built
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
@@ -30,8 +29,10 @@ from imagemill.engine.steps.trim import find_trimmed
 from imagemill.engine.steps.window import LOOKS, look, window
 from imagemill.engine.structure import check_frames, examine
 from imagemill.engine.work import Buffer, Work, animates
-from imagemill.errors import InvalidRequest, Unprocessable
+from imagemill.errors import InvalidRequest, NotBuilt, Unprocessable
+from imagemill.recipe.availability import LATER
 from imagemill.recipe.model import DerivedBackground
+from imagemill.recipe.quality import DEFAULT_QUALITY
 
 Step = Callable[[Image, Work], Image]
 
@@ -52,7 +53,7 @@ class Encoded:
     pages: int
 
 
-def render(data: Buffer, job: Job, limits: Limits, *, default_quality: int = 76) -> Encoded:
+def render(data: Buffer, job: Job, limits: Limits, *, default_quality: int = DEFAULT_QUALITY) -> Encoded:
     """Make one variant. `data` is the whole original (bytes, mmap or memoryview; it is not copied).
 
     Raises Unprocessable (`damaged`, `too_many_pixels`, `too_many_bytes`), InvalidRequest for what this original cannot
@@ -101,6 +102,13 @@ def plain_words() -> Iterator[None]:
         yield
     except pyvips.Error as error:
         raise Unprocessable("The picture is damaged: it ends early or cannot be decoded.", code="damaged") from error
+
+
+def refuse_what_is_not_built(job: Job) -> None:
+    """The last line against an option silently left out; the server refuses before, with better words."""
+    missing = [later for later in LATER if later.used(job.recipe)]
+    if missing:
+        raise NotBuilt(f"Not built yet: {', '.join(later.what for later in missing)}.", row=missing[0].row)
 
 
 def _check_bytes(data: Buffer, job: Job, limits: Limits) -> None:

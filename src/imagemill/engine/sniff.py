@@ -64,7 +64,7 @@ def sniff(head: bytes) -> str:
     """
     if _is_jpeg(head):
         return "jpeg"
-    if head[:16] == b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR":
+    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 33 and head[12:16].isalpha():
         return "png"
     if head[:6] in (b"GIF87a", b"GIF89a") and len(head) >= 13:
         return "gif"

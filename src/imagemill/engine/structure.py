@@ -15,6 +15,7 @@ from imagemill.engine.limits import Limits
 from imagemill.errors import Unprocessable
 
 _MOST_SEGMENTS = 100_000  # JPEG segments before the frame header; the oddest real file has a few hundred
+_MOST_EARLY_CHUNKS = 16  # PNG chunks before the header
 _MOST_BLOCKS = 1_000_000  # GIF sub-blocks walked: 255 bytes each, so more than the largest upload holds
 _MOST_CHUNKS = 100_000  # WebP chunks walked
 _MOST_BOXES = 4096  # AVIF boxes walked in one container
@@ -152,8 +153,16 @@ def _scans(view: memoryview, start: int, most: int) -> int:
 
 
 def _png(view: memoryview, _limits: Limits) -> Structure:
-    """The IHDR chunk (PNG section 11.2.1). An animated PNG is read as its default image, so acTL is not asked."""
-    return Structure(width=_big(view, 16, 4), height=_big(view, 20, 4), whole_frame=view[28] != 0)
+    """The IHDR chunk (PNG section 11.2.1). An animated PNG is read as its default image, so acTL is not asked.
+
+    IHDR must come first, but libpng takes it a little later and such files are about.
+    """
+    at = 8
+    for _ in range(_MOST_EARLY_CHUNKS):
+        if bytes(view[at + 4 : at + 8]) == b"IHDR":
+            return Structure(width=_big(view, at + 8, 4), height=_big(view, at + 12, 4), whole_frame=view[at + 20] != 0)
+        at += 12 + _big(view, at, 4)
+    raise damaged("the PNG does not start with its header")
 
 
 def _gif(view: memoryview, limits: Limits) -> Structure:

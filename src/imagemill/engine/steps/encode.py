@@ -12,9 +12,9 @@ import pyvips
 
 from imagemill.engine.limits import Limits
 from imagemill.engine.steps.load import Image
-from imagemill.engine.steps.quality_shim import avif_quality, webp_quality
 from imagemill.engine.work import Work
 from imagemill.errors import NotBuilt, Unprocessable
+from imagemill.recipe.quality import encoder_quality
 from imagemill.recipe.vocabulary import Format
 
 SHORTEST_DELAY = 20
@@ -64,7 +64,7 @@ def _webp(work: Work) -> Options:
     """Effort 2: half the time of the default for 3 % of the bytes; 0 and 1 cost quality."""
     if work.job.recipe.output.lossless:
         return {"lossless": True, "effort": 1, "Q": 50}
-    return {"Q": webp_quality(work.quality), "effort": 2}
+    return {"Q": encoder_quality(work.quality, Format.WEBP), "effort": 2}
 
 
 def _avif(work: Work) -> Options:
@@ -72,7 +72,7 @@ def _avif(work: Work) -> Options:
     common: Options = {"compression": "av1", "encoder": "aom", "bitdepth": 8, "effort": 0}
     if work.job.recipe.output.lossless:
         return common | {"lossless": True, "subsample_mode": "off"}
-    return common | {"Q": avif_quality(work.quality), "subsample_mode": "on"}
+    return common | {"Q": encoder_quality(work.quality, Format.AVIF), "subsample_mode": "on"}
 
 
 def _png(_work: Work) -> Options:
