@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import bare_loop, load, pictures, processes
 from benchmarks.measure import PAIRS, Figure, Outcome, at_least, at_most, median_ratio, spread
-from benchmarks.server import Imagemill
+from benchmarks.server import Imagemill, fetch
 
 ROUNDS = PAIRS + 2
 PICTURES = 160
@@ -37,6 +37,7 @@ def measure() -> Outcome:
         server.start()
         warm = [f"/img/w=650,fm=jpeg/{name}" for name in names]
         load.run(load.Load(port=server.port, paths=warm)).require_good("cold, warm-up")
+        _require_same_work(server, photo, names[0])
         rows = [_round(server, photo, asked) for asked in requests(names, ROUNDS, PICTURES)]
     ours_cpu, bare_cpu, ours_rate, bare_rate, client, p50, p99 = (list(column) for column in zip(*rows, strict=True))
     return Outcome(
@@ -66,6 +67,13 @@ def measure() -> Outcome:
             Figure(name="load generator's own CPU per picture", value=statistics.median(client) * 1e3, unit="ms"),
         ),
     )
+
+
+def _require_same_work(server: Imagemill, photo: Path, name: str) -> None:
+    """The comparison is only fair while both sides make the same bytes."""
+    _, _, served = fetch(server.port, f"/img/w=651,fm=jpeg/{name}")
+    if served != bare_loop.from_file(photo, 651):
+        raise RuntimeError("cold: the bare loop makes other bytes than the server; align it with the engine first")
 
 
 def _round(server: Imagemill, photo: Path, asked: list[tuple[str, int]]) -> tuple[float, ...]:

@@ -48,8 +48,8 @@ def measure() -> Outcome:
     return Outcome(
         method=(
             f"{AT_ONCE} copies of {photo.name} asked at once on {AT_ONCE} connections; PSS of server and workers "
-            "summed from smaps_rollup every 50 ms. Then a PUT of 500 MB, its length declared and not declared (chunked); the "
-            "growth is VmHWM over VmRSS before, of the server's process"
+            "summed from smaps_rollup every 50 ms. Then a PUT of 500 MB, its length declared and then not (chunked); "
+            "the growth is VmHWM over VmRSS before, of the server's process"
         ),
         figures=tuple(figures),
     )

@@ -24,8 +24,8 @@ def measure() -> Outcome:
     ready = [_start() for _ in range(PAIRS)]
     return Outcome(
         method=(
-            f"`python -c 'import {DELIVERY}'` less `python -c pass`, {PAIRS} interleaved pairs; spawn of `imagemill serve` "
-            f"on an empty data folder to the first 200 of /healthz/ready, {PAIRS} starts"
+            f"`python -c 'import {DELIVERY}'` less `python -c pass`, {PAIRS} interleaved pairs; spawn of "
+            f"`imagemill serve` on an empty data folder to the first 200 of /healthz/ready, {PAIRS} starts"
         ),
         figures=(
             Figure(
