@@ -6,6 +6,7 @@ Names are those of the table below; none means all. Exit status 1 when a gate is
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ def measured(name: str) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         outcome: Outcome = importlib.import_module(f"benchmarks.{name}").measure()
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         return {"error": str(error), "at": _now(), "revision": machine.revision()}
     return {
         "method": outcome.method,
