@@ -44,7 +44,7 @@ class SettingsError(ImagemillError):
     kind = Kind.INVALID
     code = "bad_settings"
 
-    def __init__(self, sentences: tuple[str, ...], *, usage: bool = False) -> None:
+    def __init__(self, *sentences: str, usage: bool = False) -> None:
         super().__init__("\n".join(sentences))
         self.sentences = sentences
         self.usage = usage
@@ -94,9 +94,9 @@ class Settings:
             path = _settings_file(None if config is None else cwd / Path(str(config)), by_variable | by_flag, cwd)
             by_file = {} if path is None else from_file(path)
         except Unreadable as error:
-            raise SettingsError((str(error),)) from None
+            raise SettingsError(str(error)) from None
         if path == _in_data(by_variable | by_flag, cwd) and "data.dir" in by_file:
-            raise SettingsError((f"{path} lies in the data folder, so it cannot say where that is: remove data.dir.",))
+            raise SettingsError(f"{path} lies in the data folder, so it cannot say where that is: remove data.dir.")
         settings = cls._of(by_file | by_variable | by_flag, cwd, path)
         _check_together(settings)
         return settings
@@ -183,7 +183,7 @@ def _checked(given: Mapping[str, Given]) -> dict[str, object]:
             text = f"expected another word, received {values[name]!r}; {later} is not available in this version."
             wrong.append((one, f"{_label(name, one)}: {text}"))
     if wrong:
-        raise SettingsError(tuple(text for _, text in wrong), usage=all(one.by_flag for one, _ in wrong))
+        raise SettingsError(*(text for _, text in wrong), usage=all(one.by_flag for one, _ in wrong))
     return values
 
 
@@ -219,7 +219,7 @@ def _check_together(settings: Settings) -> None:
             " variants there would be listed as originals. Leave it empty to keep them apart under .imagemill."
         )
     if wrong:
-        raise SettingsError(tuple(wrong))
+        raise SettingsError(*wrong)
 
 
 def _inside(path: Path, folder: Path) -> bool:

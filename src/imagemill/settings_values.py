@@ -7,7 +7,7 @@ seconds "10m"; a list is one string with commas. Nothing here ever repeats a pas
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -68,6 +68,8 @@ _SIZES = {"": 1, "b": 1}
 _SIZES |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 _SIZES |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 _DURATIONS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PLAIN: Mapping[str, float] = {"": 1}
+_UNITS: Mapping[Unit, Mapping[str, float]] = {Unit.BYTES: _SIZES, Unit.SECONDS: _DURATIONS}
 _MEASURE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", re.ASCII)
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
@@ -127,8 +129,7 @@ def _number(written: object, rule: Rule) -> float:
 
 def _measure(text: str, rule: Rule) -> float:
     match = _MEASURE.fullmatch(text)
-    units: dict[str, int] | dict[str, float]
-    units = {Unit.BYTES: _SIZES, Unit.SECONDS: _DURATIONS}.get(rule.unit, {"": 1})
+    units = _UNITS.get(rule.unit, _PLAIN)
     if match is None or match[2].lower() not in units:
         raise BadValue(rule.expected)
     digits = int(match[1]) if match[1].isdigit() else float(match[1])
@@ -177,8 +178,8 @@ def _check_link(text: str) -> None:
     expected = "an http:// or https:// URL without a query, such as https://img.example.com"
     try:
         parts = urlsplit(text)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment
-        wrong = bool(wrong or parts.username or (parts.port is not None and not parts.port))
+        plain = not (parts.query or parts.fragment or parts.username)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or not plain or parts.port == 0
     except ValueError:
         wrong = True
     if wrong:

@@ -1,0 +1,106 @@
+"""The checks of `doctor` that need the engine: workers start, and every format is written and read back.
+
+Through the engine's own port, in a real worker: what is tried here is what a request will meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import struct
+import tempfile
+import time
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from imagemill.cli.checks import Finding, ok
+from imagemill.engine.pool import WorkerPool
+from imagemill.engine.port import Engine, Job, Source
+from imagemill.engine.sniff import READ
+from imagemill.errors import ImagemillError
+from imagemill.recipe.model import Recipe
+from imagemill.recipe.vocabulary import Format
+from imagemill.settings import Settings
+
+_SLOW_START = 1.0
+
+
+def engine_findings(settings: Settings) -> Iterator[Finding]:
+    """Start one worker and work with it; yields the findings when all are known."""
+    yield from asyncio.run(_gathered(settings))
+
+
+async def _gathered(settings: Settings) -> list[Finding]:
+    return [finding async for finding in _findings(settings)]
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    pool = WorkerPool(replace(settings.engine, workers=1), settings.limits)
+    wanted = settings.engine.workers or len(os.sched_getaffinity(0))
+    began = time.perf_counter()
+    try:
+        await pool.start()
+    except (ImagemillError, OSError) as error:
+        yield Finding("workers", "fail", str(error), "reinstall with `make install`; libvips comes with pyvips-binary")
+        return
+    try:
+        yield _started(time.perf_counter() - began, wanted)
+        yield ok("libvips", pool.revision.rpartition("libvips-")[2])
+        yield _confined(pool.confined)
+        for format_ in READ:
+            yield await _round_trip(pool, Format(format_))
+    finally:
+        await pool.close()
+
+
+def _started(seconds: float, wanted: int) -> Finding:
+    text = f"one is ready after {seconds * 1000:.0f} ms; the server will run {wanted}"
+    if seconds > _SLOW_START:
+        return Finding("workers", "warn", text, "this machine is slow or busy; a killed worker is replaced as slowly")
+    return ok("workers", text)
+
+
+def _confined(words: tuple[str, ...]) -> Finding:
+    text = ", ".join(words) or "by nothing"
+    if not words:
+        return Finding("confinement", "warn", text, "allow prctl and seccomp in the container, or trust your pictures")
+    return ok("confinement", text)
+
+
+async def _round_trip(engine: Engine, output: Format) -> Finding:
+    """Write a small picture as `output` and read it back."""
+    check = output.value
+    try:
+        with _source(sample_png()) as source:
+            facts = await engine.probe(source)
+            made = await engine.render(source, Job(recipe=Recipe(), format=output, facts=facts))
+        with _source(made.data) as source:
+            seen = await engine.verify(source)
+    except ImagemillError as error:
+        return Finding(check, "fail", error.sentence, "reinstall with `make install`; libvips comes with pyvips-binary")
+    if seen.format != output.value or (seen.width, seen.height) != (made.width, made.height):
+        return Finding(check, "fail", f"came back as {seen.format} of {seen.width}×{seen.height}", "reinstall")
+    return ok(check, "read and written")
+
+
+@contextmanager
+def _source(data: bytes) -> Iterator[Source]:
+    """Give the engine a picture in an unnamed file."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        yield Source(descriptor=file.fileno(), size=len(data), digest=hashlib.sha256(data).hexdigest())
+
+
+def sample_png(side: int = 16) -> bytes:
+    """Return a small PNG with a gradient, written by hand: a check must not depend on a file that may be missing."""
+    rows = b"".join(b"\0" + bytes(v for x in range(side) for v in (x * 15, y * 15, 128)) for y in range(side))
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,5 @@
+"""placeholde"""
+
+
+def purge() -> None:
+    """X"""

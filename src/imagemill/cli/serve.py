@@ -1,0 +1,187 @@
+"""`imagemill serve`: from flags to a running server, and back to a clean stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imagemill.cli.flags import ConfigFlag, DataFlag, HostFlag, LogFormatFlag, PortFlag, WorkersFlag
+from imagemill.cli.words import say
+from imagemill.errors import ImagemillError, Kind
+
+if TYPE_CHECKING:  # the settings are read when the command runs, not when its help is shown
+    from imagemill.data_folder import DataFolder
+    from imagemill.settings import Settings
+
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound
+"""Addresses that mean "all of this machine's", and the one that reaches it from itself."""
+
+
+class CannotListen(ImagemillError):
+    """The address or port cannot be had."""
+
+    kind = Kind.CONFLICT
+    code = "cannot_listen"
+
+
+def serve(
+    host: HostFlag = None,
+    port: PortFlag = None,
+    data: DataFlag = None,
+    config: ConfigFlag = None,
+    workers: WorkersFlag = None,
+    log_format: LogFormatFlag = None,
+) -> None:
+    """Serve pictures: the whole platform in one process.
+
+    Pictures in the data folder are served at once: DIR/photos/cat.jpg is /img/w=300/photos/cat.jpg. What is made
+    lies apart in DIR/.imagemill. Stop it with Ctrl-C or SIGTERM; running requests are finished.
+
+    Examples:
+      imagemill serve
+      imagemill serve --data ~/Pictures --port 9000
+      IMAGEMILL_ORIGINALS__URL=file:///mnt/photos imagemill serve --data /var/lib/imagemill
+
+    """
+    from imagemill.settings import Settings
+
+    settings = Settings.load(
+        {
+            "data.dir": data,
+            "config": config,
+            "server.host": host,
+            "server.port": port,
+            "engine.workers": workers,
+            "log.format": log_format,
+        }
+    )
+    run_server(settings, data_shown=shown_folder(settings.data, data))
+
+
+def run_server(
+    settings: Settings,
+    *,
+    data_shown: str,
+    prepare: Callable[[Path], None] | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Hold the data folder, serve until a signal, give it back.
+
+    `prepare` may put files into the held folder before anything looks at it; `on_ready` gets the address.
+    """
+    import asyncio
+
+    from imagemill.data_folder import open_data_folder
+
+    settings = replace(settings, server=replace(settings.server, port=free_port(settings)))
+    folder = open_data_folder(settings.data)
+    try:
+        if prepare is not None:
+            prepare(folder.path)
+        asyncio.run(_serve(settings, folder, data_shown, on_ready))
+    finally:
+        folder.close()
+
+
+async def _serve(
+    settings: Settings, folder: DataFolder, data_shown: str, on_ready: Callable[[str], None] | None
+) -> None:
+    from imagemill import assembly
+    from imagemill.gateway.server import serve as serve_until_signal
+
+    key = Path(settings.admin.key_file) if settings.admin.key_file else folder.admin_key
+    key_is_new = not key.exists()
+    platform = await assembly.build(settings, folder)
+
+    def ready() -> None:
+        address = address_of(settings.server.host, settings.server.port)
+        folder.announce(address)
+        warn_if_open_to_others(settings)
+        if key_is_new and key.exists():
+            say(f"A new admin key was written to {key}; the control API and the shell commands need it.")
+        print(f"Imagemill serves {address} (data: {data_shown})", flush=True)
+        if on_ready is not None:
+            on_ready(address)
+
+    try:
+        await platform.start()
+        await serve_until_signal(platform, settings.server, ready)
+    finally:
+        await platform.close()
+
+
+def shown_folder(path: Path, asked: Path | None) -> str:
+    """Return the data folder as the person wrote it, or short when it lies below the present one."""
+    if asked is not None:
+        return str(asked)
+    here = Path.cwd()
+    return f"./{path.relative_to(here)}" if path.is_relative_to(here) else str(path)
+
+
+def address_of(host: str, port: int) -> str:
+    """Return the URL under which this machine reaches a server that listens on `host`."""
+    reached = WILDCARDS.get(host, host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def warn_if_open_to_others(settings: Settings) -> None:
+    """Say in one line that anyone on the network may ask for any size (contract, "Access")."""
+    if not is_loopback(settings.server.host) and not settings.delivery.access:
+        say(
+            f"Warning: {settings.server.host} can be reached by others and delivery.access is not set, so anyone may "
+            "ask for any size; set IMAGEMILL_DELIVERY__ACCESS=open to say that this is meant."
+        )
+
+
+def free_port(settings: Settings) -> int:
+    """Return the port to listen on; raise CannotListen when it cannot be had. Port 0 becomes a free one.
+
+    Asked before anything else is started, because the person should hear of a taken port at once and in words.
+    """
+    host, port = settings.server.host, settings.server.port
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise CannotListen(f"The address {host!r} is not known here ({_why(error)}); try 127.0.0.1.") from None
+    with socket.socket(family, kind, protocol) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(target)
+            trial.listen(1)
+        except OSError as error:
+            raise _cannot_listen(host, port, error) from None
+        return int(trial.getsockname()[1])
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+    import errno
+
+    if error.errno == errno.EADDRINUSE:
+        other = port + 1 if port < 65535 else 8080
+        return CannotListen(
+            f"Port {port} on {host} is taken by another program; stop it, or choose another port: --port {other}."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return CannotListen(
+            f"Port {port} may not be opened by this user (those below 1024 are reserved); choose a higher one."
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return CannotListen(
+            f"The address {host} does not belong to this machine; use 127.0.0.1, or 0.0.0.0 for all of its addresses."
+        )
+    return CannotListen(f"Cannot listen on {host} port {port}: {_why(error)}.")
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or os.strerror(0)

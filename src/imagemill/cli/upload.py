@@ -1,0 +1,165 @@
+"""The work of `put`: several uploads at once, a word or a JSON line for each, a bar on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx
+
+from imagemill.cli.client import Remote, ServerSaid, Target, connected, path_to
+from imagemill.cli.words import bytes_in_words, complain, counted, emit, say, visible
+from imagemill.errors import ImagemillError, InvalidRequest, Kind
+from imagemill.object_store.naming import check_new_key
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One original to be: the file (None: standard input) and its key."""
+
+    file: Path | None
+    key: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return "standard input" if self.file is None else str(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What happens where an original is there already: it is skipped, or the upload fails; else it is replaced."""
+
+    skip_present: bool = False
+    fail_present: bool = False
+
+
+class BadFile(ImagemillError):
+    """A file that cannot be read."""
+
+    kind = Kind.INVALID
+    code = "unreadable_file"
+
+
+async def upload_all(
+    target: Target, uploads: list[Upload], conditions: Conditions, *, jobs: int, as_json: bool
+) -> tuple[int, int]:
+    """Upload them and return how many were done and how many failed; a broken connection ends it all."""
+    async with connected(target) as remote:
+        with progress(len(uploads), show=not as_json) as advance:
+            gate = asyncio.Semaphore(jobs)
+
+            async def one(upload: Upload) -> bool:
+                async with gate:
+                    good = await _told(remote, upload, conditions, as_json=as_json)
+                    advance(upload.name)
+                    return good
+
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(upload)) for upload in uploads]
+    done = sum(task.result() for task in tasks)
+    if len(tasks) > 1 and not as_json:
+        failed = f", {len(tasks) - done} failed" if done < len(tasks) else ""
+        say(f"{counted(done, 'picture')} stored{failed}.")
+    return done, len(tasks) - done
+
+
+async def _told(remote: Remote, upload: Upload, conditions: Conditions, *, as_json: bool) -> bool:
+    """Upload one and tell how it went; return whether it is there now."""
+    try:
+        status, record = await _sent(remote, upload, conditions)
+    except (ServerSaid, BadFile, InvalidRequest) as error:
+        if isinstance(error, ServerSaid) and error.code in ("unauthenticated", "not_imagemill"):
+            raise  # it will not be different for the next file
+        if as_json:
+            emit({"file": upload.name, "key": upload.key, "error": {"code": error.code, "detail": error.sentence}})
+        else:
+            complain(error, upload.name)
+        return False
+    if as_json:
+        emit({"file": upload.name, "status": status, **record})
+    elif status == "skipped":
+        print(f"{visible(upload.key)}  is there already")
+    else:
+        print(_line(status, record))
+    return True
+
+
+def _line(status: str, record: dict[str, Any]) -> str:
+    size = f"{record.get('width')}×{record.get('height')}"
+    return (
+        f"{visible(str(record.get('key')))}  {size}  {record.get('content_type')}  "
+        f"{bytes_in_words(int(record.get('size', 0)))}  {status}"
+    )
+
+
+async def _sent(remote: Remote, upload: Upload, conditions: Conditions) -> tuple[str, dict[str, Any]]:
+    """Return "created", "replaced" or "skipped", and the server's record; raise ServerSaid, BadFile, InvalidRequest."""
+    check_new_key(upload.key)
+    headers = {"content-type": "application/octet-stream"}
+    if conditions.skip_present or conditions.fail_present:
+        headers["if-none-match"] = "*"
+    with _opened(upload) as (file, size):
+        if size is not None:
+            headers["content-length"] = str(size)
+        try:
+            response = await remote.call(
+                "PUT", path_to("/v1/originals", upload.key), content=_chunks(file), headers=headers
+            )
+        except ServerSaid as error:
+            if error.status == 412 and conditions.skip_present and not conditions.fail_present:
+                return "skipped", {"key": upload.key}
+            raise
+    return _status_word(response), response.json()
+
+
+def _status_word(response: httpx.Response) -> str:
+    return "created" if response.status_code == 201 else "replaced"
+
+
+@contextmanager
+def _opened(upload: Upload) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Open the file; the size is None where it is not known beforehand."""
+    import os
+    import stat
+
+    if upload.file is None:
+        yield sys.stdin.buffer, None
+        return
+    try:
+        file = upload.file.open("rb")
+    except OSError as error:
+        raise BadFile(f"cannot be read: {error.strerror}.") from None
+    with file:
+        about = os.fstat(file.fileno())
+        yield file, about.st_size if stat.S_ISREG(about.st_mode) else None
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(file.read, _CHUNK):
+        yield chunk
+
+
+@contextmanager
+def progress(total: int, *, show: bool) -> Iterator[Callable[[str], None]]:
+    """Show a bar on stderr while the block runs, where stderr is a terminal; yield what to call after each file."""
+    if not show or total < 2 or not sys.stderr.isatty():
+        yield lambda name: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("Storing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # The lines of results go to stdout by themselves: the bar must not capture them.
+    with Progress(
+        *columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False, transient=True
+    ) as bar:
+        task = bar.add_task("Storing", total=total)
+        yield lambda name: bar.advance(task)
