@@ -97,7 +97,7 @@ def parse(written: object, kind: object, rule: Rule) -> object:
     if get_origin(kind) is tuple:
         return _list(written, rule)
     if kind in (int, float):
-        number = _number(written, rule)
+        number = _number(written, rule, whole=kind is int)
         return int(number) if kind is int else float(number)
     if not isinstance(written, str):
         raise BadValue(f"{rule.expected} in quotes" if not rule.words else rule.expected)
@@ -113,12 +113,11 @@ def _truth(written: object) -> bool:
     return word in _YES
 
 
-def _number(written: object, rule: Rule) -> float:
+def _number(written: object, rule: Rule, *, whole: bool) -> float:
     """Numbers stay whole as long as they can be: a float has no exact 2**63 bytes."""
     if isinstance(written, bool) or not isinstance(written, int | float | str):
         raise BadValue(rule.expected)
     number = _measure(written.strip(), rule) if isinstance(written, str) else written
-    whole = rule.unit is not Unit.SECONDS
     if number != number or number in (float("inf"), float("-inf")) or (whole and number != int(number)):
         raise BadValue(rule.expected)
     too_low = number <= rule.low if rule.above else number < rule.low
