@@ -19,7 +19,7 @@ from imagemill.engine.settings import EngineSettings
 from imagemill.errors import ImagemillError
 from imagemill.originals.library import Originals
 from imagemill.recipe.canonical import text_of
-from imagemill.recipe.negotiation import hints_of
+from imagemill.recipe.negotiation import read_hints
 from imagemill.variants.port import VariantStore
 
 ORDER = (
@@ -80,7 +80,7 @@ class Explain:
         except ImagemillError as error:
             return answer | {"verdict": error.code, "warnings": [error.sentence]}
         original = await self._originals.locate(image.key)
-        hints = hints_of({name.lower().encode(): value.encode() for name, value in headers.items()})
+        hints = read_hints({name.lower(): value for name, value in headers.items()}.get)
         plan = planning.plan(verified, original, hints, self._settings, self._engine, self._limits)
         kept = await self._variants.fetch(plan.name)
         return answer | self._facts(plan, image.v) | {"kept": kept is not None}

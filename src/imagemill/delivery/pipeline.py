@@ -28,7 +28,7 @@ from imagemill.errors import Conflict
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
-from imagemill.recipe.negotiation import hints_of
+from imagemill.recipe.negotiation import read_hints
 
 
 class Delivery:
@@ -91,7 +91,7 @@ class Delivery:
 
     def plan(self, request: HttpRequest, verified: VerifiedRequest, original: Original) -> Plan:
         """What exactly will be answered, without any AUTO, and its name."""
-        hints = hints_of(request.headers)
+        hints = read_hints(request.header)
         return planning.plan(verified, original, hints, self._settings, self._engine, self._limits)
 
     async def make(self, request: HttpRequest, plan: Plan) -> Variant:

@@ -9,13 +9,13 @@ from imagemill.delivery.disposition import disposition
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, VerifiedRequest
 from imagemill.engine.cost import check_affordable, estimate
-from imagemill.engine.geometry import lay_out
+from imagemill.engine.geometry import Layout, lay_out
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Job
+from imagemill.engine.port import Facts, Job
 from imagemill.engine.settings import EngineSettings
 from imagemill.originals.values import Original, tag_of
 from imagemill.recipe.canonical import leaf_of
-from imagemill.recipe.model import Recipe
+from imagemill.recipe.model import Colour, Recipe
 from imagemill.recipe.negotiation import Hints, bucket_of, format_for, settle, webp_named
 from imagemill.recipe.vocabulary import Format
 from imagemill.variants.port import VariantName
@@ -42,7 +42,7 @@ def plan(
     image = verified.image
     settled = settle(image.asked.recipe, hints)
     recipe = settled.recipe
-    layout = lay_out(original.facts, recipe, original.description.focal, limits)
+    layout = lay_out(original.facts, recipe, limits=limits, focal=original.description.focal)
     negotiated = recipe.output.format is Format.AUTO
     negotiable = negotiated and settings.negotiation != "off"
     accept = hints.accept if negotiable else None
@@ -50,11 +50,12 @@ def plan(
     output = format_for(
         bucket,
         asked=recipe.output.format,
-        alpha=original.facts.alpha or layout.adds_alpha,
+        alpha=keeps_transparency(original.facts, recipe, layout),
         animated=original.facts.animated and recipe.output.animate and not recipe.page,
         pixels=layout.width * layout.height,
         source_format=original.facts.format,
         webp_named=webp_named(accept),
+        lossless=recipe.output.lossless,
     )
     cost = estimate(original.facts, recipe, output, layout)
     check_affordable(cost, engine.memory_bytes)
@@ -79,6 +80,21 @@ def plan(
         vary=vary,
         headers=_headers(verified, original, output, vary, settings),
     )
+
+
+def keeps_transparency(facts: Facts, recipe: Recipe, layout: Layout) -> bool:
+    """Whether the result would be transparent somewhere, so that a JPEG must not stand in for it.
+
+    The room of `contain` counts only where a transparent background was asked: a photo on a canvas is a photo.
+    """
+    if recipe.mask is not None or recipe.radius is not None:
+        return True
+    ground = recipe.background
+    if ground is None:
+        return facts.alpha
+    if isinstance(ground, Colour) and ground.rgba[3] < 255:
+        return facts.alpha or layout.canvas
+    return False
 
 
 def _with_format(recipe: Recipe, output: Format) -> Recipe:

@@ -28,6 +28,11 @@ class HttpRequest:
     client: str
     request_id: str
 
+    def header(self, name: str) -> str | None:
+        """Return the value of a header by its lower-case name."""
+        value = self.headers.get(name.encode("ascii"))
+        return None if value is None else value.decode("latin-1")
+
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:

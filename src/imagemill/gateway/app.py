@@ -73,6 +73,10 @@ class Gateway:
         self._id_prefix = os.urandom(5).hex()
         self.under_way = 0
 
+    def drain(self) -> None:
+        """Say "not ready" from now on; what is under way is finished."""
+        self._health.draining = True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":

@@ -72,7 +72,7 @@ async def serve(app: Served, settings: ServerSettings, on_ready: Callable[[], No
         await _first(running, stopping.wait())
         app.drain()
         await _quiet(app, settings.drain_seconds)
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
         await running
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,217 @@
+"""Settings become a running platform. The only place that chooses adapters; closes in reverse order.
+
+Everything else receives what it needs and knows only ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagemill.cache.memory import MemoryCache
+from imagemill.control.auth import AdminKey
+from imagemill.data_folder import DataFolder
+from imagemill.delivery.explain import Explain
+from imagemill.delivery.make import Maker
+from imagemill.delivery.memo import Memo
+from imagemill.delivery.pipeline import Delivery
+from imagemill.delivery.slots import Slots
+from imagemill.delivery.spend import Spending
+from imagemill.engine.pool import WorkerPool
+from imagemill.errors import ImagemillError
+from imagemill.gateway.app import AsgiApp, Gateway
+from imagemill.gateway.clients import Clients, networks
+from imagemill.gateway.health import Health
+from imagemill.gateway.pages import Pages
+from imagemill.object_store.local import LocalStore
+from imagemill.object_store.memory import MemoryStore
+from imagemill.object_store.port import ObjectStore
+from imagemill.observability.access_log import AccessLog, Log, NullLog
+from imagemill.observability.metrics import Metrics
+from imagemill.originals.library import Originals
+from imagemill.settings import Settings, SettingsError
+from imagemill.settings_values import folder_of
+from imagemill.variants.local import LocalVariants
+from imagemill.variants.memory import MemoryVariants
+from imagemill.variants.port import VariantStore
+
+SITE = "default"
+"""The one site there is until custom domains come (row E4)."""
+
+
+class Platform:
+    """A running platform: the ASGI application and everything behind it."""
+
+    def __init__(self, settings: Settings, data: DataFolder) -> None:
+        """Choose and connect the parts; nothing is started yet. Raises SettingsError for what is not built."""
+        _refuse_unbuilt(settings)
+        self.settings = settings
+        self.metrics = Metrics()
+        self.store, self.variants = _stores(settings, data)
+        self.engine = WorkerPool(settings.engine, settings.limits)
+        self.originals = Originals(
+            self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
+        )
+        self.cache = MemoryCache(settings.cache.memory_bytes)
+        self.log: Log = self._access_log()
+        cores = self.engine.size
+        self.slots = Slots(workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds)
+        self.maker = Maker(
+            originals=self.originals,
+            variants=self.variants,
+            engine=self.engine,
+            cache=self.cache,
+            slots=self.slots,
+            spending=Spending(burst=settings.limits.client_burst * cores, rate=settings.limits.client_rate * cores),
+            metrics=self.metrics,
+        )
+        self.keys = AdminKey(Path(settings.admin.key_file) if settings.admin.key_file else data.admin_key)
+        self.health = Health({"store": self._check_store, "workers": self._check_workers})
+        memo = Memo(self.originals, self.cache, self.metrics)
+        self.app = Gateway(
+            delivery=Delivery(
+                originals=self.originals,
+                maker=self.maker,
+                cache=self.cache,
+                memo=memo,
+                metrics=self.metrics,
+                settings=settings.delivery,
+                engine=settings.engine,
+                limits=settings.limits,
+            ),
+            memo=memo,
+            control=self._control,
+            health=self.health,
+            pages=Pages(self._samples),
+            clients=Clients(networks(settings.server.trusted_proxies), self.keys.admits),
+            metrics=self.metrics,
+            log=self.log,
+            limits=settings.limits,
+        )
+        self._control_app: AsgiApp | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._gauges()
+
+    async def start(self) -> None:
+        """Start the workers and the housekeeping; raises when a worker cannot start."""
+        await self.engine.start()
+        self.originals.on_change(self._forget)
+        self._tasks.append(asyncio.create_task(self.originals.run()))
+
+    async def close(self) -> None:
+        """Finish what is being made and kept, then stop everything in reverse order."""
+        await self.maker.drain()
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.originals.close()
+        await self.engine.close()
+        await self.variants.close()
+        await self.store.close()
+        self.log.close()
+
+    def _control(self) -> AsgiApp:
+        """Return the control application; it is imported here, after the port is open (some 300 ms)."""
+        if self._control_app is None:
+            from imagemill.control.app import create_control
+
+            settings = self.settings
+            self._control_app = create_control(
+                originals=self.originals,
+                variants=self.variants,
+                limits=settings.limits,
+                public_url=settings.server.public_url,
+                admin_key=self.keys,
+                explain=Explain(self.originals, self.variants, settings.delivery, settings.engine, settings.limits),
+                on_purge=self._purge_memory,
+            )
+        return self._control_app
+
+    def _forget(self, key: str) -> None:
+        self.cache.forget(SITE, key)
+
+    def _purge_memory(self, *, key: str | None, prefix: str | None, leaf: str | None) -> int:
+        if key is not None:
+            return self.cache.forget(SITE, key, leaf)
+        return self.cache.forget_prefix(SITE, prefix or "")
+
+    async def _samples(self) -> Sequence[Mapping[str, Any]]:
+        page = await self.originals.list("", limit=50)
+        found: list[Mapping[str, Any]] = []
+        for listed in page.originals:
+            with contextlib.suppress(ImagemillError):
+                original = await self.originals.locate(listed.info.key)
+                found.append(
+                    {
+                        "key": original.key,
+                        "width": original.facts.width,
+                        "height": original.facts.height,
+                        "size": original.info.size,
+                        "version": original.version,
+                    }
+                )
+            if len(found) == 12:
+                break
+        return found
+
+    async def _check_store(self) -> str | None:
+        try:
+            await self.store.stamp("readiness")
+        except ImagemillError as error:
+            return error.sentence
+        return None
+
+    async def _check_workers(self) -> str | None:
+        return None if self.engine.pids() else "no worker runs"
+
+    def _access_log(self) -> Log:
+        if not self.settings.server.access_log:
+            return NullLog()
+        return AccessLog(sys.stderr.fileno(), lambda: self.metrics.count("imagemill_log_lines_dropped"))
+
+    def _gauges(self) -> None:
+        gauges = {
+            "imagemill_queue_waiting": lambda: self.slots.waiting,
+            "imagemill_queue_seconds": lambda: self.slots.pending_seconds,
+            "imagemill_makes_running": lambda: self.slots.running,
+            "imagemill_workers": lambda: len(self.engine.pids()),
+            "imagemill_workers_busy": lambda: self.engine.busy,
+            "imagemill_memory_cache_bytes": lambda: self.cache.used_bytes,
+            "imagemill_memory_cache_variants": lambda: len(self.cache),
+        }
+        for name, read in gauges.items():
+            self.metrics.gauge(name, read)
+
+
+async def build(settings: Settings, data: DataFolder) -> Platform:
+    """Return the platform for `settings` in the data folder that this process holds; `start` it next."""
+    return Platform(settings, data)
+
+
+def _refuse_unbuilt(settings: Settings) -> None:
+    """Fail closed: an access rule that this version cannot enforce must not be taken for one that it does."""
+    if settings.delivery.access not in ("", "open"):
+        raise SettingsError(
+            f"delivery.access: expected open, received {settings.delivery.access}; "
+            "sizes and presets (row T10) and signatures (row E7) are not in this version"
+        )
+
+
+def _stores(settings: Settings, data: DataFolder) -> tuple[ObjectStore, VariantStore]:
+    """Return where originals are and where variants are kept; ours lie apart from people's pictures."""
+    asked = settings.variants
+    bounds = {"max_bytes": asked.max_bytes, "max_per_original": asked.max_per_original}
+    if settings.originals.url.startswith("memory:"):
+        store: ObjectStore = MemoryStore()
+        own = None
+    else:
+        root = folder_of(settings.originals.url) or data.path
+        own = data.own_beside(root)
+        store = LocalStore(root, own)
+    folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
+    return store, MemoryVariants(**bounds) if folder is None else LocalVariants(folder, **bounds)
