@@ -20,13 +20,14 @@ from typing import Any, TypeVar
 
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Engine
-from imagemill.errors import Conflict, ImagemillError, PreconditionFailed, Refused
+from imagemill.errors import Conflict, ImagemillError, Refused
+from imagemill.object_store.condition import demand
+from imagemill.object_store.key_locks import KeyLocks
 from imagemill.object_store.naming import check_new_key
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, OpenObject
 from imagemill.originals.description import DescriptionChanges, entity_tag
 from imagemill.originals.entries import MAX_ENTRIES, Entries
 from imagemill.originals.finding import NOWHERE, Finder, Present, no_such_original
-from imagemill.originals.locks import KeyLocks
 from imagemill.originals.preview import Previews
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.settling import SETTLE_SECONDS, Settling
@@ -53,16 +54,6 @@ class Listing:
     originals: tuple[Listed, ...]
     prefixes: tuple[str, ...]
     next_after: str | None
-
-
-def check_condition(condition: Condition, etag: str | None) -> None:
-    """Raise PreconditionFailed unless `condition` holds for an original with the entity tag `etag` (None: there is none)."""
-    if condition.if_none_match and etag is not None:
-        raise PreconditionFailed("There is an original under this key already (If-None-Match: *).")
-    wanted = condition.if_match
-    if wanted is not None and (etag is None or ("*" not in wanted and etag not in wanted)):
-        what = "there is none under this key" if etag is None else f'its present ETag is "{etag}"'
-        raise PreconditionFailed(f"The original is not the one that If-Match names: {what}.")
 
 
 class Originals:
@@ -115,7 +106,7 @@ class Originals:
         """
         entry = self._entries.fresh(key)
         if entry is None:
-            async with self._locks.of(key):
+            async with self._locks.hold(key):
                 entry = await self._finder.entry(key)
         return entry.original
 
@@ -166,7 +157,7 @@ class Originals:
             finally:
                 opened.close()
             if entry.placeholder is not None:
-                async with self._locks.of(original.key):
+                async with self._locks.hold(original.key):
                     if self._entries.known(original.key) is entry and entry.original == original:
                         await self._finder.try_to_write(entry)
         return entry.placeholder
@@ -197,7 +188,7 @@ class Originals:
         if condition != ALWAYS:
             # Asked before the body is read, so that a refusal costs no upload; asked again under the lock.
             present = await self._finder.present(key)
-            check_condition(condition, None if present is None else present.entity_tag)
+            demand(condition, key, None if present is None else present.entity_tag)
         checked = await receive(
             self._store, self._engine, self._limits, chunks, declared_length=declared_length, digests=digests or {}
         )
@@ -246,9 +237,9 @@ class Originals:
     async def _place(self, key: str, checked: Checked, condition: Condition) -> tuple[Original, bool]:
         upload = checked.upload
         try:
-            async with self._locks.of(key):
+            async with self._locks.hold(key):
                 before = await self._finder.present(key)
-                check_condition(condition, None if before is None else before.entity_tag)
+                demand(condition, key, None if before is None else before.entity_tag)
                 same = before is not None and before.info.etag == upload.sha256
                 description = before.description if before is not None and same else Description()
                 version = version_of(upload.sha256, description.focal)
@@ -271,10 +262,10 @@ class Originals:
             await upload.abort()
 
     async def _redescribe(self, key: str, changes: DescriptionChanges, condition: Condition) -> Original:
-        async with self._locks.of(key):
+        async with self._locks.hold(key):
             entry = await self._finder.entry(key)
             old = entry.original
-            check_condition(condition, entity_tag(old.info.etag, old.description))
+            demand(condition, key, entity_tag(old.info.etag, old.description))
             new = replace(old, description=changes.apply(old.description))
             moved = new.version != old.version
             if moved:
@@ -289,9 +280,9 @@ class Originals:
             return new
 
     async def _remove(self, key: str, condition: Condition) -> bool:
-        async with self._locks.of(key):
+        async with self._locks.hold(key):
             before = await self._finder.present(key)
-            check_condition(condition, None if before is None else before.entity_tag)
+            demand(condition, key, None if before is None else before.entity_tag)
             if not self._store.writable:
                 raise Refused("The originals of this place can only be read.", code="read_only")
             if before is not None:
@@ -307,7 +298,7 @@ class Originals:
             return before is not None
 
     async def _settle(self, key: str) -> None:
-        async with self._locks.of(key):
+        async with self._locks.hold(key):
             await self._finder.settle(key)
 
     # ---- small steps

@@ -67,12 +67,14 @@ async def receive(
 
 async def _fill(upload: Upload, chunks: AsyncIterator[bytes], limits: Limits, declared: Mapping[str, bytes]) -> None:
     digests = DeclaredDigests(declared)
+    received = 0
     async for chunk in chunks:
-        if upload.size + len(chunk) > limits.upload_bytes:
+        received += len(chunk)
+        if received > limits.upload_bytes:
             raise _too_large(limits)
         digests.update(chunk)
         await upload.write(chunk)
-    if upload.size:
+    if received:
         digests.check(upload.sha256)
 
 

@@ -1,0 +1,207 @@
+"""The control API: every resource and every layer in front of them, listed.
+
+    boundary          every error becomes a problem document
+    authenticated     nothing is looked at before the key (auth)
+    idempotent        the same POST again gets the same answer (idempotency)
+    built             what the contract has and this version has not: 501 (unbuilt)
+    FastAPI           the resources, one file each
+
+FastAPI is imported only in this package, and this package only once the port is open (architecture, "Chosen parts").
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse
+from starlette.routing import BaseRoute, Route
+
+from imagemill.control.answers import answer, problem
+from imagemill.control.asgi import ASGIApp, Message, Receive, Scope, Send, raw_path, request_id
+from imagemill.control.auth import AdminKey, Authenticated
+from imagemill.control.content import content_router
+from imagemill.control.docs_page import HEADERS, PAGE
+from imagemill.control.explain import explain_router
+from imagemill.control.forms import forms_router
+from imagemill.control.idempotency import Idempotent
+from imagemill.control.limits import limits_router
+from imagemill.control.listing import listing_router
+from imagemill.control.openapi import document
+from imagemill.control.originals import originals_router
+from imagemill.control.purges import purges_router
+from imagemill.control.services import Explainer, PurgeHook, Services
+from imagemill.control.unbuilt import check_built
+from imagemill.control.variants import variants_router
+from imagemill.engine.limits import Limits
+from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
+from imagemill.gateway.problems import internal_error
+from imagemill.originals.library import Originals
+from imagemill.variants.port import VariantStore
+
+log = logging.getLogger(__name__)
+
+
+def create_control(
+    *,
+    originals: Originals,
+    variants: VariantStore,
+    limits: Limits,
+    public_url: str,
+    admin_key: AdminKey,
+    explain: Explainer,
+    on_purge: PurgeHook,
+    body_seconds: float = 20.0,
+) -> ASGIApp:
+    """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
+
+    `public_url` builds links, empty makes them relative; `body_seconds` is how long an upload may pause.
+    """
+    services = Services(
+        originals=originals,
+        variants=variants,
+        limits=limits,
+        public_url=public_url,
+        pause=body_seconds,
+        explain=explain,
+        on_purge=on_purge,
+    )
+    return Boundary(Authenticated(Idempotent(Built(_resources(services))), admin_key))
+
+
+def _resources(services: Services) -> FastAPI:
+    api = FastAPI(
+        title="Imagemill",
+        version=version("imagemill"),
+        summary="Originals, their variants, and what may be done with them.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # a key may end in anything, and a redirect would be built from Host
+    )
+    for router in (
+        originals_router(services),
+        listing_router(services),
+        forms_router(services),
+        content_router(services),
+        variants_router(services),
+        purges_router(services),
+        limits_router(services),
+        explain_router(services),
+    ):
+        api.include_router(router)
+    _describe_itself(api)
+    api.add_exception_handler(ImagemillError, _known)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _unrouted)
+    api.add_exception_handler(ClientDisconnect, _gone)
+    api.add_exception_handler(Exception, _unforeseen)
+    return api
+
+
+def _describe_itself(api: FastAPI) -> None:
+    described = document(api)
+
+    async def openapi(request: Request) -> Response:
+        return answer(described)
+
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(PAGE, headers=HEADERS)
+
+    api.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
+    api.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
+
+
+class Boundary:
+    """The outermost layer: whatever is raised below becomes a problem document, unless an answer has begun."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; other kinds of scope (lifespan, WebSocket) are not ours."""
+        if scope["type"] != "http":
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, watched)
+        except Exception as error:
+            if not isinstance(error, ImagemillError):
+                log.error("A control request failed (request %s)", request_id(scope), exc_info=error)
+                error = internal_error()
+            if not begun:
+                await problem(error, scope)(scope, receive, send)
+
+
+class Built:
+    """Answers 501 for what the contract has and this version has not."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is built."""
+        check_built(raw_path(scope))
+        await self._inner(scope, receive, send)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ImagemillError)
+    return problem(error, request.scope)
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody reads this; the log of the gateway shows the status."""
+    return problem(InvalidRequest("The client left before its body was complete.", code="client_gone"), request.scope)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Starlette raises `error` again after this answer, and the boundary logs it."""
+    return problem(internal_error(), request.scope)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Translate FastAPI's complaints about parameters."""
+    assert isinstance(error, RequestValidationError)
+    faults = tuple(
+        Fault(str(one["loc"][-1]), str(one["msg"]), shown(str(one.get("input", "")))) for one in error.errors()
+    )
+    sentence = "; ".join(str(fault) for fault in faults)
+    return problem(
+        InvalidRequest(f"The request has wrong parameters: {sentence}.", code="invalid_parameters", faults=faults),
+        request.scope,
+    )
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    """Translate the router's 404 and 405; Allow lists the methods of every route of the path, not only the first's."""
+    assert isinstance(error, HTTPException)
+    allow = tuple(sorted(_methods(request.app.routes, request.scope["path"])))
+    known: ImagemillError
+    if error.status_code == 405 and allow:
+        known = MethodNotAllowed(f"{shown(request.method)} is not possible here; {', '.join(allow)} are.", allow=allow)
+    elif error.status_code in (404, 405):
+        known = NotFound("There is no such resource in the control API; /docs lists them.")
+    else:
+        known = InvalidRequest("The request cannot be understood.", code="bad_request")
+    return problem(known, request.scope)
+
+
+def _methods(routes: Iterable[BaseRoute], path: str) -> set[str]:
+    return {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }

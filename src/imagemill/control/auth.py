@@ -1,0 +1,85 @@
+"""Who may call the control API: whoever shows the admin key (contract, "Authentication"; threats K4, J2, O2).
+
+Separate from the resources and in front of them all, so that nothing is looked at, not even whether a resource exists
+or how long a body is, before the key is. The key is compared in constant time and appears in no answer and no log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from imagemill.control.asgi import ASGIApp, Receive, Scope, Send, raw_path
+from imagemill.control.keys import PREFIX, load_or_create_key
+from imagemill.errors import InvalidRequest, Unauthenticated
+
+OPEN = (b"/openapi.json", b"/docs")
+"""Descriptions of the API hold no secret and are read by browsers, which send no key."""
+
+_BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
+_KEY_IN_QUERY = re.compile(
+    rb"(?:^|&)(?:x-api-key|api[-_]?key|access[-_]?token|authorization|token)=|=" + PREFIX.encode(), re.IGNORECASE
+)
+
+
+class AdminKey:
+    """The one key there is until keys with scopes come (row G3); read from its file, made by the first start."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InvalidRequest when the file holds something else than a key."""
+        stored = load_or_create_key(path)
+        self.created = stored.created
+        self.loose = stored.loose
+        self._digest = _digest(stored.text)
+
+    def admits(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Say whether `headers` (lower-case names) carry the key; as long for every wrong one (threat G3)."""
+        shown = shown_key(headers)
+        return shown is not None and hmac.compare_digest(_digest(shown), self._digest)
+
+
+class Authenticated:
+    """Lets a request through to `inner` when it shows the key; raises otherwise, before the body is touched."""
+
+    def __init__(self, inner: ASGIApp, key: AdminKey) -> None:
+        self._inner = inner
+        self._key = key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, then pass on."""
+        if raw_path(scope) not in OPEN:
+            self._check(scope)
+        await self._inner(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        if _KEY_IN_QUERY.search(scope.get("query_string", b"")):
+            raise InvalidRequest(
+                "A key in the URL ends up in logs and histories; send it as “Authorization: Bearer …” or “x-api-key”.",
+                code="key_in_url",
+            )
+        headers = dict(scope["headers"])
+        if self._key.admits(headers):
+            return
+        if shown_key(headers) is None:
+            raise Unauthenticated(
+                "The control API wants a key: send it as “Authorization: Bearer …” or “x-api-key”. "
+                "The first start wrote one to admin.key in the data folder."
+            )
+        raise Unauthenticated("This key is not known here.", code="bad_api_key")
+
+
+def shown_key(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the key that a request shows, None where it shows none in a form that we read."""
+    bearer = _BEARER.fullmatch(headers.get(b"authorization", b"").strip())
+    if bearer is not None:
+        return bearer.group(1).decode("ascii")
+    key = headers.get(b"x-api-key")
+    return None if key is None else key.decode("latin-1")
+
+
+def _digest(text: str) -> bytes:
+    """Return what is compared: a digest, so that not even the length shows in the time it takes."""
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,108 @@
+"""`/v1/content/{key…}`: the untouched bytes of an original, for the holder of the key only (threat D11).
+
+Always a download (attachment), never a page: an original may be a polyglot. Ranges and validators as in delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import StreamingResponse
+
+from imagemill.control.answers import empty
+from imagemill.control.routing import key_of, says
+from imagemill.control.services import Services
+from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
+from imagemill.errors import PreconditionFailed, RangeNotSatisfiable
+from imagemill.gateway.problems import SAFE_HEADERS
+from imagemill.object_store.port import ObjectInfo, OpenObject
+
+KEY = key_of("content")
+PATH = "/v1/content/{key:key}"
+PIECE = 256 * 1024
+"""Bytes read at once; memory held for each download."""
+
+
+def content_router(services: Services) -> APIRouter:
+    """Return the route of an original's bytes."""
+    router = APIRouter(tags=["originals"])
+
+    @router.get(PATH, summary="The untouched bytes of an original", responses=says(None, 200, "The bytes."))
+    async def get(request: Request, key: Annotated[str, Depends(KEY)]) -> Response:
+        opened = await services.originals.open_untouched(key)
+        try:
+            response = _respond(request, opened)
+        except BaseException:
+            opened.close()
+            raise
+        if not isinstance(response, StreamingResponse):
+            opened.close()
+        return response
+
+    router.add_api_route(PATH, get, methods=["HEAD"], include_in_schema=False)
+    return router
+
+
+def _respond(request: Request, opened: OpenObject) -> Response:
+    info = opened.info
+    asked = dict(request.scope["headers"])
+    etag = f'"{info.etag}"'.encode()
+    headers = _headers(info)
+    if precondition_fails(asked, etag=etag):
+        raise PreconditionFailed("If-Match names other bytes than the present ones.")
+    if not_modified(asked, etag=etag, modified=info.modified):
+        return empty(304, etag=headers["etag"], last_modified=headers["last-modified"])
+    part = range_of(asked, size=info.size, etag=etag, modified=info.modified) if request.method == "GET" else None
+    if part is False:
+        raise RangeNotSatisfiable(
+            f"The original has {info.size} bytes; the asked range begins after its end.", size=info.size
+        )
+    first, last, status = (*part, 206) if isinstance(part, tuple) else (0, info.size - 1, 200)
+    if status == 206:
+        headers["content-range"] = f"bytes {first}-{last}/{info.size}"
+    headers["content-length"] = str(last - first + 1)
+    if request.method == "HEAD":
+        return Response(status_code=200, headers=headers)
+    return StreamingResponse(_pieces(opened, first, last + 1), status, headers)
+
+
+def _headers(info: ObjectInfo) -> dict[str, str]:
+    digest = base64.b64encode(bytes.fromhex(info.etag)).decode("ascii")
+    return {
+        "content-type": info.content_type,
+        "content-disposition": _attachment(info.key),
+        "cache-control": "private, no-cache",
+        "etag": f'"{info.etag}"',
+        "last-modified": http_date(info.modified).decode("ascii"),
+        "accept-ranges": "bytes",
+        "repr-digest": f"sha-256=:{digest}:",
+        "cross-origin-resource-policy": "same-origin",
+        **{name.decode(): value.decode() for name, value in SAFE_HEADERS if name != b"access-control-allow-origin"},
+    }
+
+
+async def _pieces(opened: OpenObject, start: int, end: int) -> AsyncIterator[bytes]:
+    """Yield the bytes from `start` to before `end`; the descriptor is closed at the end or when the client goes."""
+    try:
+        while start < end:
+            piece = await asyncio.to_thread(os.pread, opened.fileno(), min(PIECE, end - start), start)
+            if not piece:
+                return  # cut behind our back; the server notices that fewer bytes came than it announced
+            start += len(piece)
+            yield piece
+    finally:
+        opened.close()
+
+
+def _attachment(key: str) -> str:
+    """Return Content-Disposition (RFC 6266) with the last segment of the key, plain and in UTF-8."""
+    name = key.rsplit("/", 1)[-1]
+    plain = "".join(one if one.isascii() and one.isprintable() and one not in '"\\%' else "_" for one in name)
+    exact = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""
+    return f'attachment; filename="{plain}"{exact}'
