@@ -53,6 +53,20 @@ class Rule:
     filled: bool = False
 
     @property
+    def brief(self) -> str:
+        """The rule as short as a table wants it; empty for free text."""
+        if self.words:
+            return ", ".join(word or "(empty)" for word in self.words)
+        unit = {Unit.COUNT: "", Unit.BYTES: " bytes", Unit.SECONDS: " s"}.get(self.unit)
+        if unit is None:
+            return {Unit.STORE: "a store's URL", Unit.LINK: "http(s)://…", Unit.NETWORKS: "addresses"}.get(
+                self.unit, ""
+            )
+        if self.high is not None:
+            return f"{self.low:g}…{self.high:g}{unit}"
+        return f"{'>' if self.above else '≥'} {self.low:g}{unit}"
+
+    @property
     def expected(self) -> str:
         """The rule in words, for messages and the reference."""
         if self.words:

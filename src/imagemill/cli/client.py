@@ -188,7 +188,7 @@ async def _in_process(settings: Settings, folder: DataFolder) -> AsyncIterator[R
         try:
             await platform.start()
             address = settings.server.public_url or address_of(settings.server.host, settings.server.port)
-            transport = httpx.ASGITransport(app=platform, client=("127.0.0.1", 0))
+            transport = httpx.ASGITransport(app=platform.app, client=("127.0.0.1", 0))
             headers = {"authorization": f"Bearer {_key_of_folder(settings)}"}
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://127.0.0.1", headers=headers, timeout=_TIMEOUT, trust_env=False

@@ -21,9 +21,15 @@ async def originals(
         asked |= {"delimiter": delimiter} if delimiter else {}
         asked |= {"cursor": cursor} if cursor else {}
         page = (await remote.call("GET", "/v1/originals", params=asked)).json()
-        for item in page.get("items", ()):
-            yield item
-        left = None if left is None else left - len(page.get("items", ()))
-        cursor = page.get("next_cursor")
+        lines = [*page["items"], *({"prefix": common} for common in page["prefixes"])]
+        for line in sorted(lines, key=_place):
+            yield line
+        left = None if left is None else left - len(lines)
+        cursor = page["next_cursor"]
         if not cursor:
             return
+
+
+def _place(line: dict[str, Any]) -> bytes:
+    """Keys and prefixes are gathered apart on a page, and stand together in a listing."""
+    return str(line.get("key", line.get("prefix"))).encode("utf-8", "surrogatepass")

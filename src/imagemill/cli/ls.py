@@ -49,7 +49,7 @@ def _long(item: dict[str, Any]) -> str:
     name = visible(str(item.get("key", item.get("prefix"))))
     if "key" not in item:
         return f"{'':>8}  {'':20}  {'':24}  {name}"
-    when = str(item.get("last_modified") or "")[:19].replace("T", " ")
+    when = str(item.get("modified") or "")[:19].replace("T", " ")
     pixels = f" {item['width']}×{item['height']}" if item.get("width") else ""
     what = f"{item.get('content_type', '')}{pixels}"
     return f"{bytes_in_words(int(item.get('size', 0))):>8}  {when:20}  {what:24}  {name}"

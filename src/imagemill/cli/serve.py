@@ -109,7 +109,7 @@ async def _serve(
 
     try:
         await platform.start()
-        await serve_until_signal(platform, settings.server, ready)
+        await serve_until_signal(platform.app, settings.server, ready)
     finally:
         await platform.close()
 
