@@ -15,13 +15,14 @@ import pyvips
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
+from imagemill.engine.sampling import shrink_for
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.background import background, edge_colour
 from imagemill.engine.steps.colour import colour
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.encode import encode, join
 from imagemill.engine.steps.flatten import flatten
-from imagemill.engine.steps.load import Image, open_original, shrink_for
+from imagemill.engine.steps.load import Image, open_original
 from imagemill.engine.steps.mask import mask
 from imagemill.engine.steps.orient import orient
 from imagemill.engine.steps.resize import resize

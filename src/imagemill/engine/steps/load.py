@@ -6,9 +6,7 @@ from typing import Any
 
 import pyvips
 
-from imagemill.engine.geometry import Layout
-from imagemill.engine.orientation import stored_box, stored_size, turned
-from imagemill.engine.port import Facts
+from imagemill.engine.orientation import stored_size
 from imagemill.engine.work import Buffer, Work
 from imagemill.errors import Unprocessable
 
@@ -47,22 +45,3 @@ def open_original(data: Buffer, work: Work) -> Image:
     if (image.width, image.height) != (size.width // work.shrink, size.height // work.shrink * work.frames):
         raise Unprocessable("The picture is not the one that was looked at before: its size has changed.")
     return image
-
-
-def shrink_for(facts: Facts, layout: Layout) -> int:
-    """Choose by how much the JPEG decoder reduces: the most that leaves enough for the final resampling.
-
-    Measured with SSIMULACRA2 against full decoding (docs/engine.md): halving is safe while 1.25 times the wanted size
-    remains, quartering and eighthing only while twice remains. A box that does not lie on the coarser grid is moved by
-    up to half a coarse pixel, which is only taken where twice remains.
-    """
-    if facts.format != "jpeg":
-        return 1
-    box, scaled = stored_box(layout.region, facts), turned(layout.scaled, facts.orientation)
-    factor = min(box.width / scaled.width, box.height / scaled.height)
-    whole = (box.width, box.height) == (stored_size(facts).width, stored_size(facts).height)
-    for shrink in (8, 4, 2):
-        aligned = whole or not any(edge % shrink for edge in (box.left, box.top, box.width, box.height))
-        if factor / shrink >= (1.25 if shrink == 2 and aligned else 2):
-            return shrink
-    return 1
