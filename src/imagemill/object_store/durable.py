@@ -51,14 +51,14 @@ def sync_folder_at(path: str) -> None:
         os.close(descriptor)
 
 
-def write_file(temporary: str, target: str, data: bytes, *, durable: bool) -> None:
+def write_file(temporary: str, target: str, data: bytes, *, durable: bool, mode: int = 0o600) -> None:
     """Put `data` at the path `target`, whole or not at all, by way of the path `temporary` on the same file system.
 
     Raises OSError with the old file still there and nothing left at `temporary`. `durable` says whether the new file
-    must survive a power cut from the moment this returns.
+    must survive a power cut from the moment this returns. `mode` is for nobody else's eyes unless said otherwise.
     """
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
         try:
             write_all(descriptor, data)
             if durable:

@@ -113,8 +113,8 @@ class Upload(Protocol):
 class Page:
     """One page of a listing in byte order of the key.
 
-    `prefixes` are the common prefixes when a delimiter was given; `next_after` is the last key or prefix seen when there
-    is more, else None.
+    `prefixes` are the common prefixes when a delimiter was given; `next_after` is the last key or prefix seen when
+    there is more, else None.
     """
 
     objects: tuple[ObjectInfo, ...]

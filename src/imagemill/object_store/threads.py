@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -36,6 +36,10 @@ class Threads:
         if future.exception() is None and discard is not None:
             discard(future.result())
         raise cancelled
+
+    def start(self, work: Callable[[], None]) -> Future[None]:
+        """Do `work` in the background, in the order of asking where there is one thread."""
+        return self._pool.submit(work)
 
     def close(self) -> None:
         """Wait for what is running and end the threads."""

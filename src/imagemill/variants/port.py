@@ -57,7 +57,7 @@ class VariantStore(Protocol):
     """
 
     async def publish(self, site: str, key: str, version: str) -> None:
-        """Make `version` the current one of `key`: from now on it can be kept and followed; other versions go at once."""
+        """Make `version` the current one of `key`: now it can be kept and followed; other versions go at once."""
         ...
 
     async def withdraw(self, site: str, key: str) -> None:
@@ -81,7 +81,7 @@ class VariantStore(Protocol):
     async def purge(
         self, site: str, *, key: str | None = None, prefix: str | None = None, leaf: str | None = None
     ) -> int:
-        """Remove kept variants of one key (all, or one `leaf`) or of every key that begins with `prefix`; return how many.
+        """Remove variants of one key (all, or one `leaf`) or of every key that begins with `prefix`; return how many.
 
         Versions stay published: the next request makes the variant again.
         """

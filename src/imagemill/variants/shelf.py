@@ -1,0 +1,371 @@
+"""The local variant store's blocking half: versions and files, and the order in which they come and go.
+
+Three rules make what a web server reads through `~/current` right or absent, never old:
+
+* a version's folder is made by `publish` alone; a file is renamed into it, so a maker that comes late finds no folder;
+* `current` is replaced by renaming another link over it: whoever follows it sees one version or the other;
+* what goes is renamed away whole and deleted afterwards.
+
+Files are written without fsync, since they can be made again (`walking.mend_after_power_cut`). Where a crash could
+bring back something wrong, the folder is synced: when `current` turns from one version to another, and by `withdraw`.
+"""
+
+# ruff: noqa: PTH102, PTH104, PTH108, PTH115, PTH120, PTH208, PTH211
+# Paths here are strings: this is the path of every hit that misses the memory cache.
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from imagemill.object_store.durable import sync_folder_at, write_all, write_file
+from imagemill.variants.ledger import Ledger
+from imagemill.variants.paths import CURRENT, KEY_TEXT, NOT_VERSIONS, RECORD, Paths
+from imagemill.variants.port import Kept, VariantInfo, VariantName
+from imagemill.variants.walking import files_in, scan, versions_below
+
+STRIPES = 64
+PRUNE_RACES = 50
+"""How often a folder may be pruned from under one change before we call it a failure."""
+READ_MARK_SECONDS = 3600.0
+REMEMBERED_COUNTS = 10_000
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+
+
+class Shelf:
+    """Everything kept below one root. Safe in several threads; raises OSError for what the disk refuses."""
+
+    def __init__(self, root: str, ledger: Ledger, max_per_original: int) -> None:
+        """Make the folders; `ledger` must hold a reservation for whatever is kept."""
+        self.paths = Paths(root)
+        self._ledger = ledger
+        self._most = max_per_original
+        self._stripes = tuple(threading.Lock() for _ in range(STRIPES))
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()  # version folder → its mtime, files in it
+        for folder in (root, self.paths.temporary, self.paths.trash):
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
+        self._own = f"{self.paths.temporary}/{secrets.token_hex(8)}"
+        self._lock = self._claim()
+
+    # --- versions ----------------------------------------------------------------------------------------------------
+
+    def publish(self, site: str, key: str, version: str) -> None:
+        """Make the version's folder, point `current` at it, move the others away."""
+        home = self.paths.home(site, key)
+        with self._changing(home):
+            for _ in range(PRUNE_RACES):
+                with contextlib.suppress(FileNotFoundError):  # a withdrawal beside us pruned a folder
+                    self._make_home(home, site, key, durable=False)
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(f"{home}/{version}", 0o755)
+                    self._point(home, version)
+                    break
+            else:
+                raise OSError(errno.ENOENT, "the folder does not stay")
+            for name in os.listdir(home):
+                if name != version and name not in NOT_VERSIONS:
+                    self._discard(f"{home}/{name}", [f"{home}/{name}"])
+
+    def withdraw(self, site: str, key: str) -> None:
+        """Remove the whole home, durably, and the folders that become empty by it."""
+        home = self.paths.home(site, key)
+        with self._changing(home):
+            if self._discard(home, [entry.path for entry in scan(home) if entry.is_dir(follow_symlinks=False)]):
+                folder = os.path.dirname(home)
+                with contextlib.suppress(FileNotFoundError):
+                    sync_folder_at(folder)
+                self._prune(folder, self.paths.odd if self.paths.is_odd(home) else self.paths.site(site))
+
+    # --- variants ----------------------------------------------------------------------------------------------------
+
+    def fetch(self, name: VariantName) -> Kept | None:
+        """Read a variant. Whatever is wrong with the file counts as a miss: it is made again."""
+        try:
+            descriptor = os.open(self.paths.variant(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or not status.st_size:
+                return None
+            data = b"".join(_chunks(descriptor, status.st_size))
+            if time.time() - max(status.st_atime, status.st_mtime) > READ_MARK_SECONDS:
+                with contextlib.suppress(OSError):
+                    os.utime(descriptor, ns=(time.time_ns(), status.st_mtime_ns))
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        return Kept(data, hashlib.sha256(data).hexdigest(), status.st_mtime)
+
+    def keep(self, name: VariantName, data: bytes) -> bool:
+        """Rename a new file into the version's folder, for which room is reserved; False gives the room back."""
+        temporary = self._new_name()
+        kept = False
+        try:
+            version, target = self.paths.version(name), self.paths.variant(name)
+            if self._has_room(version, target):
+                self._write(temporary, data)
+                with self._changing(os.path.dirname(version)):
+                    kept = self._move_in(version, target, temporary)
+        except OSError:
+            return False  # late, or no room on the disk: it is made again when somebody asks
+        finally:
+            if not kept:
+                self._ledger.release(len(data))
+                _unlink(temporary)
+        return kept
+
+    def infos(self, site: str, key: str) -> tuple[VariantInfo, ...]:
+        """Return the current version's variants in byte order of the leaf."""
+        home = self.paths.home(site, key)
+        try:
+            version = os.readlink(f"{home}/{CURRENT}")
+        except OSError:
+            return ()
+        seen = sorted((os.path.basename(file.path), file) for file in files_in(f"{home}/{version}"))  # noqa: PTH119
+        return tuple(
+            VariantInfo(VariantName(site, key, version, leaf), file.size, file.modified_ns / 1e9) for leaf, file in seen
+        )
+
+    def purge(self, home: str, leaf: str | None) -> int:
+        """Remove the variants of one home, or its `leaf`; its versions stay. Return how many went."""
+        count = 0
+        with self._changing(home):
+            for entry in scan(home):
+                if entry.is_dir(follow_symlinks=False):
+                    for seen in files_in(entry.path):
+                        if leaf is None or seen.path == f"{entry.path}/{leaf}":
+                            count += self._remove(seen.path)
+        return count
+
+    def purge_prefix(self, site: str, prefix: str, leaf: str | None) -> int:
+        """Remove the variants of every key of `site` that begins with `prefix`; return how many went."""
+        top = self.paths.site(site)
+        below = prefix.rpartition("/")[0]
+        start = f"{top}/{below}" if below and self.paths.home(site, below).startswith(top) else top
+        homes = {home for home, _ in versions_below(start) if home[len(top) + 1 : -2].startswith(prefix)}
+        for home, _ in versions_below(self.paths.odd):
+            owner, _, key = self._key_text(home).partition("\n")
+            if owner == site and key.startswith(prefix):
+                homes.add(home)
+        return sum(self.purge(home, leaf) for home in sorted(homes))
+
+    def remove_unread(self, path: str, read_ns: int) -> int:
+        """Remove the file at `path` unless it was read after `read_ns`; return the bytes that went."""
+        with self._changing(os.path.dirname(os.path.dirname(path))), contextlib.suppress(OSError):
+            status = os.lstat(path)
+            if max(status.st_atime_ns, status.st_mtime_ns) <= read_ns and self._remove(path):
+                return status.st_size
+        return 0
+
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    def read_record(self, site: str, key: str) -> bytes | None:
+        """Return the original's record."""
+        try:
+            descriptor = os.open(f"{self.paths.home(site, key)}/{RECORD}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read()
+
+    def write_record(self, site: str, key: str, record: bytes) -> None:
+        """Replace the original's record durably and all at once."""
+        home = self.paths.home(site, key)
+        with self._changing(home):
+            for _ in range(PRUNE_RACES):
+                with contextlib.suppress(FileNotFoundError):
+                    self._make_home(home, site, key, durable=True)
+                    write_file(self._new_name(), f"{home}/{RECORD}", record, durable=True)
+                    return
+            raise OSError(errno.ENOENT, "the folder does not stay")
+
+    # --- keeping house -----------------------------------------------------------------------------------------------
+
+    def empty_trash(self) -> None:
+        """Delete what was moved away, by us or by one that crashed."""
+        for entry in scan(self.paths.trash):
+            _delete(entry.path)
+
+    def remove_leftovers(self) -> None:
+        """Delete the temporary files of processes that are no more: those whose lock nobody holds."""
+        for entry in scan(self.paths.temporary):
+            if entry.path == self._own:
+                continue
+            with contextlib.suppress(OSError):
+                descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    _delete(entry.path)
+                finally:
+                    os.close(descriptor)
+
+    def close(self) -> None:
+        """Give the folder for temporary files back."""
+        _delete(self._own)
+        os.close(self._lock)
+
+    # --- within ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _changing(self, home: str) -> Iterator[None]:
+        """Hold the lock of an original; a few share one."""
+        with self._stripes[hash(home) % STRIPES]:
+            yield
+
+    def _claim(self) -> int:
+        """Make a folder for temporary files and hold its lock for as long as this process lives."""
+        os.mkdir(self._own, 0o700)
+        descriptor = os.open(self._own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+
+    def _new_name(self) -> str:
+        return f"{self._own}/{secrets.token_hex(8)}"
+
+    def _make_home(self, home: str, site: str, key: str, *, durable: bool) -> None:
+        made = []
+        folder = home
+        while not os.path.isdir(folder):  # noqa: PTH112 - as above
+            made.append(folder)
+            folder = os.path.dirname(folder)
+        for missing in reversed(made):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(missing, 0o755)
+            if durable:
+                sync_folder_at(os.path.dirname(missing))
+        if self.paths.is_odd(home) and not self._key_text(home):
+            write_file(self._new_name(), f"{home}/{KEY_TEXT}", f"{site}\n{key}".encode(), durable=durable)
+
+    @staticmethod
+    def _key_text(home: str) -> str:
+        try:
+            with open(f"{home}/{KEY_TEXT}", encoding="utf-8") as file:  # noqa: PTH123 - as above
+                return file.read()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def _point(self, home: str, version: str) -> None:
+        current = f"{home}/{CURRENT}"
+        try:
+            before = os.readlink(current)
+        except FileNotFoundError:
+            before = ""
+        if before == version:
+            return
+        link = self._new_name()
+        try:
+            os.symlink(version, link)
+            os.rename(link, current)
+        except OSError:
+            _unlink(link)
+            raise
+        if before:
+            sync_folder_at(home)  # a power cut must not bring the old version back
+
+    def _discard(self, path: str, versions: list[str]) -> bool:
+        """Move the folder `path` out of the way whole, and give back the room of `versions`, which lie in it or are it;
+        False when there is none. The caller holds its original.
+        """
+        sizes = {version: sum(seen.size for seen in files_in(version)) for version in versions}
+        try:
+            os.rename(path, f"{self.paths.trash}/{secrets.token_hex(8)}")
+        except FileNotFoundError:
+            return False
+        for version, size in sizes.items():
+            self._ledger.release(size)
+            self._counts.pop(version, None)
+        return True
+
+    def _has_room(self, version: str, target: str) -> bool:
+        return self._count(version) < self._most or os.path.lexists(target)
+
+    def _move_in(self, version: str, target: str, temporary: str) -> bool:
+        count = self._count(version)
+        try:
+            replaced = os.lstat(target).st_size
+        except FileNotFoundError:
+            replaced = -1
+        if replaced < 0 and count >= self._most:
+            return False
+        os.rename(temporary, target)
+        if replaced >= 0:
+            self._ledger.release(replaced)
+        self._remember(version, count + (replaced < 0))
+        return True
+
+    def _count(self, version: str) -> int:
+        """Return how many variants a version has, counting anew only when somebody else changed its folder."""
+        changed = os.stat(version).st_mtime_ns  # noqa: PTH116 - as above
+        known = self._counts.get(version)
+        if known is not None and known[0] == changed:
+            return known[1]
+        return len(os.listdir(version))
+
+    def _remember(self, version: str, count: int) -> None:
+        self._counts[version] = (os.stat(version).st_mtime_ns, count)  # noqa: PTH116 - as above
+        self._counts.move_to_end(version)
+        if len(self._counts) > REMEMBERED_COUNTS:
+            self._counts.popitem(last=False)
+
+    @staticmethod
+    def _write(temporary: str, data: bytes) -> None:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+    def _remove(self, path: str) -> bool:
+        """Remove one variant and give its room back; the caller holds its original."""
+        try:
+            size = os.lstat(path).st_size
+            os.unlink(path)
+        except OSError:
+            return False
+        self._ledger.release(size)
+        self._counts.pop(os.path.dirname(path), None)
+        return True
+
+    @staticmethod
+    def _prune(folder: str, top: str) -> None:
+        """Remove `folder` and those above it as long as they are empty, up to `top` itself."""
+        while len(folder) > len(top):
+            try:
+                os.rmdir(folder)  # noqa: PTH106 - as above
+            except OSError:
+                return
+            folder = os.path.dirname(folder)
+
+
+def _chunks(descriptor: int, size: int) -> Iterator[bytes]:
+    """Yield a file's bytes; `size` is a guess that makes one read enough."""
+    while chunk := os.read(descriptor, size + 1):
+        yield chunk
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _delete(path: str) -> None:
+    """Delete a file or a whole folder; what stays is found again."""
+    if os.path.islink(path) or not os.path.isdir(path):  # noqa: PTH112, PTH114 - as above
+        _unlink(path)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
