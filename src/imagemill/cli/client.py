@@ -179,7 +179,9 @@ async def _over_network(address: str, key: str | None, *, trust_env: bool) -> As
 async def _in_process(settings: Settings, folder: DataFolder) -> AsyncIterator[Remote]:
     """Run the platform here, quietly, for the time of one command, and give the folder back."""
     from imagemill import assembly
+    from imagemill.observability.logging import configure
 
+    configure(form="", level="warning")
     settings = replace(
         settings, server=replace(settings.server, access_log=False), log=replace(settings.log, level="warning")
     )

@@ -92,17 +92,16 @@ async def _serve(
 ) -> None:
     from imagemill import assembly
     from imagemill.gateway.server import serve as serve_until_signal
+    from imagemill.observability.logging import configure
 
-    key = Path(settings.admin.key_file) if settings.admin.key_file else folder.admin_key
-    key_is_new = not key.exists()
+    configure(form=settings.log.format, level=settings.log.level)
     platform = await assembly.build(settings, folder)
 
     def ready() -> None:
         address = address_of(settings.server.host, settings.server.port)
         folder.announce(address)
         warn_if_open_to_others(settings)
-        if key_is_new and key.exists():
-            say(f"A new admin key was written to {key}; the control API and the shell commands need it.")
+        warn_of_key(settings, folder, created=platform.keys.created, loose=platform.keys.loose)
         print(f"Imagemill serves {address} (data: {data_shown})", flush=True)
         if on_ready is not None:
             on_ready(address)
@@ -140,6 +139,15 @@ def warn_if_open_to_others(settings: Settings) -> None:
             f"Warning: {settings.server.host} can be reached by others and delivery.access is not set, so anyone may "
             "ask for any size; set IMAGEMILL_DELIVERY__ACCESS=open to say that this is meant."
         )
+
+
+def warn_of_key(settings: Settings, folder: DataFolder, *, created: bool, loose: bool) -> None:
+    """Say once where the new admin key is, and each time that others can read it."""
+    path = settings.admin.key_file or folder.admin_key
+    if created:
+        say(f"A new admin key was written to {path}; the control API and the shell commands need it.")
+    if loose:
+        say(f"Warning: the admin key in {path} can be read by other users; chmod 600 {path}.")
 
 
 def free_port(settings: Settings) -> int:
