@@ -126,6 +126,7 @@ class Platform:
                 variants=self.variants,
                 limits=settings.limits,
                 public_url=settings.server.public_url,
+                body_seconds=settings.server.body_seconds,
                 admin_key=self.keys,
                 explain=Explain(self.originals, self.variants, settings.delivery, settings.engine, settings.limits),
                 on_purge=self._purge_memory,
