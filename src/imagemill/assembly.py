@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -101,6 +102,7 @@ class Platform:
         await self.engine.start()
         self.originals.on_change(self._forget)
         self._tasks.append(asyncio.create_task(self.originals.run()))
+        self._tasks.append(asyncio.create_task(_import_control()))
 
     async def close(self) -> None:
         """Finish what is being made and kept, then stop everything in reverse order."""
@@ -116,7 +118,7 @@ class Platform:
         self.log.close()
 
     def _control(self) -> AsgiApp:
-        """Return the control application; it is imported here, after the port is open (some 300 ms)."""
+        """Return the control application; its import (some 300 ms) is started behind the opening of the port."""
         if self._control_app is None:
             from imagemill.control.app import create_control
 
@@ -187,6 +189,11 @@ class Platform:
         }
         for name, read in gauges.items():
             self.metrics.gauge(name, read)
+
+
+async def _import_control() -> None:
+    """Import the control API in a thread, behind the opening of the port, so that its first caller need not wait."""
+    await asyncio.to_thread(importlib.import_module, "imagemill.control.app")
 
 
 async def build(settings: Settings, data: DataFolder) -> Platform:
