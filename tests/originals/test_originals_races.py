@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from tests.originals.library_kit import Kit, picture, pieces
@@ -208,6 +208,69 @@ class Crash(BaseException):
     """The process ends here; nothing after it runs."""
 
 
+class Fuse:
+    """Ends the process at the first `step` after it was armed, and at every change after that."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self.armed = False
+        self.dead = False
+
+    def check(self, name: str) -> None:
+        """Raise Crash when the time has come."""
+        if self.armed and (self.dead or name == self.step):
+            self.dead = True
+            raise Crash
+
+
+class DyingVariants(MemoryVariants):
+    """Variants of a process that dies."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        super().__init__(max_bytes=10**9, max_per_original=1000)
+        self._fuse = fuse
+
+    async def publish(self, site: str, key: str, version: str) -> None:
+        """Publish if alive."""
+        self._fuse.check("publish")
+        await super().publish(site, key, version)
+
+    async def write_record(self, site: str, key: str, record: bytes) -> None:
+        """Write if alive."""
+        self._fuse.check("write_record")
+        await super().write_record(site, key, record)
+
+    async def withdraw(self, site: str, key: str) -> None:
+        """Withdraw if alive."""
+        self._fuse.check("withdraw")
+        await super().withdraw(site, key)
+
+
+class DyingStore(MemoryStore):
+    """The store of a process that dies."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        super().__init__()
+        self._fuse = fuse
+
+    async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:
+        """Delete if alive."""
+        self._fuse.check("commit")
+        return await super().delete(key, condition=condition)
+
+    def put(
+        self, key: str, data: bytes, content_type: str, condition: Condition, metadata: Mapping[str, str] | None
+    ) -> ObjectInfo:
+        """Store if alive."""
+        self._fuse.check("commit")
+        return super().put(key, data, content_type, condition, metadata)
+
+
+CHANGES: dict[str, Callable[[Kit], Awaitable[object]]] = {
+    "put": lambda kit: kit.put("x.png", picture("blue")),
+    "describe": lambda kit: kit.originals.describe("x.png", DescriptionChanges(focal=FocalPoint(0, 0))),
+    "delete": lambda kit: kit.originals.delete("x.png"),
+}
 STEPS = {
     "put": ("publish", "commit", "write_record"),
     "describe": ("publish", "write_record"),
@@ -223,59 +286,20 @@ def test_a_crash_between_any_two_steps_never_leaves_a_stale_variant(change: str,
     """
 
     async def run() -> None:
-        dead = False
-
-        class Dying(MemoryVariants):
-            async def publish(self, site: str, key: str, version: str) -> None:
-                check("publish")
-                await super().publish(site, key, version)
-
-            async def write_record(self, site: str, key: str, record: bytes) -> None:
-                check("write_record")
-                await super().write_record(site, key, record)
-
-            async def withdraw(self, site: str, key: str) -> None:
-                check("withdraw")
-                await super().withdraw(site, key)
-
-        class DyingStore(GatedStore):
-            async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:
-                check("commit")
-                return await super().delete(key, condition=condition)
-
-            def put(
-                self, key: str, data: bytes, content_type: str, condition: Condition, metadata: object
-            ) -> ObjectInfo:
-                check("commit")
-                return super().put(key, data, content_type, condition, None)
-
-        armed = False
-
-        def check(name: str) -> None:
-            nonlocal dead
-            if armed and (dead or name == step):
-                dead = True
-                raise Crash
-
-        kit = Kit(store=DyingStore(), variants=Dying(max_bytes=10**9, max_per_original=1000))
+        fuse = Fuse(step)
+        kit = Kit(store=DyingStore(fuse), variants=DyingVariants(fuse))
         old = await kit.put("x.png", picture("red"))
         await kit.keep(old)
-        armed = True
+        fuse.armed = True
         with pytest.raises(Crash):
-            if change == "put":
-                await kit.put("x.png", picture("blue"))
-            elif change == "describe":
-                await kit.originals.describe("x.png", DescriptionChanges(focal=FocalPoint(0, 0)))
-            else:
-                await kit.originals.delete("x.png")
-        armed = False
+            await CHANGES[change](kit)
+        fuse.armed = False
         info = await kit.store.head("x.png")
         if await kit.kept(old):  # what the web server would still answer
             assert info is not None
             assert version_of(info.etag, None) == old.version
-        again = kit.library()
         if info is not None:
-            found = await again.locate("x.png")
+            found = await kit.library().locate("x.png")
             assert found.info.etag == info.etag
             assert await kit.keep(found, "new.webp")
             assert found.version == old.version or not await kit.kept(old)
