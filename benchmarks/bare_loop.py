@@ -47,26 +47,22 @@ class LoopReport:
 def shrink_factor(ratio: float) -> int:
     """The JPEG shrink-on-load factor for a reduction by `ratio` (original side / wanted side, the smaller of both).
 
-    The same rule as the engine's (architecture, "Shrink-on-load"): by 2 while a residual of 1.25 remains for the
-    lanczos filter, by 4 and 8 only while 2 remains; beyond that the picture suffers.
+    The engine's rule for a whole picture whose sides the factor divides (`engine.sampling`): by 2 while 1.4 pixels
+    remain for each wanted one, by 4 and 8 only while 2 remain; beyond that the picture suffers.
     """
-    for factor, residual in ((8, 2.0), (4, 2.0), (2, 1.25)):
-        if ratio >= factor * residual:
+    for factor, leaves in ((8, 2.0), (4, 2.0), (2, 1.4)):
+        if ratio >= factor * leaves:
             return factor
     return 1
 
 
-def resized(data: Buffer, width: int, shrink: bool = True) -> pyvips.Image:
-    """The pixels of a JPEG at `width`, before the encoder; `shrink=False` decodes in full, which is the reference."""
+def resized(data: Buffer, width: int) -> pyvips.Image:
+    """The pixels of a JPEG at `width`, before the encoder."""
     header = _open(data, 1)
-    factor = shrink_factor(header.width / width) if shrink else 1
+    factor = shrink_factor(header.width / width)
     height = max(1, math.floor(header.height * width / header.width + 0.5))
     image = header if factor == 1 else _open(data, factor)
-    # By the true size: a reduced page of 1362 stands for 1362.5 pixels.
-    image = image.resize(width * factor / header.width, vscale=height * factor / header.height)
-    if (image.width, image.height) != (width, height):
-        image = image.embed(0, 0, width, height, extend="copy")
-    return image
+    return image.resize(width * factor / header.width, vscale=height * factor / header.height)
 
 
 def _open(data: Buffer, shrink: int) -> pyvips.Image:

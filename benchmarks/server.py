@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import processes
 from benchmarks.load import ROOT
 
-UNLIMITED = {"IMAGEMILL_LIMITS__CLIENT_BURST": "1e9", "IMAGEMILL_LIMITS__CLIENT_RATE": "1e9"}
+UNLIMITED = {"IMAGEMILL_LIMITS__CLIENT_BURST": "1000000000", "IMAGEMILL_LIMITS__CLIENT_RATE": "1000000000"}
 """Lifts the bucket of CPU-seconds a single client may spend (threats A4): a load generator is one client."""
 
 

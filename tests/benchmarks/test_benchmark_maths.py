@@ -9,6 +9,7 @@ from benchmarks.load import Answer, Report
 from benchmarks.measure import Figure, at_least, at_most, median_ratio, percentile, rounded
 
 from benchmarks import bare_loop, cold, fairness, hot, quality, report
+from imagemill.engine.port import Facts
 
 
 @pytest.mark.parametrize(
@@ -61,17 +62,19 @@ def test_figures_keep_four_digits(value: float, expected: float) -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "factor"),
-    [(1.0, 1), (2.49, 1), (2.5, 2), (7.99, 2), (8.0, 4), (15.99, 4), (16.0, 8), (100.0, 8)],
+    [(1.0, 1), (2.79, 1), (2.8, 2), (7.99, 2), (8.0, 4), (15.99, 4), (16.0, 8), (100.0, 8)],
 )
 def test_the_loop_shrinks_by_the_rule(ratio: float, factor: int) -> None:
-    """By 2 from a residual of 1.25 on, by 4 and 8 only from 2 on."""
+    """By 2 from a residual of 1.4 on, by 4 and 8 only from 2 on."""
     assert bare_loop.shrink_factor(ratio) == factor
 
 
 @pytest.mark.parametrize("factor", quality.FACTORS)
 def test_the_switch_is_where_the_factor_changes(factor: int) -> None:
-    """The switch width is the widest with its factor; one pixel more gets a smaller one."""
-    width = quality.switch_width(4048, factor)
+    """The switch width is the widest that the engine makes with its factor; one pixel more is beyond it."""
+    facts = Facts(format="jpeg", width=4048, height=3024)
+    width = quality.switch_width(facts, factor)
+    assert width == 4048 // {2: 2.8, 4: 8, 8: 16}[factor]
     assert bare_loop.shrink_factor(4048 / width) == factor
     assert bare_loop.shrink_factor(4048 / (width + 1)) < factor
 
