@@ -29,8 +29,8 @@ class TestLocalStore(ObjectStoreContract):
     """The store in a folder, our own files inside it."""
 
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.root, self.apart = tmp_path / "pictures", tmp_path / "pictures" / ".imagemill"
+    def _folder(self, memory_folder: Path) -> None:
+        self.root, self.apart = memory_folder / "pictures", memory_folder / "pictures" / ".imagemill"
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ObjectStore]:
@@ -45,5 +45,5 @@ class TestLocalStoreApart(TestLocalStore):
     """The store in a folder, our own files beside it."""
 
     @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.root, self.apart = tmp_path / "pictures", tmp_path / "ours"
+    def _folder(self, memory_folder: Path) -> None:
+        self.root, self.apart = memory_folder / "pictures", memory_folder / "ours"

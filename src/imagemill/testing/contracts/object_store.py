@@ -111,7 +111,9 @@ async def keys(store: ObjectStore, prefix: str = "", delimiter: str = "", limit:
         page = await store.list(prefix, delimiter=delimiter, after=after, limit=limit)
         lines = sorted([info.key for info in page.objects] + list(page.prefixes))
         assert len(lines) <= limit, "a page holds more than was asked for"
-        assert [info.key for info in page.objects] == sorted(info.key for info in page.objects), "a page is out of order"
+        assert [info.key for info in page.objects] == sorted(info.key for info in page.objects), (
+            "a page is out of order"
+        )
         found += lines
         if page.next_after is None:
             return found
@@ -382,7 +384,20 @@ class ObjectStoreContract:
         """Pages of any size show each key once, in byte order, which is not the order of a walk."""
 
         async def scenario(store: ObjectStore) -> None:
-            names = ["a-b", "a.jpg", "a/1", "a/1/x", "a/1-x", "a/2", "a0", "b", "b/~x", "ä", "z", "a//".strip("/") + "!"]
+            names = [
+                "a-b",
+                "a.jpg",
+                "a/1",
+                "a/1/x",
+                "a/1-x",
+                "a/2",
+                "a0",
+                "b",
+                "b/~x",
+                "ä",
+                "z",
+                "a//".strip("/") + "!",
+            ]
             for name in names:
                 await put(store, name, b"x")
             for limit in (1, 2, 3, 5, 1000):
