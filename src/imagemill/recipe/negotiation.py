@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from imagemill.recipe.bounds import PIXELS, SIDE, bounds_faults, scaled_faults
 from imagemill.recipe.canonical import Bucket
-from imagemill.recipe.model import Hinted, Percent, Pixels, Recipe, Resize, SearchedQuality
+from imagemill.recipe.model import Hinted, Percent, Pixels, Recipe, SearchedQuality
 from imagemill.recipe.normal import normalise
 from imagemill.recipe.scaling import scaled
 from imagemill.recipe.spelling import thousandths
@@ -97,7 +97,7 @@ def bucket_of(accept: str | None) -> Bucket:
     return "avif" if avif >= webp else "webp"
 
 
-def names_webp(accept: str | None) -> bool:
+def webp_named(accept: str | None) -> bool:
     """Whether Accept names WebP with q > 0: what an AVIF client gets where AVIF does not serve."""
     return _named(accept).get("image/webp", 0) > 0
 
@@ -142,18 +142,18 @@ def settle(recipe: Recipe, hints: Hints, *, side: int = SIDE, pixels: int = PIXE
     """Settle `w=auto`, `dpr=auto` and `q=auto` from `hints`; of Accept only the name is noted (see `format_for`).
 
     No hint: `dpr` 1, and the width that the picture has. A hint never makes a good URL a bad one: of the densities up
-    to the client's, the largest is taken whose result stays within `side` and `pixels`.
+    to the client's, and of the widths, the largest is taken whose result stays within `side` and `pixels`.
     """
     vary: list[str] = []
     resize = recipe.resize
     if recipe.output.format in (Format.AUTO, Format.BEST):
         vary.append("Accept")
-    if isinstance(resize.width, Hinted):
-        vary += ["Sec-CH-Width", "Width"]
-        recipe = replace(recipe, resize=_with_width(resize, hints.width))
     if resize.dpr is not None:
         vary += ["Sec-CH-DPR", "DPR"]
         recipe = _with_density(recipe, hints.dpr, side, pixels)
+    if isinstance(resize.width, Hinted):  # after the density, which must not multiply it: it is in device pixels
+        vary += ["Sec-CH-Width", "Width"]
+        recipe = _with_width(recipe, hints.width, side, pixels)
     if recipe.output.quality == SearchedQuality():
         vary.append("Save-Data")
         if hints.save_data:
@@ -166,21 +166,29 @@ def snapped_width(width: int) -> int:
     return LADDER[min(bisect_left(LADDER, width), len(LADDER) - 1)]
 
 
-def _with_width(resize: Resize, hint: int | None) -> Resize:
-    """A width hint counts device pixels already, so no density multiplies it again."""
-    if hint is not None:
-        return replace(resize, width=Pixels(snapped_width(hint)))
-    return replace(resize, width=Percent(100) if resize.ratio is not None else None)
+def _with_width(recipe: Recipe, hint: int | None, side: int, pixels: int) -> Recipe:
+    resize = recipe.resize
+    if hint is None:
+        whole = Percent(100) if resize.ratio is not None else None
+        return replace(recipe, resize=replace(resize, width=whole))
+    wide = recipe
+    for width in reversed(LADDER[: LADDER.index(snapped_width(hint)) + 1]):
+        wide = normalise(replace(recipe, resize=replace(resize, width=Pixels(width))))
+        if _fits(wide, side, pixels):
+            break
+    return wide
 
 
 def _with_density(recipe: Recipe, hint: float | None, side: int, pixels: int) -> Recipe:
     wanted = DENSITIES[min(bisect_left(DENSITIES, hint or 1.0), len(DENSITIES) - 1)]
     for density in reversed(DENSITIES[1:]):
-        if density <= wanted:
-            dense = normalise(scaled(recipe, density))
-            if not any(scaled_faults(dense)) and not any(bounds_faults(dense, side=side, pixels=pixels)):
-                return dense
+        if density <= wanted and _fits(dense := normalise(scaled(recipe, density)), side, pixels):
+            return dense
     return normalise(scaled(recipe, 1))
+
+
+def _fits(recipe: Recipe, side: int, pixels: int) -> bool:
+    return not any(scaled_faults(recipe)) and not any(bounds_faults(recipe, side=side, pixels=pixels))
 
 
 # --- the format ----------------------------------------------------------------------------------------------------
@@ -197,21 +205,21 @@ def format_for(
     pixels: int,
     source_format: str,
     webp_named: bool,
-    stated: Format = Format.AUTO,
+    asked: Format = Format.AUTO,
     lossless: bool = False,
 ) -> Format:
     """Return the concrete format of a result.
 
     `alpha` and `animated` are the result's (after `bg`, `anim` and `page`), `pixels` those of one frame of it,
-    `source_format` the original's sniffed word, `stated` what the recipe says, `webp_named` `names_webp` of the Accept
-    header. A stated concrete format is returned as it is; `source` where we cannot write the original's is settled as
-    in the `jpg` bucket.
+    `source_format` the original's sniffed word, `asked` what the recipe says, `webp_named` what the function of that
+    name says of the Accept header, `lossless` what the recipe says. A stated concrete format is returned as it is;
+    `source` where we cannot write the original's is settled as in the `jpg` bucket.
     """
-    if stated is Format.SOURCE:
+    if asked is Format.SOURCE:
         source = Format(source_format) if source_format in WRITABLE else None
         return source or _base(alpha=alpha, animated=animated, lossless=lossless)
-    if stated.concrete:
-        return stated
+    if asked.concrete:
+        return asked
     if bucket == "avif" and not animated and pixels <= PIXELS:
         return Format.AVIF
     if bucket == "webp" or (bucket == "avif" and webp_named):

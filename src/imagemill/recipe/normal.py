@@ -40,20 +40,22 @@ from imagemill.recipe.vocabulary import Anchor, Fit, Flip, Format
 
 NO_PAD = Pad(top=0, right=0, bottom=0, left=0)
 SQUARE_CORNERS = Radius((0, 0, 0, 0))
-LOSSLESS_BY_NATURE = frozenset({Format.PNG, Format.GIF})
-"""Formats in which a stated quality from 1 to 100 changes nothing."""
+WITHOUT_SCALE = frozenset({Format.PNG, Format.GIF})
+"""Formats in which neither `lossless` nor a stated quality from 1 to 100 changes anything."""
 
 
 def normalise(recipe: Recipe) -> Recipe:
     """Return the normal form, which is its own normal form. Ranges are not checked here."""
-    resize = PLAIN_RESIZE if recipe.resize is PLAIN_RESIZE else _resize(recipe.resize)
+    crop = None if recipe.crop is None else _crop(recipe.crop)
+    uncut = crop is None and recipe.trim is None
+    resize = PLAIN_RESIZE if recipe.resize is PLAIN_RESIZE else _resize(recipe.resize, uncut=uncut)
     flip, rotate = _turn(recipe.flip, recipe.rotate)
     pad = None if recipe.pad == NO_PAD else recipe.pad
     fills = pad is not None or rotate != 0 or resize.fit is Fit.CONTAIN
     normal = Recipe(
         page=recipe.page,
         trim=recipe.trim,
-        crop=None if recipe.crop is None else _crop(recipe.crop),
+        crop=crop,
         resize=resize,
         flip=flip,
         rotate=rotate,
@@ -79,7 +81,7 @@ def _rounded(number: float | None) -> float | None:
 # --- the box -------------------------------------------------------------------------------------------------------
 
 
-def _resize(resize: Resize) -> Resize:
+def _resize(resize: Resize, *, uncut: bool) -> Resize:
     """Fold the ratio, then drop what makes no difference in a box of this kind."""
     width, height, ratio = _box(resize)
     shares = [length.share for length in (width, height) if isinstance(length, Percent)]
@@ -96,7 +98,7 @@ def _resize(resize: Resize) -> Resize:
         height=height,
         ratio=ratio,
         fit=resize.fit if two else Fit.INSIDE,  # with one side every fit means: the other from the aspect ratio
-        gravity=_gravity(resize.gravity, resize.fit) if two and resize.gravity is not None else None,
+        gravity=_gravity(resize.gravity, resize.fit, uncut=uncut) if two and resize.gravity is not None else None,
         enlarge=enlarge,
         dpr=resize.dpr,
     )
@@ -150,15 +152,16 @@ _CORNERS = {
 }
 
 
-def _gravity(gravity: Gravity, fit: Fit) -> Gravity | None:
+def _gravity(gravity: Gravity, fit: Fit, *, uncut: bool) -> Gravity | None:
     """Where two sides are given, `cover` cuts and `contain` places; the other fits do neither.
 
     `cover` without a gravity uses the original's stored focal point, so a stated centre is kept. `contain` cuts
-    nothing off: there is nothing to look for, and its own place is the centre.
+    nothing off: there is nothing to look for, and its own place is the centre. A focal point is a share of the upright
+    picture, so it is a corner or the middle of the box only where neither crop nor trim moved that.
     """
     if isinstance(gravity, FocalPoint):
         x, y = round(gravity.x, 3), round(gravity.y, 3)
-        gravity = _CORNERS.get((x, y)) or FocalPoint(x, y)
+        gravity = (_CORNERS.get((x, y)) if uncut else None) or FocalPoint(x, y)
     if fit is Fit.COVER:
         return gravity
     if fit is not Fit.CONTAIN or isinstance(gravity, FocalPoint) or gravity in SEARCHING:
@@ -264,9 +267,9 @@ def _layer(layer: Layer) -> Layer:
 def _output(recipe: Recipe) -> Output:
     """Drop a quality that nothing reads, and say that a page after the first is a still picture."""
     output = recipe.output
-    lossless = output.lossless and output.format is not Format.PNG
+    lossless = output.lossless and output.format not in WITHOUT_SCALE
     quality = output.quality
-    if lossless or (isinstance(quality, int) and output.format in LOSSLESS_BY_NATURE):
+    if lossless or (isinstance(quality, int) and output.format in WITHOUT_SCALE):
         quality = None
     elif quality is not None and not isinstance(quality, int):
         quality = replace(quality, target=_rounded(quality.target))

@@ -93,9 +93,9 @@ def _part(what: str) -> str:
 def _together() -> str:
     return """## What cannot stand together
 
-`ar` with both `w` and `h`; `mask` with `radius`; `lossless=1` with `max_bytes`, `fm=jpeg` or `fm=gif`. `ar` needs `w` or
-`h`; the options of a layer need its `wm`, those of the text need `text`. After `dpr` each side with its padding is at
-most 8192 pixels, and both together at most 16 megapixels."""
+`ar` with both `w` and `h`; `mask` with `radius`; `lossless=1` with `max_bytes`, `fm=jpeg` or `fm=gif`. `ar` needs `w`
+or `h`; the options of a layer need its `wm`, those of the text need `text`. After `dpr` each side with its padding is
+at most 8192 pixels, and both together at most 16 megapixels."""
 
 
 def _qualities() -> str:
@@ -109,12 +109,14 @@ def _qualities() -> str:
 def _hints() -> str:
     ladder = ", ".join(str(width) for width in LADDER)
     densities = ", ".join(write_number(density) for density in DENSITIES)
-    return (
-        "## Hints\n\n`w=auto` takes the next larger of these widths: "
-        f"{ladder}. `dpr=auto` takes the next larger of {densities}. Headers are read, and named in `Vary`, only where "
-        "the URL says `auto`: `Sec-CH-Width` and `Width`, `Sec-CH-DPR` and `DPR`, `Save-Data` for `q=auto`, `Accept` for "
-        "`fm=auto`."
-    )
+    return f"""## Hints
+
+`w=auto` takes the next larger of the ladder's widths:
+
+{ladder}
+
+`dpr=auto` takes the next larger of {densities}. Headers are read, and named in `Vary`, only where the URL says `auto`:
+`Sec-CH-Width` and `Width`, `Sec-CH-DPR` and `DPR`, `Save-Data` for `q=auto`, `Accept` for `fm=auto`."""
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def _parse(segment: str) -> Asked:
     if segment == NOTHING:
         return Asked(recipe=build({}))
     faults: list[Fault] = []
-    values, said = _gather(_items(segment, faults), faults)
+    values, said = _gather(_items(segment), faults)
     faults.extend(combination_faults(values, said))
     recipe, out_of_range = with_dpr(build(values), values.get("dpr"))
     faults.extend(out_of_range)
@@ -51,14 +51,13 @@ _remembered = lru_cache(maxsize=1024)(_parse)
 """Pages ask for the same few lists over and over; errors are not remembered."""
 
 
-def _items(segment: str, faults: list[Fault]) -> list[tuple[str, str]]:
+def _items(segment: str) -> list[tuple[str, str] | Fault]:
     """Split into names and values; a first item such as `300x200` becomes `w` and `h`."""
     text = segment.replace("&", ",")
     if text.count(",") >= MAX_ITEMS:
-        faults.append(Fault("options", f"at most {MAX_ITEMS} items", f"{text.count(',') + 1} items"))
-        return []
+        return [Fault("options", f"at most {MAX_ITEMS} items", f"{text.count(',') + 1} items")]
     parts = text.split(",")
-    items: list[tuple[str, str]] = []
+    items: list[tuple[str, str] | Fault] = []
     for index, part in enumerate(parts):
         name, equals, value = part.partition("=")
         if equals:
@@ -66,7 +65,7 @@ def _items(segment: str, faults: list[Fault]) -> list[tuple[str, str]]:
         elif index == 0 and (size := _dimensions(part)) is not None:
             items.extend(size)
         else:
-            faults.append(_no_value(part, alone=len(parts) == 1))
+            items.append(_no_value(part, alone=len(parts) == 1))
     return items
 
 
@@ -89,12 +88,16 @@ def _no_value(part: str, *, alone: bool) -> Fault:
     return Fault(shown(part), "name=value, such as w=300 (or 300x200 in the first place)", shown(part))
 
 
-def _gather(items: list[tuple[str, str]], faults: list[Fault]) -> tuple[Values, dict[str, None]]:
+def _gather(items: list[tuple[str, str] | Fault], faults: list[Fault]) -> tuple[Values, dict[str, None]]:
     """Return the values that could be read, and every option's name in the order it was written."""
     values: Values = {}
     suggestions = MAX_SUGGESTIONS
     said: dict[str, None] = {}
-    for name, value in items:
+    for item in items:
+        if isinstance(item, Fault):
+            faults.append(item)
+            continue
+        name, value = item
         option = BY_NAME.get(name)
         if option is None:
             suggestions -= 1
