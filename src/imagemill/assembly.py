@@ -87,7 +87,7 @@ class Platform:
             memo=memo,
             control=self._control,
             health=self.health,
-            pages=Pages(self._samples),
+            pages=Pages(self._samples, settings.server.public_url),
             clients=Clients(networks(settings.server.trusted_proxies), self.keys.admits),
             metrics=self.metrics,
             log=self.log,

@@ -201,7 +201,11 @@ class Gateway:
                 [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", b"no-store")],
                 self._metrics.render(),
             )
-        page = await self._pages.page(request, near=self._clients.is_near(scope, request.headers))
+        page = await self._pages.page(
+            request,
+            local=self._clients.is_local(scope, request.headers),
+            near=self._clients.is_near(scope, request.headers),
+        )
         if page is None:
             raise NotFound("There is nothing at this address.")
         return page

@@ -1,8 +1,9 @@
 """Who is asking: the address that counts, and whether it is near enough for the operator's pages.
 
 Forwarding headers count only when the socket's peer is a trusted proxy; then the right-most address that is not itself
-trusted is the client (threat H10). "Near" means loopback without a proxy in between: the landing page and `/metrics`
-are for the person at the machine, not for visitors of a delivery host.
+trusted is the client (threat H10). "Local" is a connection from this machine with no proxy in between, "near" one that
+also names a local Host, which a web page that was made to resolve to 127.0.0.1 cannot do (DNS rebinding): what lists
+keys or shows metrics must be near, the landing page itself holds nothing and may be local.
 """
 
 from __future__ import annotations
@@ -59,14 +60,17 @@ class Clients:
             return False
         return any(address in network for network in self._trusted)
 
+    def is_local(self, scope: Any, headers: dict[bytes, bytes]) -> bool:
+        """Whether the connection comes from this machine and from no proxy that says so, whatever Host it names."""
+        client = scope.get("client")
+        return client is not None and _is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
+
     def is_near(self, scope: Any, headers: dict[bytes, bytes]) -> bool:
         """Whether this is a person at the machine itself, asking for it by a local name."""
-        client = scope.get("client")
-        if client is None or any(name in headers for name in _FORWARDED):
-            return False
         host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)
         name = host[0] if len(host) == 1 or host[1].isdigit() else ":".join(host)
-        return _is_loopback(client[0]) and (name.lower() in _LOCAL_NAMES or name.lower().endswith(".localhost"))
+        local_name = name.lower() in _LOCAL_NAMES or name.lower().endswith(".localhost")
+        return local_name and self.is_local(scope, headers)
 
     def check_metrics(self, scope: Any, headers: dict[bytes, bytes]) -> None:
         """Raise Unauthenticated unless the caller is near or has the key."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from imagemill.delivery.values import HttpRequest, HttpResponse
 from imagemill.gateway.landing import Answer, landing_response, samples_response
@@ -19,17 +20,19 @@ EVERYWHERE = ("/robots.txt", "/favicon.ico")
 class Pages:
     """Answers GET of a page."""
 
-    def __init__(self, samples: Samples) -> None:
-        """`samples` lists the first originals for the landing page."""
+    def __init__(self, samples: Samples, public_url: str) -> None:
+        """`samples` lists the first originals; the host of `public_url` is a delivery host and shows no page."""
         self._samples = samples
+        self._delivery_host = urlsplit(public_url).netloc.lower()
 
-    async def page(self, request: HttpRequest, *, near: bool) -> HttpResponse | None:
-        """Return the page at the request's path, None where there is none for this caller."""
+    async def page(self, request: HttpRequest, *, local: bool, near: bool) -> HttpResponse | None:
+        """Return the page at the request's path, None where there is none for this caller (see `clients`)."""
         path = request.path.decode("latin-1")
-        if not near and path not in EVERYWHERE:
+        host = request.headers.get(b"host", b"").decode("latin-1").lower()
+        if path not in EVERYWHERE and (not local or host == self._delivery_host):
             return None
         if path == "/samples.json":
-            return _response(await samples_response(self._samples))
+            return _response(await samples_response(self._samples)) if near else None
         found = landing_response(path, request.headers.get(b"if-none-match", b"").decode("latin-1"))
         return None if found is None else _response(found)
 

@@ -69,7 +69,7 @@ function describeFormat(made, answer, size, picture) {
   const level = element("span");
   level.style.setProperty("--share", `${Math.max(1, Math.min(100, (100 * answer.bytes) / (picture.size || answer.bytes)))}%`);
   meter.append(level);
-  made.facts.replaceChildren(bytes, element("span", "", `${sizeText(size)} ${NAMES[answer.type] || answer.type}`), meter, saved);
+  made.facts.replaceChildren(bytes, " ", element("span", "", `${sizeText(size)} ${NAMES[answer.type] || answer.type}`), meter, " ", saved);
 }
 
 /** Fill both walls with variants of `picture`; four requests at a time, so that a small machine stays lively. */

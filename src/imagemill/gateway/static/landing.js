@@ -29,7 +29,7 @@ function drawStrip() {
     button.setAttribute("aria-label", `Show ${picture.key}`);
     button.setAttribute("aria-pressed", String(picture === chosen));
     const image = document.createElement("img");
-    image.src = variantPath("160x120,g=attention", { key: picture.key });
+    image.src = variantPath("160x120,g=attention,anim=0", { key: picture.key });
     image.alt = "";
     image.width = 80;
     image.height = 60;

@@ -27,6 +27,7 @@ export function pictureSnippet(picture, alt, base) {
   const srcset = (format, indent) =>
     widths.map((width) => `${address(`w=${width},fm=${format}`)} ${width}w`).join(`,\n${indent}`);
   const shown = Math.min(SHOWN_WIDTH, picture.width);
+  const plain = widths.find((width) => width >= shown); // for browsers that read no srcset
   const sizes = `(max-width: ${shown}px) 100vw, ${shown}px`;
   const formats = formatsOf(picture);
   const last = formats.at(-1);
@@ -35,7 +36,7 @@ export function pictureSnippet(picture, alt, base) {
   return [
     "<picture>",
     ...sources,
-    `  <img src="${address(`w=${shown},fm=${last}`)}" sizes="${sizes}" srcset="\n    ${srcset(last, "    ")}"`,
+    `  <img src="${address(`w=${plain},fm=${last}`)}" sizes="${sizes}" srcset="\n    ${srcset(last, "    ")}"`,
     `    width="${picture.width}" height="${picture.height}" alt="${escaped(alt)}" loading="lazy" decoding="async">`,
     "</picture>",
   ].join("\n");

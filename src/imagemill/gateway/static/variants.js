@@ -56,7 +56,9 @@ export async function showBlob(image, blob) {
 /** Write a problem into `box`: the sentence, and every wrong option with what was expected. */
 export function showProblem(box, problem) {
   const title = document.createElement("strong");
-  title.textContent = problem.detail || problem.title;
+  const count = problem.errors.length;
+  if (count) title.textContent = count === 1 ? "One option is wrong." : `${count} options are wrong.`;
+  else title.textContent = problem.detail || problem.title;
   const list = document.createElement("ul");
   for (const fault of problem.errors) {
     const item = document.createElement("li");
