@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagemill.control.asgi import ASGIApp, Receive, Scope, Send, raw_path
-from imagemill.control.keys import PREFIX, load_or_create_key
+from imagemill.control.keys import PREFIX, load_key, load_or_create_key
 from imagemill.errors import InvalidRequest, Unauthenticated
 
 OPEN = (b"/openapi.json", b"/docs")
@@ -28,9 +28,14 @@ _KEY_IN_QUERY = re.compile(
 class AdminKey:
     """The one key there is until keys with scopes come (row G3); read from its file, made by the first start."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises InvalidRequest when the file holds something else than a key."""
-        stored = load_or_create_key(path)
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """`create` makes a key where there is no file: right for `admin.key`, wrong for a file that somebody named.
+
+        Raises InvalidRequest (`bad_key_file`) when a named file is missing, or the file holds no key.
+        """
+        stored = load_or_create_key(path) if create else load_key(path)
+        if stored is None:
+            raise InvalidRequest("The file of the admin key (admin.key_file) is missing or empty.", code="bad_key_file")
         self.created = stored.created
         self.loose = stored.loose
         self._digest = _digest(stored.text)
