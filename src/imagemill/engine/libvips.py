@@ -34,11 +34,13 @@ class EngineUnfit(RuntimeError):
 def start() -> None:
     """Import pyvips, take away every loader and saver but ours, and prove it. Repeated calls do nothing.
 
-    VIPS_CONCURRENCY is 1 unless set: one thread per worker and as many workers as cores is fastest. The operation
-    cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
+    VIPS_CONCURRENCY is 1 unless set: one thread per worker and as many workers as cores is fastest. OMP_NUM_THREADS
+    likewise: the palette search of GIF runs on OpenMP, whose waiting threads spin (measured: four times the CPU). The
+    operation cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
     """
     os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     import pyvips
 
     found = (pyvips.version(0), pyvips.version(1), pyvips.version(2))

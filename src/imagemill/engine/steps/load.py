@@ -34,7 +34,11 @@ def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink
         options |= {"page": page, "n": count}
     if shrink > 1:
         options["shrink"] = shrink
-    return pyvips.Operation.call(_LOADERS[kind], pyvips.Source.new_from_memory(data), **options)
+    source = pyvips.Source.new_from_memory(data)
+    image = pyvips.Operation.call(_LOADERS[kind], source, **options)
+    # As pyvips' own new_from_source does: the bytes must outlive every image made from this one.
+    image._references.append(source)  # noqa: SLF001  # Operation.call, needed to name the loader, does not keep it
+    return image
 
 
 def open_original(data: Buffer, work: Work) -> Image:
