@@ -96,7 +96,8 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         self._devtools("Emulation.setDeviceMetricsOverride", metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # a page that glides under the mouse is missed
+        self._devtools("Emulation.setEmulatedMedia", {"features": [scheme, still]})
 
     def screenshot(self, file: Path, *, height: int | None = None) -> None:
         """Write the whole page, or its upper `height` pixels, as PNG."""
