@@ -47,6 +47,8 @@ def _check_characters(key: str) -> None:
         raise bad_key(key, "is not valid UTF-8") from None
     if size > MAX_KEY_BYTES:
         raise bad_key(key, f"has {size} bytes; at most {MAX_KEY_BYTES} are allowed")
+    if key.isascii() and key.isprintable() and "\\" not in key:
+        return  # most keys: one look at the whole instead of one at each character
     for character in key:
         if character == "\\" or character in _BIDI or unicodedata.category(character) in ("Cc", "Zl", "Zp"):
             raise bad_key(key, f"has the character U+{ord(character):04X}, which no key may have")

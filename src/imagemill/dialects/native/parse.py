@@ -157,6 +157,8 @@ def _parameters(query: bytes) -> dict[str, str]:
 
 def _pairs(query: bytes) -> Iterator[tuple[str, bytes]]:
     for pair in query.split(b"&"):
+        if not pair:
+            continue
         raw_name, _, value = pair.partition(b"=")
         if len(raw_name) > 9:  # three letters, each percent-encoded
             continue
