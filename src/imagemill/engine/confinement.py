@@ -19,8 +19,9 @@ import signal
 import struct
 
 MEMORY_HEADROOM = 256 * 1024 * 1024
-"""Added to the memory limit for RLIMIT_DATA, which counts address space (8 MB for each thread's stack, idle parts of
-the heap) where the watch from outside counts pages in use. The watch is the limit; this stops a leap between looks."""
+"""RLIMIT_DATA is twice the memory limit and this: it counts address space (8 MB for each thread's stack, buffers that
+an encoder reserves and never touches) where the watch from outside counts pages in use. The watch is the limit and can
+say so; this one stops a leap between two looks, and a codec whose allocation fails calls the picture damaged."""
 
 OPEN_FILES = 64
 NICENESS = 5
@@ -186,7 +187,7 @@ def confine(memory_bytes: int) -> list[str]:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_DATA, memory_bytes + MEMORY_HEADROOM),
+        (resource.RLIMIT_DATA, 2 * memory_bytes + MEMORY_HEADROOM),
     ):
         hard = resource.getrlimit(limit)[1]
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -33,13 +33,18 @@ from imagemill.errors import ImagemillError, Overloaded, Unprocessable
 
 COMMAND = (sys.executable, "-I", "-m", "imagemill.engine.worker")
 
-WATCH_SECONDS = 0.05
+WATCH_SECONDS = 0.025
+"""A look costs 10 µs per worker, and a decoder fills at most about 50 MB between two."""
+
 ATTEMPTS = 3
 """Workers that one job may lose to somebody else's kill before we say that we cannot serve now."""
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 """A worker that cannot start is tried again after a pause that doubles."""
+
+PATIENT_STARTS = 2
+"""Failed starts in a row through which jobs wait; a kill by somebody else may have hit a worker that was starting."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,14 +77,19 @@ class WorkerPool:
         *,
         command: Sequence[str] = COMMAND,
         strikes: Strikes | None = None,
+        start_seconds: float = 20.0,
         grace_seconds: float = 5.0,
     ) -> None:
-        """`command` starts a worker (its socket's number is added); `grace_seconds` bounds `close`."""
+        """`command` starts a worker (its socket's number is added), which must be ready within `start_seconds`.
+
+        `grace_seconds` bounds `close`.
+        """
         self.size = settings.workers or len(os.sched_getaffinity(0))
         self._settings = settings
         self._limits = limits
         self._command = tuple(command)
         self._strikes = strikes or Strikes()
+        self._start_seconds = start_seconds
         self._grace_seconds = grace_seconds
         self._setup = protocol.Setup(limits, settings.cpu_seconds, settings.memory_bytes, settings.quality)
         self._workers: set[WorkerProcess] = set()
@@ -338,7 +348,7 @@ class WorkerPool:
         """Decide about the job of a lost worker: again, or refused, or counted against its content."""
         waited_for = not assignment.future.done()
         if cause is Cause.OUTSIDE and assignment.attempts < ATTEMPTS and not self._closing:
-            if waited_for:
+            if waited_for:  # its descriptor is open only as long as its caller waits
                 (self._long if assignment.long else self._short).appendleft(assignment)
             return
         self._jobs["lost"] += 1
@@ -382,6 +392,7 @@ class WorkerPool:
                     self,
                     self._command,
                     self._setup,
+                    start_seconds=self._start_seconds,
                     wall_seconds=self._settings.wall_seconds,
                     body_bytes=self._limits.result_bytes,
                 )
@@ -398,7 +409,7 @@ class WorkerPool:
             self._started.set_exception(ImagemillError(f"No image worker could start: {detail}", code="no_worker"))
         if self._closing or self._pause is not None:
             return
-        if self.ready_workers == 0:
+        if not self._workers and self._failed_starts >= PATIENT_STARTS:
             for assignment in (*self._short, *self._long):
                 _fail(assignment, Overloaded("No image worker can be started now.", retry_after=LONGEST_PAUSE_SECONDS))
         seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failed_starts)

@@ -68,7 +68,7 @@ class Result(Protocol):
 class RenderFunction(Protocol):
     """The shape of `engine.render.render`."""
 
-    def __call__(self, data: Data, job: Job, limits: Limits, *, default_quality: int) -> Result:
+    def __call__(self, data: Data, job: Job, limits: Limits, /, *, default_quality: int) -> Result:
         """Make the variant."""
         ...
 
@@ -238,8 +238,12 @@ def answer_to(
         with original(descriptor, size) as data:
             facts, result = _carry_out(tasks, setup, request, data)
     except Exception as error:  # noqa: BLE001 - a worker answers whatever a decoder raises
+        cost = meter.cost()
+        if cost.peak_bytes > setup.memory_bytes:
+            # It broke the limit between two looks of the watch, and whatever failed then failed for want of memory.
+            return protocol.failed_with(MemoryError(), cost), b""
         detail = "" if isinstance(error, ImagemillError) else "".join(traceback.format_exception(error))[-2000:]
-        return protocol.failed_with(error, meter.cost(), detail=detail), b""
+        return protocol.failed_with(error, cost, detail=detail), b""
     if facts is not None:
         return protocol.Seen(facts, meter.cost()), b""
     assert result is not None

@@ -103,7 +103,14 @@ class WorkerProcess:
     """One worker. Created on the event loop's thread, whose end ends the process too (parent-death signal)."""
 
     def __init__(
-        self, owner: Owner, command: Sequence[str], setup: protocol.Setup, *, wall_seconds: float, body_bytes: int
+        self,
+        owner: Owner,
+        command: Sequence[str],
+        setup: protocol.Setup,
+        *,
+        start_seconds: float,
+        wall_seconds: float,
+        body_bytes: int,
     ) -> None:
         """`body_bytes` bounds a variant's bytes; raises OSError where no process can be started."""
         self.loop = asyncio.get_running_loop()
@@ -115,7 +122,7 @@ class WorkerProcess:
         self._owner = owner
         self._wall_seconds = wall_seconds
         self._memory_bytes = setup.memory_bytes
-        self._deadline = self.loop.time() + wall_seconds
+        self._deadline = self.loop.time() + start_seconds
         self.exit_status: int | None = None
         self._cause: Cause | None = None
         self._detail = ""
@@ -165,7 +172,7 @@ class WorkerProcess:
         self.jobs += 1
 
     def check(self, now: float) -> None:
-        """Kill it where a job (or the start) has broken a limit; called about twenty times a second while it works."""
+        """Kill it where a job (or the start) has broken a limit; called every few hundredths of a second."""
         if self._ending or (self.hello is not None and self.assignment is None):
             return
         state, resident = self._look()
@@ -174,7 +181,7 @@ class WorkerProcess:
         elif resident > self._memory_bytes:
             self.kill(Cause.MEMORY, f"{resident} bytes resident")
         elif now >= self._deadline:
-            self.kill(Cause.WALL, f"{self._wall_seconds} seconds")
+            self.kill(Cause.WALL, "no answer in time" if self.assignment else "no hello in time")
 
     def kill(self, cause: Cause, detail: str = "") -> None:
         """End it now; `lost` follows once it is reaped. Harmless on one that is ending already."""
