@@ -262,6 +262,8 @@ def test_settling_is_stable() -> None:
         ("avif", {"asked": Format.SOURCE, "source_format": "webp"}, Format.WEBP),
         ("avif", {"asked": Format.SOURCE, "source_format": "svg", "alpha": True}, Format.PNG),
         ("avif", {"asked": Format.SOURCE, "source_format": "tiff"}, Format.JPEG),
+        ("avif", {"asked": Format.SOURCE, "lossless": True}, Format.PNG),
+        ("avif", {"asked": Format.SOURCE, "source_format": "gif", "lossless": True}, Format.GIF),
         ("avif", {"asked": Format.SOURCE, "source_format": "auto"}, Format.JPEG),
     ],
 )

@@ -217,6 +217,8 @@ def format_for(
     """
     if asked is Format.SOURCE:
         source = Format(source_format) if source_format in WRITABLE else None
+        if source is Format.JPEG and lossless:
+            source = None
         return source or _base(alpha=alpha, animated=animated, lossless=lossless)
     if asked.concrete:
         return asked
