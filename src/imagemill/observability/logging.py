@@ -15,20 +15,34 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def configure(*, form: str, level: str) -> None:
-    """Send events to standard error as `form` ("json", "text", or "" to choose by terminal) from `level` up."""
+    """Send events to standard error as `form` ("json", "text", or "" to choose by terminal) from `level` up.
+
+    Libraries and our own modules that use the standard library's `logging` take the same way out.
+    """
     text = form == "text" or (not form and sys.stderr.isatty())
     last: Any = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    shared: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-            structlog.processors.format_exc_info,
-            last,
-        ],
+        processors=[*shared, structlog.processors.format_exc_info, last],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(LEVELS[level])
+    # An HTTP client of ours logs each request at this level with its URL, which may carry a secret.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def events() -> Any:
