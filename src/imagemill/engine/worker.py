@@ -9,6 +9,7 @@ threads are libvips' own. The other end is `worker_process`.
 from __future__ import annotations
 
 import array
+import codecs
 import contextlib
 import ctypes
 import mmap
@@ -36,6 +37,10 @@ TRIM_BYTES = 64 * 1024 * 1024
 
 IDLE_SECONDS = 0.25
 """A worker that has waited this long gives its heap back too: nobody waits for those milliseconds."""
+
+CODECS = ("ascii", "latin-1", "cp1252", "mac-roman", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "unicode-escape")
+"""Text encodings that pictures' metadata and our own error texts use. Python loads a codec's file at its first use, and
+by then a worker can open none."""
 
 Data = bytes | memoryview
 """An original's bytes: a view of the mapped file, or a copy where it cannot be mapped."""
@@ -264,6 +269,8 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
         if not isinstance(setup, protocol.Setup):
             raise TypeError("the first message to a worker is its setup")
         revision = tasks.start()
+        for name in CODECS:
+            codecs.lookup(name)
         meter = Meter()
         heap = Heap(meter)
         confined = confine(setup.memory_bytes)
