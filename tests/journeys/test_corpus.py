@@ -98,8 +98,8 @@ CHARTS = [
 def corner(made: Image.Image, right: bool, bottom: bool) -> tuple[int, int, int]:
     """Return the colour a little inside a corner."""
     width, height = made.size
-    x = width - 1 - width // 12 if right else width // 12
-    y = height - 1 - height // 12 if bottom else height // 12
+    x = width - 3 if right else 2
+    y = height - 3 if bottom else 2
     red, green, blue = made.convert("RGB").getpixel((x, y))  # type: ignore[misc]  # an RGB pixel is a triple
     return red, green, blue
 
@@ -111,11 +111,19 @@ def test_the_charts_have_their_corners(name: str, pictures: RunningServer) -> No
         answer = client.get(f"/img/fm=png/{name}")
     assert answer.status_code == 200, answer.text
     made = Image.open(io.BytesIO(answer.content))
-    near = 40 if name.endswith(".jpg") else 6
-    expected = {(False, False): (255, 0, 0), (True, False): (0, 255, 0), (False, True): (0, 0, 255)}
+    # A lossy original is a few levels off before we touch it; a wrong profile or orientation is off by a hundred.
+    near = 12 if name.endswith(".jpg") else 4
+    if "prophoto" in name:
+        # Blue in 8-bit ProPhoto is rounded: Little CMS itself makes (8, 0, 255) of the file's (86, 35, 235).
+        near += 4
+    expected = {
+        (False, False): (255, 0, 0),
+        (True, False): (0, 255, 0),
+        (False, True): (0, 0, 255),
+        (True, True): (255, 255, 0),
+    }
     if "orientation" in name:
         assert made.size == (200, 120)
-        expected = {(False, False): (255, 0, 0)}
     for (right, bottom), colour in expected.items():
         found = corner(made, right, bottom)
         assert all(abs(a - b) <= near for a, b in zip(found, colour, strict=True)), (right, bottom, found)
