@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from imagemill import demo
 from tests.docs.pages import ROOT, Command, File, Step, matches
 from tests.serving import environment, free_port
+
+from imagemill import demo
 
 SECONDS = 60.0
 RETRY_SECONDS = 5.0

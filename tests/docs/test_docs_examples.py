@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from imagemill.observability import names
 from tests.docs.pages import ROOT, Command, all_pages, matches, steps_of
 from tests.docs.session import Session
+
+from imagemill.observability import names
 
 NOT_RUN = {
     "make test": "these very tests",

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from imagemill import demo
 from tests.docs.pages import ROOT, blocks_of
 from tests.serving import RunningServer, free_port, serving
+
+from imagemill import demo
 
 SECONDS = 20.0
 PATH = os.environ["PATH"] + ":/usr/sbin"

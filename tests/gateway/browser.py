@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.serving import free_port
 
 SECONDS = 30.0

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 from PIL import Image
-
-from imagemill import demo
 from tests.gateway.browser import Browser, chromium
 from tests.serving import RunningServer, serving
+
+from imagemill import demo
 
 SHOWN = "document.documentElement.dataset.shown"
 CARDS = "[...document.querySelectorAll('.card')]"
