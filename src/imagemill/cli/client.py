@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import httpx
 
-from imagemill.cli.serve import address_of
+from imagemill.cli.serve import address_of, warn_of_key
 from imagemill.data_folder import BadFolder, DataFolder, Holder, holder, open_data_folder
 from imagemill.errors import Conflict, Fault, ImagemillError, InvalidRequest, Kind
 from imagemill.object_store.naming import ENCODED_PREFIX, check_key
@@ -91,6 +91,11 @@ class Remote:
                 f"is it running, and is {SERVER} right?"
             ) from None
 
+    def absolute(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a record whose `url` has an address: a server without `server.public_url` knows only the path."""
+        url = str(record.get("url", ""))
+        return {**record, "url": self.address + url} if url.startswith("/") else record
+
     def _refusal(self, response: httpx.Response) -> ServerSaid:
         status = response.status_code
         if status == 401:
@@ -144,7 +149,7 @@ async def connected(target: Target) -> AsyncIterator[Remote]:
         async with _over_network(held.url, _key_of_folder(settings), trust_env=False) as remote:
             yield remote
     else:
-        async with _in_process(settings, held) as remote:
+        async with _in_process(settings, held, one_worker=not target.create) as remote:
             yield remote
 
 
@@ -176,19 +181,20 @@ async def _over_network(address: str, key: str | None, *, trust_env: bool) -> As
 
 
 @asynccontextmanager
-async def _in_process(settings: Settings, folder: DataFolder) -> AsyncIterator[Remote]:
+async def _in_process(settings: Settings, folder: DataFolder, *, one_worker: bool) -> AsyncIterator[Remote]:
     """Run the platform here, quietly, for the time of one command, and give the folder back."""
     from imagemill import assembly
     from imagemill.observability.logging import configure
 
     configure(form="", level="warning")
-    settings = replace(
-        settings, server=replace(settings.server, access_log=False), log=replace(settings.log, level="warning")
-    )
+    settings = replace(settings, server=replace(settings.server, access_log=False))
+    if one_worker:
+        settings = replace(settings, engine=replace(settings.engine, workers=1))
     try:
         platform = await assembly.build(settings, folder)
         try:
             await platform.start()
+            warn_of_key(settings, folder, created=platform.keys.created, loose=platform.keys.loose)
             address = settings.server.public_url or address_of(settings.server.host, settings.server.port)
             transport = httpx.ASGITransport(app=platform.app, client=("127.0.0.1", 0))
             headers = {"authorization": f"Bearer {_key_of_folder(settings)}"}

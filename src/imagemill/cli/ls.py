@@ -38,7 +38,7 @@ def ls(
         async with connected(Target(data=data, config=config)) as remote:
             async for item in originals(remote, prefix, delimiter="/" if folders else "", limit=limit):
                 if as_json:
-                    emit(item)
+                    emit(remote.absolute(item))
                 else:
                     print(_long(item) if long else visible(str(item.get("key", item.get("prefix")))))
 

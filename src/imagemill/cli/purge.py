@@ -59,11 +59,11 @@ def purge(
 
         asked_options(variant)  # a wrong option is said before a server is asked
     target = Target(data=data, config=config)
-    below = None if keys else (prefix or "")
-    work = _purge_keys(target, keys, variant, dry_run=dry_run, as_json=as_json)
-    if below is not None:
-        work = _purge_prefix(target, below, dry_run=dry_run, as_json=as_json)
-    raise typer.Exit(asyncio.run(work))
+    if keys:
+        code = asyncio.run(_purge_keys(target, keys, variant, dry_run=dry_run, as_json=as_json))
+    else:
+        code = asyncio.run(_purge_prefix(target, prefix or "", dry_run=dry_run, as_json=as_json))
+    raise typer.Exit(code)
 
 
 async def _purge_keys(target: Target, keys: list[str], variant: str | None, *, dry_run: bool, as_json: bool) -> int:

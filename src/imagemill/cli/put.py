@@ -61,12 +61,14 @@ def planned(sources: list[str], prefix: str, key: str | None) -> list[Upload]:
     below = prefix if not prefix or prefix.endswith("/") else prefix + "/"
     if key is not None and (len(sources) != 1 or Path(sources[0]).is_dir()):
         raise UsageError("--key names one original, so it goes with one file; use --prefix for several or a folder.")
+    if key is not None:
+        key = checked(below, normal(key))
     found: list[Upload] = []
     for source in sources:
         if source == "-":
             if key is None:
                 raise UsageError("Standard input has no name; give it a key: imagemill put - --key KEY.")
-            found.append(Upload(None, normal(below + key)))
+            found.append(Upload(None, below + key))
             continue
         path = Path(source)
         if path.is_dir():
@@ -92,6 +94,18 @@ def files_below(folder: Path) -> list[Path]:
     if not found:
         print(f"imagemill: there are no files in {folder}.", file=sys.stderr)
     return found
+
+
+def checked(below: str, key: str) -> str:
+    """Return a key that a person typed if it can be one below this prefix; raise UsageError."""
+    from imagemill.errors import InvalidRequest
+    from imagemill.object_store.naming import check_new_key
+
+    try:
+        check_new_key(below + key)
+    except InvalidRequest as error:
+        raise UsageError(error.sentence) from None
+    return key
 
 
 def normal(key: str) -> str:

@@ -84,9 +84,7 @@ async def _told(remote: Remote, upload: Upload, conditions: Conditions, *, as_js
             complain(error, upload.name)
         return False
     if as_json:
-        if str(record.get("url", "")).startswith("/"):
-            record["url"] = remote.address + record["url"]  # a server without server.public_url knows no address
-        emit({"file": upload.name, "status": status, **record})
+        emit({"file": upload.name, "status": status, **remote.absolute(record)})
     elif status == "skipped":
         print(f"{visible(upload.key)}  is there already")
     else:

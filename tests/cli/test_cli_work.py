@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.cli.programs import Ended, imagemill
+from tests.serving import RunningServer, environment, serving
+
+from imagemill import demo
+
+Run = Callable[..., Ended]
+JPEG = demo.PHOTOS / "coffee.jpg"
+PNG = demo.PHOTOS / "chelsea.png"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with pictures."""
+    home = tmp_path / "home"
+    (home / "pictures" / "cats").mkdir(parents=True)
+    shutil.copyfile(JPEG, home / "coffee.jpg")
+    shutil.copyfile(JPEG, home / "pictures" / "coffee.jpg")
+    shutil.copyfile(PNG, home / "pictures" / "cats" / "chelsea.png")
+    return home
+
+
+@pytest.fixture(params=["no server", "a server"])
+def run(request: pytest.FixtureRequest, home: Path) -> Iterator[Run]:
+    """Run a command beside a data folder that a server holds, or none does."""
+
+    def here(*arguments: str, stdin: bytes = b"") -> Ended:
+        return imagemill(*arguments, cwd=home, stdin=stdin)
+
+    if request.param == "no server":
+        yield here
+        return
+    with serving(home / "imagemill-data"):
+        yield here
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server whose data folder is not the present one."""
+    with serving(tmp_path / "data") as running:
+        yield running
+
+
+def test_a_day_with_originals(run: Run, home: Path) -> None:
+    """Put, list, get, address, explain, purge and remove, all over one original and its variants."""
+    put = run("put", "coffee.jpg", "--key", "drinks/coffee.jpg", "--json")
+    assert put.code == 0, put.err
+    record = put.lines[0]
+    assert (record["status"], record["key"], record["width"]) == ("created", "drinks/coffee.jpg", 600)
+    assert record["sha256"] == hashlib.sha256(JPEG.read_bytes()).hexdigest()
+    assert record["url"].startswith("http://127.0.0.1:")
+
+    assert run("ls").out == "drinks/coffee.jpg\n"
+    assert run("ls", "-d").out == "drinks/\n"
+    assert [line["key"] for line in run("ls", "drinks/", "--json").lines] == ["drinks/coffee.jpg"]
+    assert "600×400" in run("ls", "-l").out
+
+    assert run("get", "drinks/coffee.jpg", "-o", "back.jpg").code == 0
+    assert (home / "back.jpg").read_bytes() == JPEG.read_bytes()
+    again = run("get", "drinks/coffee.jpg", "-o", "back.jpg")
+    assert again.code == 2
+    assert "--force" in again.err
+    assert run("get", "drinks/coffee.jpg", "--variant", "w=60,fm=webp").code == 0
+    assert (home / "coffee.webp").read_bytes()[8:12] == b"WEBP"
+
+    link = run("url", "drinks/coffee.jpg", "width=60,fm=webp").out.strip()
+    assert link.endswith(f"/img/w=60,fm=webp/drinks/coffee.jpg?v={record['version']}")
+    told = run("explain", link, "--json").lines[0]
+    assert (told["verdict"], told["canonical"], told["version"]) == ("allowed", "w=60,fm=webp", record["version"])
+    assert "page → orient" in run("explain", link).out
+
+    assert "1 variant would be removed" in run("purge", "drinks/coffee.jpg", "--dry-run").out
+    assert run("purge", "drinks/coffee.jpg", "--variant", "w=61", "--json").lines == [
+        {"key": "drinks/coffee.jpg", "removed": 0}
+    ]
+    assert run("purge", "drinks/coffee.jpg", "--variant", "w=60", "--json").lines[0]["removed"] == 1
+
+    assert run("rm", "drinks/coffee.jpg", "--dry-run").code == 0
+    assert run("ls").out == "drinks/coffee.jpg\n"
+    assert run("rm", "drinks/coffee.jpg").code == 0
+    assert run("ls").out == ""
+    gone = run("get", "drinks/coffee.jpg")
+    assert gone.code == 1
+    assert "drinks/coffee.jpg" in gone.err
+
+
+def test_a_folder_with_a_file_that_is_no_picture(server: RunningServer, home: Path) -> None:
+    """What is a picture is stored, what is not is named, hidden files are not meant, and the code is 3."""
+
+    def run(*arguments: str) -> Ended:
+        return imagemill(*arguments, "--data", server.data, cwd=home)
+
+    (home / "pictures" / "notes.txt").write_text("buy milk")
+    (home / "pictures" / ".DS_Store").write_bytes(b"\0")
+    ended = run("put", "pictures", "--prefix", "2024")
+    assert ended.code == 3
+    assert "notes.txt" in ended.err
+    assert "not an image" in ended.err
+    assert "2 pictures stored, 1 failed." in ended.err
+    assert run("ls").out == "2024/cats/chelsea.png\n2024/coffee.jpg\n"
+    (home / "pictures" / "notes.txt").unlink()
+    again = run("put", "pictures", "--prefix", "2024", "--no-replace")
+    assert again.code == 0
+    assert again.out.count("is there already") == 2
+    refused = run("put", "coffee.jpg", "--prefix", "2024/", "--if-none-match")
+    assert refused.code == 1
+    assert refused.out == ""
+    assert "would be removed" in run("purge", "--prefix", "2024/", "--dry-run").out
+    removed = run("rm", "-r", "2024/", "nothing", "--yes")
+    assert removed.code == 0
+    assert "2 originals were removed." in removed.err
+    assert run("ls").out == ""
+
+
+def test_a_server_elsewhere(server: RunningServer, home: Path) -> None:
+    """With IMAGEMILL_SERVER and a key no data folder is looked at; pictures go through pipes, and nothing else does."""
+    env = {
+        "IMAGEMILL_SERVER": server.url,
+        "IMAGEMILL_API_KEY_FILE": str(server.data / "admin.key"),
+        "IMAGEMILL_DATA__DIR": "/nowhere/at/all",
+    }
+    put = imagemill("put", "-", "--key", "in/pipe.png", cwd=home, env=env, stdin=PNG.read_bytes())
+    assert put.code == 0, put.err
+    command = [sys.executable, "-m", "imagemill", "get", "in/pipe.png", "-o", "-"]
+    got = subprocess.run(command, env=environment(env), cwd=home, capture_output=True, check=True)
+    assert got.stdout == PNG.read_bytes()
+    assert got.stderr == b""
+    assert imagemill("url", "in/pipe.png", "w=9", cwd=home, env=env).out.startswith(f"{server.url}/img/w=9/in/pipe.png")
+    assert imagemill("rm", "in/pipe.png", cwd=home, env=env).code == 0
+
+
+def test_odd_names_come_back_as_they_went(server: RunningServer, tmp_path: Path) -> None:
+    """Every legal key can be put, listed, fetched, addressed and removed from the shell."""
+    keys = ["-dash.jpg", "100%.jpg", "a b.jpg", "a+b&c=d.jpg", "b64:abc.jpg", "q?x=1#f.jpg", "é/日本.jpg"]
+    pictures = tmp_path / "pictures"
+    for key in keys:
+        (pictures / key).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(JPEG, pictures / key)
+    data = ("--data", server.data)
+    assert imagemill("put", pictures, *data, cwd=tmp_path).code == 0
+    assert imagemill("ls", *data, cwd=tmp_path).out.splitlines() == keys
+    for key in keys:
+        assert imagemill("get", *data, "-o", "y.jpg", "-f", "--", key, cwd=tmp_path).code == 0
+        assert (tmp_path / "y.jpg").read_bytes() == JPEG.read_bytes()
+        link = imagemill("url", *data, "--", key, "w=9", cwd=tmp_path).out.strip()
+        assert httpx.get(link, trust_env=False).headers["cache-control"].endswith("immutable")
+    assert imagemill("rm", *data, "--", *keys, cwd=tmp_path).code == 0
+
+
+@pytest.mark.parametrize("key", ["../up.jpg", "a//b.jpg", ".imagemill/x.jpg", "admin.key", "a\\b.jpg", "~"])
+def test_keys_that_cannot_be_are_refused_in_words(key: str, tmp_path: Path) -> None:
+    """A key that could leave the folder or meet our files is wrong usage, and nothing is created."""
+    ended = imagemill("put", "-", "--key", key, cwd=tmp_path)
+    assert ended.code == 2
+    assert "The key" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
+    """A folder where a file was meant, or a link that leads nowhere, fails alone."""
+    (tmp_path / "pictures").mkdir()
+    shutil.copyfile(JPEG, tmp_path / "pictures" / "good.jpg")
+    (tmp_path / "pictures" / "link.jpg").symlink_to("nowhere.jpg")
+    ended = imagemill("put", "pictures", cwd=tmp_path)
+    assert ended.code == 3
+    assert "link.jpg: cannot be read: No such file or directory" in ended.err
+
+
+def test_a_wrong_key_is_said_once(server: RunningServer, tmp_path: Path) -> None:
+    """A key that the server does not know ends the command with where the right one goes."""
+    (tmp_path / "wrong").write_text("imk_0000000000000000000000000000000000000000\n")
+    env = {"IMAGEMILL_SERVER": server.url, "IMAGEMILL_API_KEY_FILE": "wrong"}
+    shutil.copyfile(JPEG, tmp_path / "a.jpg")
+    shutil.copyfile(JPEG, tmp_path / "b.jpg")
+    ended = imagemill("put", "a.jpg", "b.jpg", cwd=tmp_path, env=env)
+    assert ended.code == 1
+    assert ended.err.count("did not accept the API key") == 1
+    assert "IMAGEMILL_API_KEY_FILE" in ended.err
+    without = imagemill("ls", cwd=tmp_path, env={"IMAGEMILL_SERVER": server.url})
+    assert without.code == 1
+    assert "wants an API key" in without.err
+
+
+def test_data_on_the_command_line_wins_over_the_environment(server: RunningServer, tmp_path: Path) -> None:
+    """--data means this folder, whatever IMAGEMILL_SERVER says."""
+    ended = imagemill("ls", "--data", "data", cwd=tmp_path, env={"IMAGEMILL_SERVER": "http://127.0.0.1:9"})
+    assert ended.code == 0, ended.err
+
+
+def test_a_server_of_another_kind(server: RunningServer, tmp_path: Path) -> None:
+    """An answer that is not ours is recognised as such."""
+    env = {"IMAGEMILL_SERVER": f"{server.url}/healthz"}
+    ended = imagemill("ls", cwd=tmp_path, env=env)
+    assert ended.code == 1
+    assert "404" in ended.err or "nothing at this address" in ended.err
+
+
+def test_replacing_from_the_shell_is_seen_at_once(server: RunningServer, tmp_path: Path) -> None:
+    """A put over a running server changes what the next request gets."""
+    shutil.copyfile(JPEG, tmp_path / "x.jpg")
+    assert imagemill("put", "x.jpg", "--data", "data", cwd=tmp_path).code == 0
+    first = httpx.get(f"{server.url}/img/w=40,fm=png/x.jpg", trust_env=False)
+    shutil.copyfile(PNG, tmp_path / "x.jpg")
+    assert imagemill("put", "x.jpg", "--data", "data", cwd=tmp_path).code == 0
+    second = httpx.get(f"{server.url}/img/w=40,fm=png/x.jpg", trust_env=False)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.headers["etag"] != second.headers["etag"]
+
+
+def test_got_files_have_the_usual_mode(tmp_path: Path) -> None:
+    """A fetched file is as readable as any other that this user writes."""
+    shutil.copyfile(JPEG, tmp_path / "x.jpg")
+    assert imagemill("put", "x.jpg", cwd=tmp_path).code == 0
+    assert imagemill("get", "x.jpg", "-o", "y.jpg", cwd=tmp_path).code == 0
+    mask = os.umask(0o022)
+    os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "y.jpg").stat().st_mode) == 0o666 & ~mask
+    assert not list(tmp_path.glob(".*.part"))
