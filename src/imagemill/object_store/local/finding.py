@@ -81,10 +81,12 @@ class Finding:
         Without fsync, since it can be found out again; on a disk that cannot be written it stays in memory.
         """
         record = found.record
-        if record is None or not settled(record.mark) or self.mark(found.key) != record.mark:
+        if record is None or not settled(record.mark):
             return
         try:
-            self._layout.sidecars.add(found.key, record, durable=False)
+            with self._layout.sidecars.holding(found.key):
+                if self.mark(found.key) == record.mark:
+                    self._layout.sidecars.add(found.key, record, durable=False)
         except OSError:
             self._layout.sidecars.remember(found.key, (record,))
 

@@ -41,9 +41,10 @@ def orphans(layout: Layout, finding: Finding, older_than: float) -> list[str]:
 
 def drop_orphan(layout: Layout, finding: Finding, key: str) -> bool:
     """Remove the sidecar of `key` if there is still no object; the caller holds the key."""
-    if finding.mark(key) is not None:
-        return False
-    layout.sidecars.forget(key)
+    with layout.sidecars.holding(key):
+        if finding.mark(key) is not None:
+            return False
+        layout.sidecars.forget(key)
     return True
 
 

@@ -13,6 +13,7 @@ never came through us; that is legal, and its record is made by reading it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import threading
@@ -170,6 +171,22 @@ class Sidecars:
             self._remembered.pop(key, None)
         with contextlib.suppress(OSError):
             os.unlink(self._path(digest_name(key)))
+
+    @contextlib.contextmanager
+    def holding(self, key: str) -> Iterator[None]:
+        """Keep other processes from changing `key`, and a few others, meanwhile: a lock on the folder of its sidecar.
+
+        On a file system without locks only the lock of this process holds, and `If-None-Match`.
+        """
+        shard = -1
+        with contextlib.suppress(OSError):
+            shard = os.open(f"{self._folder}/{digest_name(key)[:2]}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(shard, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if shard >= 0:
+                os.close(shard)
 
     def key_of(self, digest: str) -> str | None:
         """Return the key whose `digest_name` is `digest`, as far as its sidecar tells."""

@@ -129,8 +129,7 @@ class LocalStore:
         self._check_writable()
         with translated("delete an object"):
             async with self._keys.hold(key):
-                await self._demand(condition, key)
-                return await self._threads.run(partial(self._placing.remove, key))
+                return await self._threads.run(partial(self._remove, key, condition))
 
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = MAX_PAGE) -> Page:
         """List in byte order of the key; an etag is "" where the object was not read yet."""
@@ -161,20 +160,26 @@ class LocalStore:
         """Carry out an upload's commit; the condition holds from its check to the last fsync."""
         with translated("keep the upload"):
             async with self._keys.hold(key):
-                await self._demand(condition, key)
-                return await self._threads.run(partial(self._place, key, finish, condition.if_none_match))
+                return await self._threads.run(partial(self._place, key, finish, condition))
 
-    def _place(self, key: str, finish: Callable[[], Finished], exclusive: bool) -> ObjectInfo:
+    def _place(self, key: str, finish: Callable[[], Finished], condition: Condition) -> ObjectInfo:
+        self._demand(condition, key)  # a refusal should not pay for the fsync
         finished = finish()
-        self._placing.place(key, finished.path, finished.record, exclusive=exclusive)
+        with self._layout.sidecars.holding(key):
+            self._demand(condition, key)
+            self._placing.place(key, finished.path, finished.record, exclusive=condition.if_none_match)
         return info_of(key, finished.record.mark, finished.record)
 
-    async def _demand(self, condition: Condition, key: str) -> None:
-        """Check `condition`; the caller holds the key. An object of unknown digest is read for it."""
-        if condition == ALWAYS:
-            return
-        found = await self._threads.run(partial(self._finding.learn if condition.if_match else self._finding.find, key))
-        demand(condition, key, None if found is None else found.info.etag)
+    def _remove(self, key: str, condition: Condition) -> bool:
+        with self._layout.sidecars.holding(key):
+            self._demand(condition, key)
+            return self._placing.remove(key)
+
+    def _demand(self, condition: Condition, key: str) -> None:
+        """Check `condition`; an object of unknown digest is read for it."""
+        if condition != ALWAYS:
+            found = self._finding.learn(key) if condition.if_match else self._finding.find(key)
+            demand(condition, key, None if found is None else found.info.etag)
 
     async def _note(self, found: Found | None) -> None:
         if found is not None:
