@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imagemill.recipe.bounds import scaled_faults
 from imagemill.recipe.canonical import normalise
+from imagemill.recipe.measures import SEARCHING
 from imagemill.recipe.model import (
     Adjust,
     Colour,
@@ -32,7 +33,6 @@ from imagemill.recipe.model import (
     SearchedQuality,
     TextLayer,
 )
-from imagemill.recipe.spelling import SEARCHING
 from imagemill.recipe.vocabulary import Anchor, Blend, Dynamic, Fit, Flip, Format, Mask, Metadata, Obscure, Profile
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ import pytest
 from imagemill.errors import NotBuilt
 from imagemill.recipe.availability import LATER, check_available, missing, needs_signature
 from imagemill.recipe.options import ALL, BY_NAME, parse_options
-from imagemill.recipe.options.table import LAYERS, WORDS
+from imagemill.recipe.options.layers import LAYERS, WORDS
 
 DELIVERED = {
     "w": "w=300 w=50p w=auto",

@@ -22,7 +22,7 @@ def test_more_is_never_less(fmt: Format) -> None:
     values = [encoder_quality(quality, fmt) for quality in range(1, 101)]
     assert values == sorted(values)
     assert (values[0], values[-1]) == (1, 100)
-    assert len(set(values)) > 75
+    assert len(set(values)) > 70
 
 
 @pytest.mark.parametrize("point", EQUAL_LOOKS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imagemill.recipe.colours import TRANSPARENT, normal_colour
+from imagemill.recipe.measures import SEARCHING, reduced
 from imagemill.recipe.model import (
     Adjust,
     Background,
@@ -35,7 +36,6 @@ from imagemill.recipe.model import (
     TextLayer,
 )
 from imagemill.recipe.scaling import PLAIN_ADJUST, PLAIN_OUTPUT, PLAIN_RESIZE, half_up
-from imagemill.recipe.spelling import SEARCHING, reduced
 from imagemill.recipe.vocabulary import Anchor, Fit, Flip, Format
 
 NO_PAD = Pad(top=0, right=0, bottom=0, left=0)

@@ -16,7 +16,7 @@ from imagemill.recipe.model import (
     Resize,
     TextLayer,
 )
-from imagemill.recipe.options.table import MAX_LAYERS
+from imagemill.recipe.options.layers import MAX_LAYERS
 from imagemill.recipe.scaling import PLAIN_ADJUST, PLAIN_OUTPUT, PLAIN_RESIZE
 from imagemill.recipe.vocabulary import Anchor, Blend, Dynamic, Fit, Format, Metadata, Profile
 

@@ -10,7 +10,11 @@ from collections.abc import Iterable
 
 from imagemill.recipe.availability import LATER, PRESET_ROW
 from imagemill.recipe.negotiation import DENSITIES, LADDER
-from imagemill.recipe.options.table import LAYERS, OPTIONS, OUTPUT, REQUEST, WORDS, Option
+from imagemill.recipe.options.layers import LAYERS, WORDS
+from imagemill.recipe.options.option import Option
+from imagemill.recipe.options.output import OUTPUT
+from imagemill.recipe.options.request import REQUEST
+from imagemill.recipe.options.table import PICTURE
 from imagemill.recipe.quality import EQUAL_LOOKS
 from imagemill.recipe.spelling import write_number
 
@@ -48,7 +52,7 @@ def page() -> str:
         "\n\n".join(
             [
                 _INTRODUCTION,
-                "## The picture\n\n" + _table(OPTIONS),
+                "## The picture\n\n" + _table(PICTURE),
                 "## Layers and text\n\n" + _table((*LAYERS, *WORDS)),
                 "## The bytes\n\n" + _table(OUTPUT),
                 "## The request\n\n" + _table(REQUEST),
@@ -100,10 +104,14 @@ at most 8192 pixels, and both together at most 16 megapixels."""
 
 def _qualities() -> str:
     lines = "\n".join(f"| {jpeg} | {webp} | {avif} |" for jpeg, webp, avif in EQUAL_LOOKS)
-    return (
-        "## One scale of quality\n\n`q` is on JPEG's scale; the other encoders get the value that looks equal, "
-        "interpolated between these points:\n\n| `q` = JPEG | WebP | AVIF |\n|---|---|---|\n" + lines
-    )
+    return f"""## One scale of quality
+
+`q` is on JPEG's scale; the other encoders get the value that looks equal (mean SSIMULACRA2 of four photographs at 560
+pixels), interpolated between these points:
+
+| `q` = JPEG | WebP | AVIF |
+|---|---|---|
+{lines}"""
 
 
 def _hints() -> str:

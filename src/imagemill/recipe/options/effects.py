@@ -1,0 +1,142 @@
+"""The rows of effects: how the picture is turned, softened and coloured (capability T5)."""
+
+from __future__ import annotations
+
+from imagemill.recipe import measures
+from imagemill.recipe.colours import read_opaque
+from imagemill.recipe.options.option import Option, flag, maybe, unless
+from imagemill.recipe.spelling import decimal, one_of, switch, whole
+from imagemill.recipe.vocabulary import Flip
+
+_FLIPS = {flip.value: flip for flip in Flip} | {"vh": Flip.BOTH}
+
+
+def _read_duotone(text: str) -> tuple[str, str]:
+    dark, _, light = text.partition(":")
+    return read_opaque(dark), read_opaque(light)
+
+
+EFFECTS: tuple[Option, ...] = (
+    Option(
+        name="rot",
+        aliases=("rotate",),
+        values="degrees -360…360 with at most three places",
+        read=decimal(-360, 360),
+        write=lambda r: unless(0, r.rotate),
+        default="0",
+        example="rot=90",
+        row="T5",
+        about="Turn clockwise; corners are filled with `bg`.",
+    ),
+    Option(
+        name="flip",
+        values="h, v or hv",
+        read=one_of(_FLIPS),
+        write=lambda r: "" if r.flip is None else r.flip.value,
+        example="flip=h",
+        row="T5",
+        about="Mirror, before `rot`; `hv` is the same as `rot=180`.",
+    ),
+    Option(
+        name="blur",
+        values="0.3…100",
+        read=decimal(0.3, 100),
+        write=lambda r: maybe(r.blur),
+        example="blur=5",
+        row="T5",
+        about="Gaussian blur; the number is its sigma in pixels.",
+    ),
+    Option(
+        name="sharpen",
+        values="0.3…100",
+        read=decimal(0.3, 100),
+        write=lambda r: maybe(r.sharpen),
+        example="sharpen=1",
+        row="T5",
+        about="Sharpen; the number is the sigma in pixels.",
+    ),
+    Option(
+        name="pixelate",
+        values="2…256",
+        read=whole(2, 256),
+        write=lambda r: maybe(r.pixelate),
+        example="pixelate=16",
+        row="T5",
+        about="Square blocks of one colour; the number is their side.",
+    ),
+    *(
+        Option(
+            name=name,
+            values="-100…100 with at most three places",
+            read=decimal(-100, 100),
+            write=lambda r, field=field: unless(0, getattr(r.adjust, field)),  # type: ignore[misc]  # field is bound per row
+            default="0",
+            example=f"{name}=20",
+            row="T5",
+            about=about,
+        )
+        for name, field, about in (
+            ("bri", "brightness", "Brightness."),
+            ("con", "contrast", "Contrast."),
+            ("sat", "saturation", "Saturation; -100 is grey."),
+        )
+    ),
+    Option(
+        name="hue",
+        values="degrees -360…360 with at most three places",
+        read=decimal(-360, 360),
+        write=lambda r: unless(0, r.adjust.hue),
+        default="0",
+        example="hue=90",
+        row="T5",
+        about="Turn every hue.",
+    ),
+    Option(
+        name="gam",
+        values="0.1…9 with at most three places",
+        read=decimal(0.1, 9),
+        write=lambda r: unless(1, r.adjust.gamma),
+        default="1",
+        example="gam=1.4",
+        row="T5",
+        about="Gamma; above 1 is lighter.",
+    ),
+    *(
+        Option(
+            name=name,
+            aliases=aliases,
+            values="0 or 1",
+            read=switch,
+            write=lambda r, name=name: flag(getattr(r.adjust, name)),  # type: ignore[misc]  # name is bound per row
+            default="0",
+            example=f"{name}=1",
+            row="T5",
+            about=about,
+        )
+        for name, aliases, about in (
+            ("grayscale", ("greyscale", "gray"), "Shades of grey."),
+            ("sepia", (), "Shades of brown."),
+            ("invert", (), "The negative."),
+            ("normalize", (), "Stretch the tones over the whole range."),
+        )
+    ),
+    Option(
+        name="duotone",
+        values="two colours of 6 hex digits, RRGGBB:RRGGBB",
+        read=_read_duotone,
+        write=lambda r: "" if r.adjust.duotone is None else ":".join(r.adjust.duotone),
+        example="duotone=1b1464:fff200",
+        row="T5",
+        about="Dark and light in two colours.",
+    ),
+    Option(
+        name="redact",
+        values="blur or pixelate, then X:Y:W:H of 1 to 32 areas or faces",
+        read=measures.read_redaction,
+        write=lambda r: "" if r.redact is None else measures.write_redaction(r.redact),
+        example="redact=blur:10:10:200:80",
+        row="T5",
+        about="Make areas of the upright original unreadable.",
+    ),
+)
+"""Rows about how the picture looks, in canonical order; `write` takes a Recipe."""
