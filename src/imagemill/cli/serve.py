@@ -168,11 +168,12 @@ def free_port(settings: Settings) -> int:
             trial.bind(target)
             trial.listen(1)
         except OSError as error:
-            raise _cannot_listen(host, port, error) from None
+            raise cannot_listen(host, port, error) from None
         return int(trial.getsockname()[1])
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+def cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+    """Return the sentence for a port that could not be opened, with what to do instead."""
     import errno
 
     if error.errno == errno.EADDRINUSE:
