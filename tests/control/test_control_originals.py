@@ -204,7 +204,10 @@ def test_a_client_that_leaves_is_noticed() -> None:
     """A disconnect in the middle of a body stores nothing and breaks nothing."""
 
     async def work(control: Control, client: httpx.AsyncClient) -> None:
-        messages = [{"type": "http.request", "body": picture()[:20], "more_body": True}, {"type": "http.disconnect"}]
+        messages: list[dict[str, Any]] = [
+            {"type": "http.request", "body": picture()[:20], "more_body": True},
+            {"type": "http.disconnect"},
+        ]
 
         async def receive() -> dict[str, Any]:
             return messages.pop(0)

@@ -84,7 +84,7 @@ def _resources(services: Services) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,  # a key may end in anything, and a redirect would be built from Host
     )
-    for router in (
+    routers = (
         originals_router(services),
         listing_router(services),
         forms_router(services),
@@ -93,12 +93,14 @@ def _resources(services: Services) -> FastAPI:
         purges_router(services),
         limits_router(services),
         explain_router(services),
-    ):
+    )
+    for router in routers:
         api.include_router(router)
     _describe_itself(api)
     api.add_exception_handler(ImagemillError, _known)
     api.add_exception_handler(RequestValidationError, _invalid)
-    api.add_exception_handler(HTTPException, _unrouted)
+    routes = [*api.routes, *(route for router in routers for route in router.routes)]
+    api.add_exception_handler(HTTPException, _Unrouted(routes))
     api.add_exception_handler(ClientDisconnect, _gone)
     api.add_exception_handler(Exception, _unforeseen)
     return api
@@ -184,24 +186,26 @@ async def _invalid(request: Request, error: Exception) -> Response:
     )
 
 
-async def _unrouted(request: Request, error: Exception) -> Response:
-    """Translate the router's 404 and 405; Allow lists the methods of every route of the path, not only the first's."""
-    assert isinstance(error, HTTPException)
-    allow = tuple(sorted(_methods(request.app.routes, request.scope["path"])))
-    known: ImagemillError
-    if error.status_code == 405 and allow:
-        known = MethodNotAllowed(f"{shown(request.method)} is not possible here; {', '.join(allow)} are.", allow=allow)
-    elif error.status_code in (404, 405):
-        known = NotFound("There is no such resource in the control API; /docs lists them.")
-    else:
-        known = InvalidRequest("The request cannot be understood.", code="bad_request")
-    return problem(known, request.scope)
+class _Unrouted:
+    """Translates the router's 404 and 405; Allow lists the methods of every route of the path, not only the first's."""
 
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._routes = [route for route in routes if isinstance(route, Route)]
 
-def _methods(routes: Iterable[BaseRoute], path: str) -> set[str]:
-    return {
-        method
-        for route in routes
-        if isinstance(route, Route) and route.path_regex.match(path)
-        for method in route.methods or ()
-    }
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        """Answer with the problem that `error` stands for."""
+        assert isinstance(error, HTTPException)
+        allow = self._methods(request.scope["path"])
+        known: ImagemillError
+        if error.status_code == 405 and allow:
+            sentence = f"{shown(request.method)} is not possible here; {', '.join(allow)} is."
+            known = MethodNotAllowed(sentence, allow=allow)
+        elif error.status_code in (404, 405):
+            known = NotFound("There is no such resource in the control API; /docs lists them.")
+        else:
+            known = InvalidRequest("The request cannot be understood.", code="bad_request")
+        return problem(known, request.scope)
+
+    def _methods(self, path: str) -> tuple[str, ...]:
+        matching = (route for route in self._routes if route.path_regex.match(path))
+        return tuple(sorted({method for route in matching for method in route.methods or ()}))

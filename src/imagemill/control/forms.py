@@ -16,6 +16,7 @@ from multipart import (  # type: ignore[import-untyped]  # the parser ships no t
     MultipartSegment,
     ParserLimitReached,
     PushMultipartParser,
+    StrictParserError,
 )
 
 from imagemill.control import body
@@ -145,6 +146,8 @@ async def _events(request: Request, boundary: bytes, pause: float) -> AsyncItera
     )
     began = b""
     first = b"--" + boundary
+    tail = b""
+    ended = False
     try:
         async for chunk in body.stream(request, pause):
             if len(began) < len(first):
@@ -152,9 +155,19 @@ async def _events(request: Request, boundary: bytes, pause: float) -> AsyncItera
                 began += chunk[: len(first) - len(began)]
                 if not first.startswith(began):
                     raise _bad_form("does not begin with its boundary")
-            for event in parser.parse(chunk):
-                yield event
-        parser.close()
+            try:
+                for event in () if ended else parser.parse(chunk):
+                    yield event
+            except StrictParserError:
+                # Most clients send a line end after the last boundary, and it may come in a piece of its own.
+                if not tail.rstrip(b"\r\n").endswith(first + b"--"):
+                    raise
+                ended = True
+            if ended and chunk.strip(b"\r\n"):
+                raise _bad_form("goes on after its last boundary")
+            tail = (tail + chunk)[-len(first) - 8 :]
+        if not ended:
+            parser.close()
     except ParserLimitReached as error:
         raise ImagemillError(
             f"The form is beyond a limit: {error} (at most {MAX_FILES} files, {MAX_HEADERS} headers each).",
@@ -185,7 +198,7 @@ def _file_name(segment: MultipartSegment) -> str:
         raise _bad_form("has a part with “filename*” or several Content-Disposition fields (RFC 7578 section 4.2)")
     if segment.filename is None:
         raise _bad_form("has a part without a file name; every part is a file here")
-    return segment.filename
+    return str(segment.filename)
 
 
 def _item(key: str, outcome: Outcome, request: Request) -> dict[str, Any]:
