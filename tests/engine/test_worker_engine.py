@@ -8,6 +8,7 @@ import io
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,9 @@ from PIL import Image
 from tests.engine.worker_pools import running
 
 from imagemill.engine.limits import Limits
-from imagemill.engine.pool import COMMAND
+from imagemill.engine.pool import COMMAND, WorkerPool
 from imagemill.engine.port import Facts, Job, Source
-from imagemill.errors import NotAnImage, Unprocessable
+from imagemill.errors import ImagemillError, NotAnImage, Unprocessable
 from imagemill.recipe.model import Output, Pixels, Recipe, Resize
 from imagemill.recipe.vocabulary import Fit, Format
 
@@ -151,3 +152,45 @@ def test_a_fresh_worker_imports_little() -> None:
     assert loaded & heavy == set()
     ours = {name.split(".")[1] for name in loaded if name.startswith("imagemill.")}
     assert ours == {"engine", "errors", "recipe"}
+
+
+def test_confinement_fails_no_picture(corpus: Path) -> None:
+    """Every file of the corpus ends in a picture or a refusal of ours, never in a surprise or a lost worker.
+
+    A library that opens a file or loads a module at its first use would fail here, inside the filter of system calls.
+    """
+    files = [path for path in sorted(corpus.rglob("*")) if path.is_file()]
+    formats = list(SIGNATURES)
+    outcomes: Counter[str] = Counter()
+    surprises: list[str] = []
+
+    async def look_and_make(pool: WorkerPool, path: Path, wanted: Format) -> None:
+        with path.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            source = Source(descriptor=opened.fileno(), size=size, digest=str(path))
+            try:
+                facts = await pool.verify(source)
+                recipe = Recipe(resize=Resize(width=Pixels(200)), output=Output(format=wanted))
+                await pool.render(source, Job(recipe=recipe, format=wanted, facts=facts))
+            except (NotAnImage, Unprocessable) as error:
+                outcomes[error.code] += 1
+            except ImagemillError as error:
+                surprises.append(f"{path.name}: {error.code}")
+            else:
+                outcomes["made"] += 1
+
+    async def scene() -> None:
+        async with running(command=COMMAND) as pool:
+            waiting = iter(enumerate(files))
+
+            async def client() -> None:
+                for number, path in waiting:
+                    await look_and_make(pool, path, formats[number % len(formats)])
+
+            await asyncio.gather(*(client() for _ in range(3)))
+            assert surprises == []
+            assert pool.stats().kills == {}
+            assert outcomes["made"] > len(files) / 4
+            assert outcomes.total() == len(files)
+
+    asyncio.run(scene())

@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 class PoolStats:
     """Counts since the start: jobs by outcome ("done", "failed", "lost"), lost workers by cause, workers' CPU-seconds.
 
-    `restarts` counts the workers started after the first set; `waiting` the jobs without a worker now.
+    `starts` counts the processes ever started; `waiting` the jobs without a worker now; `struck` the remembered names.
     """
 
     size: int
@@ -62,7 +62,7 @@ class PoolStats:
     waiting: int
     jobs: dict[str, int]
     kills: dict[str, int]
-    restarts: int
+    starts: int
     cpu_seconds: float
     struck: int
 
@@ -204,7 +204,7 @@ class WorkerPool:
             waiting=len(self._short) + len(self._long),
             jobs=dict(self._jobs),
             kills=dict(self._kills),
-            restarts=max(0, self._spawned - self._wanted),
+            starts=self._spawned,
             cpu_seconds=self._buried_cpu_seconds + sum(worker.cpu_seconds for worker in self._workers),
             struck=len(self._strikes),
         )
