@@ -13,6 +13,7 @@ never came through us; that is legal, and its record is made by reading it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -34,6 +35,9 @@ REMEMBERED = 4096
 SETTLED_NS = 2_000_000_000
 """A file touched less than this ago may be touched again within the same tick of its file system's clock (2 s on FAT),
 with size and mtime unchanged; what was read of it is not remembered (git calls such an entry "racily clean")."""
+
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
+"""Answers that mean: no sidecar for us."""
 
 _SHARDS = tuple(f"{number:02x}" for number in range(256))
 _TYPES = {
@@ -197,22 +201,33 @@ class Sidecars:
         """Yield the key of every sidecar with the time it was written."""
         for shard in _scan(self._folder):
             for entry in _scan(shard.path):
-                sidecar = self._read(entry.path)
+                try:
+                    sidecar, written = self._read(entry.path), entry.stat(follow_symlinks=False).st_mtime
+                except OSError:
+                    continue
                 if sidecar is not None:
-                    with contextlib.suppress(OSError):
-                        yield sidecar.key, entry.stat(follow_symlinks=False).st_mtime
+                    yield sidecar.key, written
 
     def _path(self, digest: str) -> str:
         return f"{self._folder}/{digest[:2]}/{digest[2:]}.json"
 
     @staticmethod
     def _read(path: str) -> Sidecar | None:
-        """Return the sidecar at `path`; one that is damaged counts as absent, and is made again."""
+        """Return the sidecar at `path`; one that is damaged, or not for us to read, counts as absent.
+
+        Raises any other OSError: what is written over it would lose what it says.
+        """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
-                return msgspec.json.decode(file.read(), type=Sidecar)
-        except (OSError, msgspec.MsgspecError):
+        except OSError as error:
+            if error.errno in ABSENT:
+                return None
+            raise
+        with open(descriptor, "rb") as file:
+            data = file.read()
+        try:
+            return msgspec.json.decode(data, type=Sidecar)
+        except msgspec.MsgspecError:
             return None
 
 

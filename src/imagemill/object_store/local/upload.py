@@ -80,8 +80,8 @@ class LocalUpload:
         metadata: Mapping[str, str] | None = None,
     ) -> ObjectInfo:
         """Make it the object of `key`; whatever happens, the upload is over afterwards."""
-        self._check_open()
         try:
+            self._check_open()
             return await self._place(key, partial(self._finish, content_type, dict(metadata or {})), condition)
         finally:
             await self.abort()
