@@ -188,6 +188,7 @@ def test_a_wrong_key_is_said_once(server: RunningServer, tmp_path: Path) -> None
     assert ended.code == 1
     assert ended.err.count("did not accept the API key") == 1
     assert "IMAGEMILL_API_KEY_FILE" in ended.err
+    assert "Traceback" not in ended.err
     without = imagemill("ls", cwd=tmp_path, env={"IMAGEMILL_SERVER": server.url})
     assert without.code == 1
     assert "wants an API key" in without.err

@@ -48,48 +48,71 @@ class BadFile(ImagemillError):
     code = "unreadable_file"
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one upload went: "created", "replaced" or "skipped" with the server's record, or the error."""
+
+    status: str
+    record: dict[str, Any]
+    error: ImagemillError | None = None
+
+
 async def upload_all(
     target: Target, uploads: list[Upload], conditions: Conditions, *, jobs: int, as_json: bool
 ) -> tuple[int, int]:
-    """Upload them and return how many were done and how many failed; a broken connection ends it all."""
+    """Upload them and return how many were done and how many failed; a broken connection ends it all.
+
+    Several go at once, and are told in the order in which they were named.
+    """
+    done = 0
     async with connected(target) as remote:
-        with progress(len(uploads), show=not as_json) as advance:
-            gate = asyncio.Semaphore(jobs)
+        gate = asyncio.Semaphore(jobs)
 
-            async def one(upload: Upload) -> bool:
-                async with gate:
-                    good = await _told(remote, upload, conditions, as_json=as_json)
-                    advance(upload.name)
-                    return good
+        async def one(upload: Upload) -> Outcome:
+            async with gate:
+                return await _outcome(remote, upload, conditions)
 
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(upload)) for upload in uploads]
-    done = sum(task.result() for task in tasks)
-    if len(tasks) > 1 and not as_json:
-        failed = f", {len(tasks) - done} failed" if done < len(tasks) else ""
+        tasks = [asyncio.create_task(one(upload)) for upload in uploads]
+        try:
+            with progress(len(uploads), show=not as_json) as advance:
+                for upload, task in zip(uploads, tasks, strict=True):
+                    outcome = await task
+                    done += outcome.error is None
+                    _tell(upload, outcome, as_json=as_json)
+                    advance()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    if len(uploads) > 1 and not as_json:
+        failed = f", {len(uploads) - done} failed" if done < len(uploads) else ""
         say(f"{counted(done, 'picture')} stored{failed}.")
-    return done, len(tasks) - done
+    return done, len(uploads) - done
 
 
-async def _told(remote: Remote, upload: Upload, conditions: Conditions, *, as_json: bool) -> bool:
-    """Upload one and tell how it went; return whether it is there now."""
+async def _outcome(remote: Remote, upload: Upload, conditions: Conditions) -> Outcome:
+    """Upload one; raise only what will not be different for the next file."""
     try:
         status, record = await _sent(remote, upload, conditions)
     except (ServerSaid, BadFile, InvalidRequest) as error:
         if isinstance(error, ServerSaid) and error.code in ("unauthenticated", "not_imagemill"):
-            raise  # it will not be different for the next file
-        if as_json:
-            emit({"file": upload.name, "key": upload.key, "error": {"code": error.code, "detail": error.sentence}})
-        else:
-            complain(error, upload.name)
-        return False
-    if as_json:
-        emit({"file": upload.name, "status": status, **remote.absolute(record)})
-    elif status == "skipped":
-        print(f"{visible(upload.key)}  is there already")
+            raise
+        return Outcome("failed", {}, error)
+    return Outcome(status, remote.absolute(record))
+
+
+def _tell(upload: Upload, outcome: Outcome, *, as_json: bool) -> None:
+    error = outcome.error
+    if as_json and error is not None:
+        emit({"file": upload.name, "key": upload.key, "error": {"code": error.code, "detail": error.sentence}})
+    elif as_json:
+        emit({"file": upload.name, "status": outcome.status, **outcome.record})
+    elif error is not None:
+        complain(error, upload.name)
+    elif outcome.status == "skipped":
+        print(f"{visible(upload.key)}  is there already", flush=True)
     else:
-        print(_line(status, record))
-    return True
+        print(_line(outcome.status, outcome.record), flush=True)
 
 
 def _line(status: str, record: dict[str, Any]) -> str:
@@ -148,10 +171,10 @@ async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
 
 
 @contextmanager
-def progress(total: int, *, show: bool) -> Iterator[Callable[[str], None]]:
+def progress(total: int, *, show: bool) -> Iterator[Callable[[], None]]:
     """Show a bar on stderr while the block runs, where stderr is a terminal; yield what to call after each file."""
     if not show or total < 2 or not sys.stderr.isatty():
-        yield lambda name: None
+        yield lambda: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -162,4 +185,4 @@ def progress(total: int, *, show: bool) -> Iterator[Callable[[str], None]]:
         *columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False, transient=True
     ) as bar:
         task = bar.add_task("Storing", total=total)
-        yield lambda name: bar.advance(task)
+        yield lambda: bar.advance(task)
