@@ -32,7 +32,7 @@ WAIT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Fault:
-    """What to inject: a set of system calls as strace names them, and what happens to the n-th."""
+    """What to inject: a system call as strace names it, and what happens to the n-th."""
 
     calls: str
     action: str
@@ -69,7 +69,7 @@ def run_with_fault(
         assert os.read(ready, 1) == b"r", "the child could not open its store"
         trace = f"--trace={fault.calls}"
         inject = f"--inject={fault.calls}:{fault.action}:when={number}"
-        command = ["strace", "-f", "-p", str(child), "-o", str(log), trace, inject]
+        command = ["strace", "-f", "-y", "-p", str(child), "-o", str(log), trace, inject]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
             assert strace.stderr is not None
             line = strace.stderr.readline()
