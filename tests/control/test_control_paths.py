@@ -97,13 +97,13 @@ def test_hostile_names_are_refused_or_kept_exactly(corpus: Any) -> None:
     """Each name of the corpus, as raw bytes and encoded, is a 4xx or stored and given back letter by letter (K1)."""
 
     async def run() -> None:
+        control = Control()
         for name in names(corpus):
             for written in (
                 quote(name, errors="surrogateescape"),
                 quote(name, safe="", errors="surrogateescape"),
                 name,
             ):
-                control = Control()
                 raw = b"/v1/originals/" + written.encode("utf-8", "surrogateescape")
                 answer = await control.raw("PUT", raw, body=picture())
                 keys = await control.kit.keys()
@@ -113,6 +113,7 @@ def test_hostile_names_are_refused_or_kept_exactly(corpus: Any) -> None:
                     got = await control.raw("GET", b"/v1/content/" + key_as_path(keys[0]).encode())
                     assert got.body == picture()
                     assert (await control.raw("GET", raw)).json()["key"] == keys[0]
+                    assert (await control.raw("DELETE", raw)).status == 204
                 else:
                     assert_problem(answer, 400, "bad_key")
                     assert keys == []

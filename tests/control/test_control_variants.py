@@ -39,7 +39,7 @@ def test_variants_are_listed_and_purged() -> None:
             listed = (await client.get("/v1/variants/b.png")).json()
             assert [item["variant"] for item in listed["items"]] == list(LEAVES)
             assert listed["items"][0]["name"] == f"default/b.png/~/{listed['version']}/w=10.webp"
-            assert listed["items"][0]["size"] == 4
+            assert listed["items"][0]["size"] == 12
             one = await client.delete("/v1/variants/b.png", params={"variant": "w=10.webp"})
             assert one.json() == {"removed": 1}
             assert (await client.delete("/v1/variants/b.png")).json() == {"removed": 1}

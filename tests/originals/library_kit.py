@@ -10,12 +10,13 @@ from PIL import Image
 
 from imagemill.engine.limits import Limits
 from imagemill.object_store.memory import MemoryStore
+from imagemill.object_store.port import ObjectStore
 from imagemill.originals.library import Originals
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.values import Original
 from imagemill.testing.engine import PillowEngine
 from imagemill.variants.memory import MemoryVariants
-from imagemill.variants.port import VariantName
+from imagemill.variants.port import VariantName, VariantStore
 
 
 def picture(colour: str = "red", size: tuple[int, int] = (40, 30), form: str = "PNG") -> bytes:
@@ -46,8 +47,8 @@ class Clock:
 class Kit:
     """A library and what it works with."""
 
-    store: MemoryStore = field(default_factory=MemoryStore)
-    variants: MemoryVariants = field(default_factory=lambda: MemoryVariants(max_bytes=10**9, max_per_original=1000))
+    store: ObjectStore = field(default_factory=MemoryStore)
+    variants: VariantStore = field(default_factory=lambda: MemoryVariants(max_bytes=10**9, max_per_original=1000))
     engine: PillowEngine = field(default_factory=PillowEngine)
     clock: Clock = field(default_factory=Clock)
     limits: Limits = field(default_factory=lambda: Limits(upload_bytes=100_000))
@@ -81,8 +82,9 @@ class Kit:
         await upload.commit(key, content_type="image/png")
 
     async def keep(self, original: Original, leaf: str = "w=10.webp") -> bool:
-        """Keep a variant of `original`, as a maker does at its end; say whether it was kept."""
-        return await self.variants.keep(VariantName("default", original.key, original.version, leaf), b"made")
+        """Keep a variant of `original`, as a maker does at its end; its bytes tell the version."""
+        name = VariantName("default", original.key, original.version, leaf)
+        return await self.variants.keep(name, original.version.encode())
 
     async def kept(self, original: Original, leaf: str = "w=10.webp") -> bool:
         """Say whether the variant can be had."""

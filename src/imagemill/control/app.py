@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterable
 from importlib.metadata import version
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -107,10 +108,12 @@ def _resources(services: Services) -> FastAPI:
 
 
 def _describe_itself(api: FastAPI) -> None:
-    described = document(api)
+    described: list[bytes] = []
 
     async def openapi(request: Request) -> Response:
-        return answer(described)
+        if not described:  # made when first asked for: it costs more than all the routes
+            described.append(msgspec.json.encode(document(api)))
+        return answer(msgspec.Raw(described[0]))
 
     async def docs(request: Request) -> Response:
         return HTMLResponse(PAGE, headers=HEADERS)
@@ -130,11 +133,12 @@ class Boundary:
         if scope["type"] != "http":
             return
         begun = False
+        silent = scope["method"] == "HEAD"
 
         async def watched(message: Message) -> None:
             nonlocal begun
             begun = True
-            await send(message)
+            await send({**message, "body": b""} if silent and message["type"] == "http.response.body" else message)
 
         try:
             await self._inner(scope, receive, watched)

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 
 from imagemill.control.answers import empty
+from imagemill.control.asgi import Receive, Scope, Send
 from imagemill.control.routing import key_of, says
 from imagemill.control.services import Services
 from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
@@ -41,7 +42,7 @@ def content_router(services: Services) -> APIRouter:
         except BaseException:
             opened.close()
             raise
-        if not isinstance(response, StreamingResponse):
+        if not isinstance(response, Download):
             opened.close()
         return response
 
@@ -69,7 +70,22 @@ def _respond(request: Request, opened: OpenObject) -> Response:
     headers["content-length"] = str(last - first + 1)
     if request.method == "HEAD":
         return Response(status_code=200, headers=headers)
-    return StreamingResponse(_pieces(opened, first, last + 1), status, headers)
+    return Download(opened, range(first, last + 1), status, headers)
+
+
+class Download(StreamingResponse):
+    """Sends `part` of an open object, piece by piece, and closes it however that ends."""
+
+    def __init__(self, opened: OpenObject, part: range, status: int, headers: dict[str, str]) -> None:
+        super().__init__(_pieces(opened, part), status, headers)
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. The descriptor goes also when the client left before the first piece was asked for."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._opened.close()
 
 
 def _headers(info: ObjectInfo) -> dict[str, str]:
@@ -87,17 +103,15 @@ def _headers(info: ObjectInfo) -> dict[str, str]:
     }
 
 
-async def _pieces(opened: OpenObject, start: int, end: int) -> AsyncIterator[bytes]:
-    """Yield the bytes from `start` to before `end`; the descriptor is closed at the end or when the client goes."""
-    try:
-        while start < end:
-            piece = await asyncio.to_thread(os.pread, opened.fileno(), min(PIECE, end - start), start)
-            if not piece:
-                return  # cut behind our back; the server notices that fewer bytes came than it announced
-            start += len(piece)
-            yield piece
-    finally:
-        opened.close()
+async def _pieces(opened: OpenObject, part: range) -> AsyncIterator[bytes]:
+    """Yield the bytes of `part`."""
+    start = part.start
+    while start < part.stop:
+        piece = await asyncio.to_thread(os.pread, opened.fileno(), min(PIECE, part.stop - start), start)
+        if not piece:
+            return  # cut behind our back; the server notices that fewer bytes came than it announced
+        start += len(piece)
+        yield piece
 
 
 def _attachment(key: str) -> str:

@@ -61,6 +61,7 @@ def listing_router(services: Services) -> APIRouter:
             response.headers["link"] = _link(asked, next_cursor)
         return response
 
+    router.add_api_route("/v1/originals", listing, methods=["HEAD"], include_in_schema=False)
     return router
 
 
