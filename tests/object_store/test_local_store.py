@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
 import socket
 import stat
+import threading
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
@@ -332,12 +334,37 @@ def test_puts_and_prunes_of_one_folder_do_not_collide(root: Path) -> None:
     assert [path.name for path in root.iterdir()] == [".imagemill"]
 
 
+def test_a_folder_removed_from_under_a_put_is_made_again(root: Path) -> None:
+    """Somebody keeps removing empty folders; every put arrives all the same."""
+    over = threading.Event()
+
+    def prune() -> None:
+        while not over.is_set():
+            for folder in ("a/b", "a"):
+                with contextlib.suppress(OSError):
+                    (root / folder).rmdir()
+
+    async def scenario(store: LocalStore) -> None:
+        for turn in range(100):
+            await put(store, "a/b/c", b"%d" % turn)
+            assert await read(store, "a/b/c") == b"%d" % turn
+            await store.delete("a/b/c")
+
+    pruner = threading.Thread(target=prune)
+    pruner.start()
+    try:
+        with_store(root, scenario)
+    finally:
+        over.set()
+        pruner.join()
+
+
 def test_two_stores_of_one_folder_agree_who_was_first(root: Path) -> None:
     """If-None-Match holds between processes too: of two creators one wins."""
 
     async def run() -> None:
         one, two = LocalStore(root), LocalStore(root)
-        for turn in range(30):
+        for turn in range(100):
             work = [put(store, f"k{turn}", name, NEW_ONLY) for store, name in ((one, b"1"), (two, b"2"))]
             results = await asyncio.gather(*work, return_exceptions=True)
             winners = [result for result in results if isinstance(result, ObjectInfo)]

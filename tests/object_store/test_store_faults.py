@@ -153,7 +153,7 @@ def test_what_is_acknowledged_was_synced(memory_folder: Path, scenario: Scenario
     before, after = calls[:change], calls[change + 1 :]
     assert any(call.startswith("fsync") and f"<{folder}>" in call for call in after)
     if scenario.after is not None:
-        assert any(call.startswith("fsync") and "/.imagemill/uploads/" in call for call in before)
+        assert any(call.startswith("fsync") and "/uploads/" in call and ".json" not in call for call in before)
         assert any(call.startswith("fsync") and "/.imagemill/objects/" in call for call in before)
     made = [call for call in calls if call.startswith("mkdirat")]
     if scenario.name.startswith("create"):
