@@ -152,10 +152,15 @@ def test_own_files_lie_beside_originals_that_can_be_written(tmp_path: Path) -> N
     assert holder(pictures) is None
 
 
-def test_own_files_of_missing_originals_stay_in_the_data_folder(tmp_path: Path) -> None:
-    """A folder that is not there (or not writable) is left alone."""
+def test_mistyped_originals_are_not_created(tmp_path: Path) -> None:
+    """A folder of originals that is not there, or is a file, stops the start: nobody means to serve nothing."""
+    (tmp_path / "file").write_text("x")
     folder = open_data_folder(tmp_path / "data")
-    assert folder.own_beside(tmp_path / "nowhere") == folder.own
+    with pytest.raises(BadFolder, match="nowhere, which does not exist"):
+        folder.own_beside(tmp_path / "nowhere")
+    with pytest.raises(BadFolder, match="file, which is a file"):
+        folder.own_beside(tmp_path / "file")
+    assert not (tmp_path / "nowhere").exists()
     folder.close()
 
 

@@ -66,12 +66,14 @@ class DataFolder:
         """Return where our files for the pictures in `originals` lie: beside them if they can be written there.
 
         A folder mounted read-only gets them in this data folder instead. A folder that can be written is held like the
-        data folder itself, for two servers must not tidy up after each other: raises Conflict.
+        data folder itself, for two servers must not tidy up after each other: raises Conflict. Raises BadFolder where
+        there is no such folder: a mistyped address should not serve an empty one.
         """
         beside = originals / OWN_FOLDER
         if originals.resolve() == self.path.resolve():
             return self.own
-        if not _can_write(originals, beside):
+        _check_pictures(originals)
+        if not _can_write(beside):
             return self.own
         self._descriptors.append(_open_lock(originals))
         self._write(None)
@@ -199,11 +201,24 @@ def _unusable(path: Path, error: OSError) -> BadFolder:
     return BadFolder(f"The data folder {path} cannot be used: {error.strerror}.")
 
 
-def _can_write(folder: Path, own: Path) -> bool:
-    """Whether `own` in `folder` exists or can be created, and takes a file: access(2) does not know every mount."""
+def _check_pictures(originals: Path) -> None:
+    """Raise BadFolder unless there is a folder to read pictures from."""
     try:
-        if not folder.is_dir():
-            return False
+        with os.scandir(originals):
+            pass
+    except FileNotFoundError:
+        raise BadFolder(
+            f"originals.url names the folder {originals}, which does not exist; create it first, or correct the URL."
+        ) from None
+    except NotADirectoryError:
+        raise BadFolder(f"originals.url names {originals}, which is a file; a folder was expected.") from None
+    except OSError as error:
+        raise BadFolder(f"originals.url names {originals}, which cannot be read: {error.strerror}.") from None
+
+
+def _can_write(own: Path) -> bool:
+    """Whether `own` exists or can be created, and takes a file: access(2) does not know every mount."""
+    try:
         own.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=own):
             return True

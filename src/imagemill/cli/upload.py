@@ -180,9 +180,9 @@ def progress(total: int, *, show: bool) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("Storing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # The lines of results go to stdout by themselves: the bar must not capture them.
-    with Progress(
-        *columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False, transient=True
-    ) as bar:
+    # Where results go to the same terminal, they are written above the bar; a pipe gets them itself.
+    shared = sys.stdout.isatty()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, redirect_stdout=shared, redirect_stderr=True, transient=True) as bar:
         task = bar.add_task("Storing", total=total)
         yield lambda: bar.advance(task)
