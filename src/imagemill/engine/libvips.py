@@ -1,14 +1,28 @@
 """libvips, started the way a stranger's bytes demand: few loaders, no cache, one thread.
 
-Separate so that everything about the library as a whole is decided in one place and before pyvips is imported by
-anyone else: `start()` first, then `probe` and `render`. Threat D10: libvips sniffs content and would hand an "image"
-to any loader it was built with (CVE-2026-66066), so all loaders are blocked and only ours are let through again.
+Separate so that everything about the library as a whole is decided in one place: the environment that it reads when it
+is loaded (so everyone else takes `pyvips` from here), and the blocks that `start()` puts in place before any file is
+opened. One thread a worker, and as many workers as cores, is fastest; OpenMP, which the palette search of GIF uses,
+spins its waiting threads (measured: four times the CPU). Decoders that cannot stream keep large pictures in memory,
+which is counted and limited, not in a temporary file, which the worker may not write.
+
+Threat D10: libvips sniffs content and would hand an "image" to any loader it was built with (CVE-2026-66066), so all
+loaders are blocked and only ours are let through again.
 """
 
 from __future__ import annotations
 
 import os
 from functools import cache
+
+os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
+os.environ["VIPS_DISC_THRESHOLD"] = "1000g"
+os.environ.setdefault("VIPS_CONCURRENCY", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pyvips  # see above
+
+__all__ = ["FLOOR", "FOREIGN_SAMPLES", "EngineUnfit", "pyvips", "revision", "start"]
 
 FLOOR = (8, 18, 4)
 """The oldest libvips we run on: 8.18.1 to 8.18.3 repair out-of-bounds reads, 8.18.4 reads real HEIF tables again."""
@@ -32,17 +46,10 @@ class EngineUnfit(RuntimeError):
 
 @cache
 def start() -> None:
-    """Import pyvips, take away every loader and saver but ours, and prove it. Repeated calls do nothing.
+    """Take away every loader and saver but ours, and prove it. Repeated calls do nothing.
 
-    VIPS_CONCURRENCY is 1 unless set: one thread per worker and as many workers as cores is fastest. OMP_NUM_THREADS
-    likewise: the palette search of GIF runs on OpenMP, whose waiting threads spin (measured: four times the CPU). The
-    operation cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
+    The operation cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
     """
-    os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
-    os.environ.setdefault("VIPS_CONCURRENCY", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    import pyvips
-
     found = (pyvips.version(0), pyvips.version(1), pyvips.version(2))
     if found < FLOOR:
         raise EngineUnfit(f"libvips {_dotted(FLOOR)} or newer is needed, found {_dotted(found)}.")
@@ -57,8 +64,6 @@ def start() -> None:
 
 def _must_not_open(loader: str, sample: bytes) -> None:
     """Try one foreign file both ways; raise EngineUnfit if it opens."""
-    import pyvips
-
     for by_name in (True, False):
         try:
             if by_name:
@@ -73,8 +78,6 @@ def _must_not_open(loader: str, sample: bytes) -> None:
 def revision() -> str:
     """The engine's revision, kept with each variant: our own number, then libvips' version."""
     start()
-    import pyvips
-
     return f"1+libvips-{_dotted((pyvips.version(0), pyvips.version(1), pyvips.version(2)))}"
 
 

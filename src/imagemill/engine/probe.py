@@ -9,7 +9,7 @@ from imagemill.engine.port import Facts
 from imagemill.engine.render import plain_words
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.colour import PROFILE_FIELD
-from imagemill.engine.steps.load import Image, open_pages
+from imagemill.engine.steps.load import Image, open_frames, open_pages
 from imagemill.engine.structure import Structure, check_canvas, check_frames, examine
 from imagemill.engine.work import Buffer
 
@@ -40,7 +40,8 @@ def verify(data: Buffer, limits: Limits) -> Facts:
         check_frames(facts.pages, facts.width, facts.height, limits)
     shrink = _COARSEST if facts.format == "jpeg" and min(facts.width, facts.height) >= _COARSEST else 1
     with plain_words():
-        open_pages(data, facts.format, count=facts.pages, shrink=shrink).avg()
+        for frame in open_frames(data, facts, count=facts.pages, shrink=shrink):
+            frame.avg()
     return facts
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-import pyvips
-
 from imagemill.engine import icc
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pyvips
-
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
@@ -20,19 +19,19 @@ from imagemill.recipe.vocabulary import Format
 SHORTEST_DELAY = 20
 """Milliseconds a frame stays at least: browsers take less for 100, and zero asks for endless work (D6)."""
 
+_USUAL_DELAY = 100
+
 Options = dict[str, object]
 
 
-def join(frames: list[Image], opened: Image, work: Work) -> Image:
-    """Stand the finished frames one above the other, with the timing that `opened` had."""
+def join(frames: list[Image], delays: list[int], work: Work) -> Image:
+    """Stand the finished frames one above the other; `delays` are milliseconds a frame, as the original had them."""
     if len(frames) == 1:
         return frames[0]
-    height = frames[0].height
     image = pyvips.Image.arrayjoin(frames, across=1).copy()
-    delays = opened.get("delay") if opened.get_typeof("delay") else []
-    delays = (list(delays) + [100] * len(frames))[: len(frames)]
-    image.set_type(pyvips.GValue.gint_type, "page-height", height)
-    image.set_type(pyvips.GValue.array_int_type, "delay", [max(SHORTEST_DELAY, delay) for delay in delays])
+    times = (delays + [_USUAL_DELAY] * len(frames))[: len(frames)]
+    image.set_type(pyvips.GValue.gint_type, "page-height", frames[0].height)
+    image.set_type(pyvips.GValue.array_int_type, "delay", [max(SHORTEST_DELAY, time) for time in times])
     image.set_type(pyvips.GValue.gint_type, "loop", work.job.facts.loop)
     return image
 

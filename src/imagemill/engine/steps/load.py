@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import pyvips
-
+from imagemill.engine import libvips
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.orientation import stored_size
-from imagemill.engine.work import Buffer, Work
+from imagemill.engine.port import Facts
+from imagemill.engine.work import Buffer
 from imagemill.errors import Unprocessable
 
 Image = Any
@@ -23,12 +25,17 @@ _LOADERS = {
 _PAGED = frozenset(("gif", "webp"))
 
 
-def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink: int = 1) -> Image:
-    """Open `count` pages (-1: all) from `page` on; several stand one above the other.
+_BATCH_BYTES = 256 * 1024 * 1024
+"""The WebP decoder delivers all asked frames at once, in memory; so many bytes of them are asked at a time."""
 
-    A source made of memory is read where it lies: pyvips would copy a buffer first. Nothing is decoded yet. A file that
-    ends early is an error, not a grey half (`fail_on`).
+
+def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink: int = 1) -> Image:
+    """Open `count` pages (-1: all) from `page` on; several stand one above the other. Nothing is decoded yet.
+
+    A source made of memory is read where it lies: pyvips would copy a buffer first. A file that ends early is an error,
+    not a grey half (`fail_on`).
     """
+    libvips.start()
     options: dict[str, object] = {"access": "sequential", "fail_on": "truncated"}
     if kind in _PAGED and (page, count) != (0, 1):
         options |= {"page": page, "n": count}
@@ -41,11 +48,22 @@ def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink
     return image
 
 
-def open_original(data: Buffer, work: Work) -> Image:
-    """Open what the job needs, and make sure that it is the picture the plan was made for."""
-    facts = work.job.facts
-    image = open_pages(data, facts.format, page=work.page, count=work.frames, shrink=work.shrink)
+def open_frames(data: Buffer, facts: Facts, *, page: int = 0, count: int = 1, shrink: int = 1) -> Iterator[Image]:
+    """Open `count` frames one by one; of several, each must be used up before the next is taken.
+
+    GIF is one stream. WebP comes in batches that bound its memory; for each batch the decoder goes through all frames
+    before it again, so there are as few as possible.
+    """
     size = stored_size(facts)
-    if (image.width, image.height) != (size.width // work.shrink, size.height // work.shrink * work.frames):
-        raise Unprocessable("The picture is not the one that was looked at before: its size has changed.")
-    return image
+    at_once = count if facts.format != "webp" else max(1, min(count, _BATCH_BYTES // (4 * size.pixels)))
+    for first in range(page, page + count, at_once):
+        part = min(at_once, page + count - first)
+        image = open_pages(data, facts.format, page=first, count=part, shrink=shrink)
+        width, height = size.width // shrink, size.height // shrink
+        if (image.width, image.height) != (width, height * part):
+            raise Unprocessable("The picture is not the one that was looked at before: its size has changed.")
+        if part == 1:
+            yield image
+            continue
+        for index in range(part):
+            yield image.crop(0, height * index, width, height)

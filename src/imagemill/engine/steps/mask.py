@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pyvips
-
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.steps.background import behind, flattened
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
