@@ -170,7 +170,7 @@ class Platform:
         return None
 
     async def _check_workers(self) -> str | None:
-        return None if self.engine.pids() else "no worker runs"
+        return None if self.engine.ready_workers else "no worker is ready"
 
     def _access_log(self) -> Log:
         if not self.settings.server.access_log:
@@ -189,6 +189,10 @@ class Platform:
         }
         for name, read in gauges.items():
             self.metrics.gauge(name, read)
+        self.metrics.reader(
+            "imagemill_worker_kills", lambda: {(cause,): count for cause, count in self.engine.stats().kills.items()}
+        )
+        self.metrics.reader("imagemill_worker_starts", lambda: {(): self.engine.stats().starts})
 
 
 async def _import_control() -> None:

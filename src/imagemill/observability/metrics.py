@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from imagemill.observability import names
@@ -24,6 +24,7 @@ class Metrics:
             name: defaultdict(float) for name in names.COUNTERS
         }
         self._gauges: dict[str, Callable[[], float]] = {}
+        self._readers: dict[str, Callable[[], Mapping[tuple[str, ...], float]]] = {}
         self._buckets = {stage: [0] * (len(names.BUCKETS) + 1) for stage in names.STAGES}
         self._sums = dict.fromkeys(names.STAGES, 0.0)
         self.results = self._counters["imagemill_cache_results"]
@@ -40,6 +41,12 @@ class Metrics:
         if name not in names.GAUGES:
             raise KeyError(name)
         self._gauges[name] = read
+
+    def reader(self, name: str, read: Callable[[], Mapping[tuple[str, ...], float]]) -> None:
+        """Have `read` called at each scrape for a counter that is counted elsewhere: its values by labels."""
+        if name not in names.COUNTERS:
+            raise KeyError(name)
+        self._readers[name] = read
 
     def observe(self, stage: str, seconds: float) -> None:
         """Record how long a stage took."""
@@ -90,7 +97,7 @@ class Metrics:
 
         for name, (text, labels) in names.COUNTERS.items():
             counter = CounterMetricFamily(name, text, labels=labels)
-            values = self._counters[name] or ({} if labels else {(): 0.0})
+            values = self._values(name) or ({} if labels else {(): 0.0})
             for key, value in values.items():
                 counter.add_metric(key, value)
             yield counter
@@ -100,6 +107,10 @@ class Metrics:
         for stage, counts in self._buckets.items():
             histogram.add_metric((stage,), _cumulative(counts), self._sums[stage])
         yield histogram
+
+    def _values(self, name: str) -> Mapping[tuple[str, ...], float]:
+        read = self._readers.get(name)
+        return self._counters[name] if read is None else read()
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:
