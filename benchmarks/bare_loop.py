@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pyvips
 
+from imagemill.engine.confinement import NICENESS
 from imagemill.engine.worker_process import worker_environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,6 +121,7 @@ def run(path: Path, widths: Sequence[int], processes: int = 2) -> LoopReport:
 def main() -> None:
     """One process of the loop."""
     path, widths = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
+    os.nice(NICENESS)  # as a worker: on a shared machine both must give way to the same neighbours
     pyvips.cache_set_max(0)  # as in a worker: two pictures in a row have nothing in common
     for _ in range(WARM_UP):
         from_file(path, 650)

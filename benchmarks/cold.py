@@ -44,7 +44,7 @@ def measure() -> Outcome:
         method=(
             f"{photo.name} to widths 700-799, every request a new size, {CLIENTS} clients; {ROUNDS} interleaved pairs "
             f"of {PICTURES} pictures; CPU of server and workers from /proc/*/stat; the loop is benchmarks/bare_loop.py "
-            "in 2 processes, without client"
+            "in 2 processes, without client, as nice as our workers"
         ),
         figures=(
             Figure(

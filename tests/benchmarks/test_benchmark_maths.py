@@ -99,13 +99,10 @@ def test_the_body_nearest_to_the_wanted_size_is_chosen() -> None:
     assert hot.nearest_quality({60: 9_000, 75: 14_200, 90: 24_000}, 15_000) == 75
 
 
-def test_server_timing_is_read_in_seconds() -> None:
-    """Milliseconds of the header become seconds by name."""
-    assert fairness.durations('parse;dur=0.1, queue;dur=12.5;desc="x", render;dur=30') == {
-        "parse": 0.0001,
-        "queue": 0.0125,
-        "render": 0.03,
-    }
+def test_a_stage_is_averaged_between_two_looks() -> None:
+    """Only what happened between the looks counts."""
+    total, count = 'imagemill_stage_seconds_sum{stage="render"}', 'imagemill_stage_seconds_count{stage="render"}'
+    assert fairness.mean_seconds({total: 10.0, count: 100.0}, {total: 12.0, count: 110.0}, "render") == 0.2
 
 
 def test_a_report_counts_only_good_answers() -> None:
