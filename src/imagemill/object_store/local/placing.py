@@ -30,7 +30,7 @@ from imagemill.object_store.local.layout import Home, Layout
 from imagemill.object_store.local.sidecar import Record
 from imagemill.object_store.local.tree import NOTHING_THERE, LinkedFolder
 
-PRUNE_RACES = 50
+PRUNE_RACES = 1000
 """How often a folder may be pruned from under one write before we call it a failure."""
 NO_SECOND_NAMES = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
 """Answers of file systems without hard links (vfat, exfat, some FUSE)."""
