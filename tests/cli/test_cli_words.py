@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.cli.programs import imagemill
 
-from imagemill.cli.app import COMMANDS
+from imagemill.cli.app import COMMANDS, TRACE, run
 from imagemill.cli.exit_codes import UsageError, exit_code_of, exit_code_of_many
 from imagemill.cli.later import COMMANDS as LATER
 from imagemill.cli.words import bytes_in_words, counted, visible
@@ -164,3 +164,20 @@ def test_exit_codes() -> None:
     assert exit_code_of(UsageError("x")) == 2
     assert exit_code_of(SettingsError("x")) == 1
     assert exit_code_of(SettingsError("x", usage=True)) == 2
+
+
+def test_an_unforeseen_error_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake of ours shows no trace unless somebody asks for it."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("imagemill.settings.Settings.load", broken)
+    monkeypatch.setattr(sys, "argv", ["imagemill", "settings"])
+    assert run() == 1
+    assert "a mistake in Imagemill itself: KeyError: 'surprise'" in capsys.readouterr().err
+    monkeypatch.setenv(TRACE, "1")
+    with pytest.raises(KeyError):
+        run()

@@ -7,6 +7,7 @@ once. Help is plain text (no boxes): it is copied from.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -15,8 +16,11 @@ import typer
 
 from imagemill.cli import demo, doctor, explain, get, later, ls, purge, put, rm, serve, settings, url
 from imagemill.cli.exit_codes import FAILED, exit_code_of
-from imagemill.cli.words import complain
+from imagemill.cli.words import complain, say
 from imagemill.errors import ImagemillError
+
+TRACE = "IMAGEMILL_TRACE"
+"""Set to anything, it lets the trace of an unforeseen error through."""
 
 app = typer.Typer(
     name="imagemill",
@@ -78,4 +82,9 @@ def run() -> int:
         return exit_code_of(error)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else FAILED
+    except Exception as error:  # a person is told whatever it is; the trace is theirs to ask for
+        if os.environ.get(TRACE):
+            raise
+        say(f"imagemill: a mistake in Imagemill itself: {type(error).__name__}: {error} ({TRACE}=1 shows where)")
+        return FAILED
     return 0
