@@ -40,7 +40,7 @@ def plan(
 ) -> Plan:
     """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost."""
     image = verified.image
-    settled = settle(image.asked.recipe, hints)
+    settled = settle(image.asked.recipe, hints, side=limits.side_result, pixels=limits.pixels_result)
     recipe = settled.recipe
     layout = lay_out(original.facts, recipe, limits=limits, focal=original.description.focal)
     negotiated = recipe.output.format is Format.AUTO

@@ -23,7 +23,7 @@ from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.values import Headers, HttpRequest, HttpResponse
 from imagemill.engine.limits import Limits
-from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
+from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotBuilt, NotFound, shown
 from imagemill.gateway.clients import Clients
 from imagemill.gateway.health import Health
 from imagemill.gateway.pages import Pages
@@ -41,6 +41,8 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 SERVER = (b"server", b"imagemill")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
+LATER = {b"/info/": "T9", b"/srcset/": "T12"}
+"""Addresses that a later capability answers; until then they say so."""
 
 
 class Gateway:
@@ -201,6 +203,9 @@ class Gateway:
                 [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", b"no-store")],
                 self._metrics.render(),
             )
+        later = next((row for prefix, row in LATER.items() if path.startswith(prefix)), None)
+        if later is not None:
+            raise NotBuilt(f"This address is part of the contract, but not built yet (capability {later}).", row=later)
         page = await self._pages.page(
             request,
             local=self._clients.is_local(scope, request.headers),
@@ -284,10 +289,15 @@ class Gateway:
                 size += len(message.get("body", b""))
             await send(message)
 
-        # The key goes with the request, so that an error's body and the log name the same one.
+        async def counted() -> Message:
+            message = await receive()
+            self._metrics.count("imagemill_upload_bytes", by=len(message.get("body", b"")))
+            return message
+
+        # The id goes with the request, so that an error's body and the log name the same one.
         scope["imagemill.request_id"] = request.request_id
         scope["imagemill.client"] = request.client
-        await self._control()(scope, receive, watched)
+        await self._control()(scope, counted, watched)
         self._record(request, "control", status, size, time.perf_counter() - came, "none")
 
 
