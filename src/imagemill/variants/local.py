@@ -144,7 +144,7 @@ class LocalVariants:
         removed = mend_after_power_cut(self._shelf.paths)
         if removed:
             log.warning("The machine was restarted: %d variants written just before are made again.", removed)
-        before = self._ledger.total
+        before = self._ledger.read()
         self._ledger.correct(sum(seen.size for seen in everything(self._shelf.paths)), before)
 
     def _trim(self, coming: int) -> int:
@@ -154,7 +154,7 @@ class LocalVariants:
         """
         self._shelf.remove_leftovers()
         self._shelf.empty_trash()
-        before = self._ledger.total
+        before = self._ledger.read()
         packed = [seen.read_ns << SIZE_BITS | seen.size for seen in everything(self._shelf.paths)]
         self._ledger.correct(sum(number & (1 << SIZE_BITS) - 1 for number in packed), before)
         if not coming and self._ledger.total <= self._ledger.limit:

@@ -109,7 +109,7 @@ class Shelf:
         return Kept(data, hashlib.sha256(data).hexdigest(), status.st_mtime)
 
     def keep(self, name: VariantName, data: bytes) -> bool:
-        """Rename a new file into the version's folder, for which room is reserved; False gives the room back."""
+        """Rename a new file into the version's folder, for which room is reserved; False where it comes too late."""
         temporary = self._new_name()
         kept = False
         try:
@@ -121,8 +121,8 @@ class Shelf:
         except OSError:
             return False  # late, or no room on the disk: it is made again when somebody asks
         finally:
+            self._ledger.settle(len(data), kept=kept)
             if not kept:
-                self._ledger.release(len(data))
                 _unlink(temporary)
         return kept
 
