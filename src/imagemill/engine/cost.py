@@ -1,35 +1,134 @@
-"""What a job will cost, before it is done: CPU-seconds for admission, bytes of memory for refusal."""
+"""What a job will cost, before it is done: CPU-seconds for admission, bytes of memory for refusal.
+
+Pure and cheap (microseconds): admission asks for every variant that is not kept. The coefficients were measured on one
+core of the machine in docs/engine.md over photographs; a sparse picture costs less. They need to be right within a
+factor of two: they order the queue and share it out, and the worker's own limits catch what they miss.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from imagemill.engine.geometry import Layout
+from imagemill.engine.orientation import is_sideways
 from imagemill.engine.port import Facts
+from imagemill.engine.sampling import shrink_for
+from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
-from imagemill.recipe.model import Recipe
-from imagemill.recipe.vocabulary import Format
+from imagemill.recipe.model import Colour, Recipe
+from imagemill.recipe.vocabulary import Format, Profile
 
-ENCODE = {"jpeg": 0.01, "webp": 0.09, "avif": 0.1, "png": 0.08, "gif": 0.2}
+_MEGA = 1_000_000
+_BATCH = 256 * 1024 * 1024  # as much of an animated WebP is decoded at a time
+
+_FIXED = 0.003  # seconds: reading headers, building pipelines, Python
+_FIXED_BYTES = 32 * 1024 * 1024  # what a rested worker has, and strips in flight
+
+# Seconds a megapixel.
+_DECODE = {"jpeg": 0.0030, "png": 0.0150, "gif": 0.0090, "webp": 0.0150, "avif": 0.0280}
+_DECODE_REDUCED = {1: 1.0, 2: 0.8, 4: 0.7, 8: 0.65}  # a JPEG's entropy coding is read whatever the factor
+_DECODE_PROGRESSIVE = 0.0080
+_RESIZE = 0.0018  # of the pixels that the decoder delivers
+_RESIZE_ALPHA = 0.0050
+_DEEP = 2.0  # times, for more than 8 bits
+_TRANSFORM = 0.0120  # of the result, through a colour profile
+_TRANSFORM_CMYK = 0.0300
+_FIXED_CMYK = 0.0250  # building the tables from four inks
+_MASK = 0.0150
+_DERIVED = 0.0080  # a background taken from the picture
+_LOOK = 0.0080  # smartcrop
+_TRIM = 0.0060  # of the original, beside decoding it twice
+_ENCODE = {
+    Format.JPEG: 0.0035,
+    Format.PNG: 0.0480,
+    Format.WEBP: 0.0430,
+    Format.AVIF: 0.0550,
+    Format.GIF: 0.3900,
+}
+_ENCODE_ALPHA = {Format.WEBP: 2.5, Format.AVIF: 1.2, Format.PNG: 1.2}  # times
+_ENCODE_LOSSLESS = {Format.WEBP: 0.0650, Format.AVIF: 0.2200}
+
+# Bytes a pixel held at once: of one frame of the original, of the result.
+_HELD = {"jpeg": 0.0, "png": 0.8, "gif": 6.0, "webp": 8.0, "avif": 16.0}
+_HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0}
+_HELD_RESULT = {Format.JPEG: 0.5, Format.PNG: 1.0, Format.WEBP: 6.0, Format.AVIF: 21.0, Format.GIF: 12.0}
+_HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """CPU-seconds and bytes."""
+    """CPU-seconds and the most memory, in bytes of the worker process."""
 
     cpu_seconds: float
     peak_bytes: int
 
 
 def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> Estimate:
-    """Return what the job will cost."""
-    source = facts.width * facts.height / 1e6
-    result = layout.width * layout.height / 1e6
-    frames = facts.pages if facts.animated and recipe.output.animate else 1
-    return Estimate(frames * (source * 0.004 + result * ENCODE[output.value]) + 0.003, int(frames * source * 4e6))
+    """Estimate the job that makes `layout` of a picture of `facts` in the format `output`."""
+    animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(output)
+    frames = facts.pages if animated else 1
+    seconds = frames * (_reading(facts, recipe, layout) + _writing(facts, recipe, output, layout))
+    if animated and facts.format == "webp":
+        batches = max(1, -(-frames * 4 * facts.width * facts.height // _BATCH))
+        seconds += frames * (batches - 1) / 2 * _DECODE["webp"] * facts.width * facts.height / _MEGA
+    elif recipe.page and facts.animated:
+        seconds += recipe.page * _DECODE[facts.format] * facts.width * facts.height / _MEGA
+    if facts.colour == "cmyk":
+        seconds += _FIXED_CMYK
+    return Estimate(_FIXED + seconds, _bytes(facts, recipe, output, layout, frames))
 
 
 def check_affordable(cost: Estimate, memory_bytes: int) -> None:
-    """Refuse before decoding what would not fit."""
+    """Refuse, before anything is decoded, a job that would not fit; raises Unprocessable (`too_complex`)."""
     if cost.peak_bytes > memory_bytes:
-        raise Unprocessable("The picture needs more memory than a job may use.", code="too_complex")
+        raise Unprocessable(
+            f"This would take about {cost.peak_bytes // 2**20} MiB of memory; a job may use {memory_bytes // 2**20}.",
+            code="too_complex",
+        )
+
+
+def _reading(facts: Facts, recipe: Recipe, layout: Layout) -> float:
+    """Seconds to decode and scale one frame."""
+    pixels = facts.width * facts.height / _MEGA
+    shrink = shrink_for(facts, layout)
+    progressive = facts.format == "jpeg" and facts.whole_frame
+    decode = _DECODE_PROGRESSIVE if progressive else _DECODE[facts.format] * _DECODE_REDUCED[shrink]
+    if recipe.trim is not None:
+        decode += _DECODE[facts.format] + _TRIM
+    resize = _RESIZE_ALPHA if facts.alpha else _RESIZE
+    deep = _DEEP if facts.bits > 8 else 1.0
+    region = layout.region.width * layout.region.height / _MEGA / shrink**2
+    return deep * (decode * pixels + resize * region)
+
+
+def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> float:
+    """Seconds to colour, dress and encode one frame."""
+    pixels = layout.width * layout.height / _MEGA
+    lossless = recipe.output.lossless and output in _ENCODE_LOSSLESS
+    encode = _ENCODE_LOSSLESS[output] if lossless else _ENCODE.get(output, 0.05)
+    masked = recipe.radius is not None or recipe.mask is not None
+    if facts.alpha or masked:
+        encode *= _ENCODE_ALPHA.get(output, 1.0)
+    if facts.colour == "cmyk":
+        encode += _TRANSFORM_CMYK
+    elif facts.profile is not None or recipe.output.profile is Profile.P3:
+        encode += _TRANSFORM
+    encode += _MASK if masked else 0.0
+    encode += _DERIVED if recipe.background is not None and not isinstance(recipe.background, Colour) else 0.0
+    if layout.window != layout.scaled:
+        encode += _LOOK
+    return encode * pixels
+
+
+def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames: int) -> int:
+    """The most memory at once: what the decoder holds, finished frames, what the encoder holds."""
+    pixels = facts.width * facts.height
+    held = (_HELD_WHOLE if facts.whole_frame else _HELD)[facts.format] * (_DEEP if facts.bits > 8 else 1.0) * pixels
+    if frames > 1 and facts.format == "webp":
+        held += min(frames * 4 * pixels, _BATCH)
+    result = layout.width * layout.height
+    bands = 4 if facts.alpha or output is not Format.JPEG else 3
+    kept = bands * result * frames if frames > 1 or is_sideways(facts.orientation) else 0
+    lossless = recipe.output.lossless and output in _HELD_LOSSLESS
+    encoder = (_HELD_LOSSLESS[output] if lossless else _HELD_RESULT.get(output, 8.0)) * result
+    return int(_FIXED_BYTES + held + kept + encoder)

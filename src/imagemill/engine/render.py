@@ -64,7 +64,7 @@ def render(data: Buffer, job: Job, limits: Limits, *, default_quality: int = DEF
         work = prepare(data, job, limits, default_quality)
         frames, delays = _frames(data, work)
         encoded = encode(join(frames, delays, work), work, limits)
-    return Encoded(data=encoded, width=frames[0].width, height=frames[0].height, pages=len(frames))
+    return Encoded(data=encoded, width=work.layout.width, height=work.layout.height, pages=len(frames))
 
 
 def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Work:

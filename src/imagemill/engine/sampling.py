@@ -33,10 +33,12 @@ _MOST_EXTRA = 64  # columns tried beyond the right edge; they are never computed
 class Axis:
     """One axis of a resampling: `columns` of the reduced page from `first` on become `made`, of which `kept` are kept.
 
-    `columns` may reach beyond the page, whose last column is then repeated; `step` is reduced pixels per result pixel.
+    Where `columns` reach beyond the page only `there` are there, and the last is repeated; `step` is reduced pixels per
+    result pixel.
     """
 
     first: int
+    there: int
     columns: int
     made: int
     kept: int
@@ -95,13 +97,13 @@ def _axis(start: int, length: int, whole: int, target: int, shrink: int) -> Axis
     """
     if not _on_grid(start, length, whole, shrink):
         first, end = -(-start // shrink), (start + length) // shrink
-        return Axis(first, end - first, target, target, (end - first) / target)
+        return Axis(first, end - first, end - first, target, target, (end - first) / target)
     step = length / shrink / target
     if length % shrink == 0:
-        return Axis(start // shrink, length // shrink, target, target, step)
+        return Axis(start // shrink, length // shrink, length // shrink, target, target, step)
     extra = min(range(_MOST_EXTRA), key=lambda more: _off_grid((target + more) * step))
     made = target + extra
-    return Axis(start // shrink, max(1, round(made * step)), made, target, step)
+    return Axis(start // shrink, max(1, length // shrink), max(1, round(made * step)), made, target, step)
 
 
 def _off_grid(length: float) -> float:

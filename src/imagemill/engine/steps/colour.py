@@ -43,7 +43,7 @@ def eight_bits(image: Image) -> Image:
 
 @cache
 def p3_profile() -> bytes:
-    """Libvips' compact Display P3 profile (480 bytes, public domain)."""
+    """The compact Display P3 profile that libvips carries (480 bytes)."""
     return bytes(pyvips.Operation.call("profile_load", "p3"))
 
 
@@ -55,9 +55,14 @@ def _with_usable_profile(image: Image) -> tuple[Image, icc.ProfileFacts | None]:
     space = "cmyk" if image.interpretation == "cmyk" else "gray" if image.bands < 3 else "rgb"
     if profile is not None and profile.space == space:
         return image, profile
+    return _without_profile(image), None
+
+
+def _without_profile(image: Image) -> Image:
+    """The same pixels, no longer described by a stranger."""
     image = image.copy()
     image.remove(PROFILE_FIELD)
-    return image, None
+    return image
 
 
 def _transformed(image: Image, space: str) -> Image:
@@ -72,7 +77,7 @@ def _transformed(image: Image, space: str) -> Image:
             space, embedded=True, input_profile=fallback, intent="relative", black_point_compensation=True, depth=8
         )
     except pyvips.Error:
-        converted = eight_bits(image).colourspace("srgb")
+        converted = _without_profile(eight_bits(image)).colourspace("srgb")
     return converted if alpha is None else converted.bandjoin(alpha)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagemill.engine.orientation import stored_size
 from imagemill.engine.sampling import axes
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
@@ -10,8 +11,7 @@ from imagemill.engine.work import Work
 def crop(image: Image, work: Work) -> Image:
     """Keep the layout's region."""
     across, down = axes(work.job.facts, work.layout, work.shrink)
-    width = min(across.columns, image.width - across.first)
-    height = min(down.columns, image.height - down.first)
-    if (width, height) == (image.width, image.height):
+    page = stored_size(work.job.facts)
+    if (across.there, down.there) == (page.width // work.shrink, page.height // work.shrink):
         return image
-    return image.crop(across.first, down.first, width, height)
+    return image.crop(across.first, down.first, across.there, down.there)

@@ -14,9 +14,9 @@ def resize(image: Image, work: Work) -> Image:
     image's own depth, which is what the fast resampling wants.
     """
     across, down = axes(work.job.facts, work.layout, work.shrink)
-    if (image.width, image.height) == (across.kept, down.kept):
+    if (across.there, down.there) == (across.kept, down.kept):
         return image
-    if (image.width, image.height) != (across.columns, down.columns):
+    if (across.there, down.there) != (across.columns, down.columns):
         image = image.embed(0, 0, across.columns, down.columns, extend="copy")
     if not image.hasalpha():
         return _scaled(image, across, down)

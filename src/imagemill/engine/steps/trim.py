@@ -17,7 +17,9 @@ def find_trimmed(data: Buffer, facts: Facts, threshold: int, page: int) -> Box |
     bytes a pixel. A page of one colour all over is left as it is.
     """
     corner = _opaque(data, facts, page)(0, 0)
-    left, top, width, height = _opaque(data, facts, page).find_trim(threshold=threshold, background=corner)
+    left, top, width, height = _opaque(data, facts, page).find_trim(
+        threshold=threshold, background=corner, line_art=True
+    )
     if width < 1 or height < 1:
         return None
     return upright_box(Box(left, top, width, height), facts)

@@ -14,7 +14,7 @@ LOOKS = frozenset((Anchor.ATTENTION, Anchor.ENTROPY))
 def window(image: Image, work: Work) -> Image:
     """Cut the window out of the scaled picture."""
     layout = work.layout
-    if (image.width, image.height) == (layout.window.width, layout.window.height):
+    if layout.window == layout.scaled:
         return image
     if work.window is None and layout.gravity in LOOKS:
         return image.copy_memory().smartcrop(layout.window.width, layout.window.height, interesting=str(layout.gravity))
