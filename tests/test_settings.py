@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from imagemill.settings import Settings, SettingsError
-from imagemill.settings_reference import described
-from imagemill.settings_rules import NOT_BUILT_WORDS, RULES
-from imagemill.settings_values import Unit, folder_of, masked
+from imagemill.settings.reference import described
+from imagemill.settings.rules import NOT_BUILT_WORDS, RULES
+from imagemill.settings.values import Unit, folder_of, masked
 
 PASSWORD = "hunter2-very-secret"
 

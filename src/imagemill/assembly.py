@@ -35,7 +35,7 @@ from imagemill.observability.access_log import AccessLog, Log, NullLog
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.settings import Settings, SettingsError
-from imagemill.settings_values import folder_of
+from imagemill.settings.values import folder_of
 from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
 from imagemill.variants.port import VariantStore
@@ -53,7 +53,7 @@ class Platform:
         self.settings = settings
         self.metrics = Metrics()
         self.store, self.variants = _stores(settings, data)
-        self.engine = WorkerPool(settings.engine, settings.limits)
+        self.engine = build_engine(settings)
         self.originals = Originals(
             self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
         )
@@ -198,6 +198,11 @@ class Platform:
 async def _import_control() -> None:
     """Import the control API in a thread, behind the opening of the port, so that its first caller need not wait."""
     await asyncio.to_thread(importlib.import_module, "imagemill.control.app")
+
+
+def build_engine(settings: Settings) -> WorkerPool:
+    """Return the workers alone, not yet started; `doctor` tries them without a store."""
+    return WorkerPool(settings.engine, settings.limits)
 
 
 async def build(settings: Settings, data: DataFolder) -> Platform:

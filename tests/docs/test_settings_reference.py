@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagemill.settings_reference import SECTIONS, Described, described, written
-from imagemill.settings_source import variable_of
+from imagemill.settings.reference import SECTIONS, Described, described, written
+from imagemill.settings.source import variable_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 

@@ -20,7 +20,7 @@ from imagemill.cli.words import bytes_in_words
 from imagemill.data_folder import ADMIN_KEY, Holder, holder
 from imagemill.errors import ImagemillError
 from imagemill.settings import OWN_FOLDER, Settings, SettingsError
-from imagemill.settings_values import folder_of
+from imagemill.settings.values import folder_of
 
 _LEAST_FREE = 200_000_000
 _LITTLE_FREE = 2_000_000_000

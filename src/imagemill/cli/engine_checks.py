@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from imagemill.assembly import build_engine
 from imagemill.cli.checks import Finding, ok
-from imagemill.engine.pool import WorkerPool
 from imagemill.engine.port import Engine, Job, Source
 from imagemill.engine.sniff import READ
 from imagemill.errors import ImagemillError
@@ -38,7 +38,7 @@ async def _gathered(settings: Settings) -> list[Finding]:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    pool = WorkerPool(replace(settings.engine, workers=1), settings.limits)
+    pool = build_engine(replace(settings, engine=replace(settings.engine, workers=1)))
     wanted = settings.engine.workers or len(os.sched_getaffinity(0))
     began = time.perf_counter()
     try:

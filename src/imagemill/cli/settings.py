@@ -10,7 +10,7 @@ from imagemill.cli.flags import ConfigFlag, DataFlag, JsonFlag
 from imagemill.cli.words import emit, visible
 
 if TYPE_CHECKING:  # read when the command runs
-    from imagemill.settings_reference import Row
+    from imagemill.settings.reference import Row
 
 
 def settings(

@@ -1,6 +1,6 @@
 """Where settings come from: flags, the environment, one TOML file. Only words are gathered here, none is understood.
 
-Separate from `settings`, so that precedence is one line there: what is gathered later wins. Names are `section.name`
+Separate from `composed`, so that precedence is one line there: what is gathered later wins. Names are `section.name`
 everywhere; `IMAGEMILL_SERVER__PORT` is `server.port`. Only variables with `__` are settings: Kubernetes gives a pod
 beside a service called imagemill `IMAGEMILL_PORT=tcp://…` (contract, "Settings").
 """

@@ -1,6 +1,6 @@
 """What somebody wrote for one setting → its value, or the words that say what was expected.
 
-Separate from `settings`, which knows where the words came from. A number of bytes may be written "64MiB", a number of
+Separate from `composed`, which knows where the words came from. A number of bytes may be written "64MiB", a number of
 seconds "10m"; a list is one string with commas. Nothing here ever repeats a password: see `masked`.
 """
 

@@ -20,9 +20,9 @@ from imagemill.engine.settings import EngineSettings
 from imagemill.errors import ImagemillError, Kind
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
 from imagemill.originals.settings import OriginalsSettings
-from imagemill.settings_reference import SECTIONS, DataSettings, Described, Row, described, near, written
-from imagemill.settings_rules import NOT_BUILT_WORDS, not_built
-from imagemill.settings_source import (
+from imagemill.settings.reference import SECTIONS, DataSettings, Described, Row, described, near, written
+from imagemill.settings.rules import NOT_BUILT_WORDS, not_built
+from imagemill.settings.source import (
     FILE_NAME,
     Given,
     Unreadable,
@@ -31,7 +31,7 @@ from imagemill.settings_source import (
     from_flags,
     variable_of,
 )
-from imagemill.settings_values import BadValue, folder_of, parse, received
+from imagemill.settings.values import BadValue, folder_of, parse, received
 from imagemill.variants.settings import VariantsSettings
 
 OWN_FOLDER = ".imagemill"

@@ -1,13 +1,13 @@
 """What each setting may be, in one table: the range of every number and the words of every closed set.
 
-The dataclasses of the folders own name, default and help; the ranges stand here together, so that `settings` can check
+The dataclasses of the folders own name, default and help; the ranges stand here together, so that `composed` can check
 them without importing what they configure. A test keeps the table complete. `NOT_BUILT` are names of the contract that
 a person may rightly try and that this version does not carry out: they get a sentence instead of "unknown".
 """
 
 from __future__ import annotations
 
-from imagemill.settings_values import Rule, Unit
+from imagemill.settings.values import Rule, Unit
 
 _TIME_LIMIT = Rule(unit=Unit.SECONDS, above=True)
 _TIME = Rule(unit=Unit.SECONDS)

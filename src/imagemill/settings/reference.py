@@ -1,6 +1,6 @@
 """The reference of settings: every name with its type, default, help and rule, gathered from the folders that own them.
 
-Separate from `settings`, which reads values: the reference is also what `imagemill settings` prints, what the
+Separate from `composed`, which reads values: the reference is also what `imagemill settings` prints, what the
 documentation is checked against, and what finds the nearest right name for a wrong one.
 """
 
@@ -17,8 +17,8 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
 from imagemill.originals.settings import OriginalsSettings
-from imagemill.settings_rules import RULES
-from imagemill.settings_values import Rule, masked
+from imagemill.settings.rules import RULES
+from imagemill.settings.values import Rule, masked
 from imagemill.variants.settings import VariantsSettings
 
 
