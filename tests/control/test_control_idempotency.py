@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.control.control_kit import Control, assert_problem
-from tests.originals.library_kit import Clock, picture
+from tests.originals.library_kit import Clock, picture, until
 
 from imagemill.control.idempotency import MAX_ANSWERS, SECONDS, Idempotent
 
@@ -61,9 +61,9 @@ def test_a_duplicate_while_the_first_runs_is_told_to_wait() -> None:
         async with control.client() as client:
             key = {"idempotency-key": "k1"}
             first = asyncio.create_task(client.put("/v1/originals/x.png", content=picture(), headers=key))
-            while control.kit.engine.verifications == 0:
-                await asyncio.sleep(0)
-            second = await client.put("/v1/originals/x.png", content=picture(), headers=key)
+            await until(lambda: control.kit.engine.verifications == 1)
+            async with asyncio.timeout(10):
+                second = await client.put("/v1/originals/x.png", content=picture(), headers=key)
             assert_problem(second, 409, "idempotency_key_in_use")
             control.kit.engine.gate.set()
             assert (await first).status_code == 201

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -30,6 +31,13 @@ async def pieces(data: bytes, piece: int = 100) -> AsyncIterator[bytes]:
     """Yield `data` in small pieces, as a network does."""
     for start in range(0, len(data), piece):
         yield data[start : start + piece]
+
+
+async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Let the other tasks run until `true()`; fail after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0)
 
 
 @dataclass

@@ -231,6 +231,7 @@ def test_an_unchanged_original_is_not_read_again() -> None:
         original = await kit.originals.locate("x.png")
         kit.clock.now += 61
         assert await kit.originals.locate("x.png") is original
+        assert kit.originals.peek("x.png") is original
         assert kit.engine.probes == 1
 
     asyncio.run(run())

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from tests.originals.library_kit import Kit, picture, pieces
+from tests.originals.library_kit import Kit, picture, pieces, until
 
 from imagemill.errors import ImagemillError, NotFound, PreconditionFailed, StorageFull
 from imagemill.object_store.memory import MemoryStore, MemoryUpload
@@ -97,9 +97,7 @@ def test_what_slips_through_is_swept_after_the_longest_make() -> None:
         await kit.put("x.png", picture("red"))
         new = await kit.put("x.png", picture("blue"))
         published.clear()
-        async with asyncio.timeout(5):
-            while published != [new.version]:
-                await asyncio.sleep(0.01)
+        await until(lambda: published == [new.version])
         await kit.originals.close()
 
     asyncio.run(run())
@@ -113,8 +111,7 @@ def test_a_delete_is_not_undone_by_a_first_contact() -> None:
         await kit.lay("x.png", picture())
         kit.engine.gate.clear()
         contact = asyncio.create_task(kit.originals.locate("x.png"))
-        while kit.engine.probes == 0:
-            await asyncio.sleep(0)
+        await until(lambda: kit.engine.probes == 1)
         deletion = asyncio.create_task(kit.originals.delete("x.png"))
         await asyncio.sleep(0)
         kit.engine.gate.set()

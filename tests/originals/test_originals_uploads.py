@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.originals.library_kit import Kit, picture, pieces
+from tests.originals.library_kit import Kit, picture, pieces, until
 
 from imagemill.errors import ImagemillError, InvalidRequest, NotAnImage, TooLarge, Unprocessable
 from imagemill.object_store.memory import MemoryStore, MemoryUpload
@@ -148,8 +148,7 @@ def test_a_client_that_leaves_leaves_nothing() -> None:
         await stalled.wait()
         kit.engine.gate.clear()
         checking = asyncio.create_task(kit.put("y.png", picture()))
-        while kit.engine.verifications == 0:
-            await asyncio.sleep(0)
+        await until(lambda: kit.engine.verifications == 1)
         for task in (reading, checking):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
