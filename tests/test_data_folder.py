@@ -114,23 +114,30 @@ def test_our_own_name_taken_by_a_file(tmp_path: Path) -> None:
         open_data_folder(tmp_path)
 
 
-READ_ONLY = (
-    "import os, sys; from pathlib import Path; from imagemill.data_folder import BadFolder, open_data_folder;"
-    "os.setgroups([]) if os.getuid() == 0 else None; os.setuid(65534) if os.getuid() == 0 else None\n"
-    "try: open_data_folder(Path(sys.argv[1]))\nexcept BadFolder as error: print(error)"
+AS_NOBODY = (
+    "import os, sys; from pathlib import Path; from imagemill.data_folder import BadFolder, open_data_folder\n"
+    "if os.getuid() == 0: os.setgroups([]); os.setuid(65534)\n"
+    "pictures, data = map(Path, sys.argv[1:])\n"
+    "folder = open_data_folder(data); print(folder.own_beside(pictures)); folder.close()\n"
+    "try: open_data_folder(pictures)\nexcept BadFolder as error: print(error)"
 )
+"""Root may write everywhere, so what a server may not write is tried as another user."""
 
 
-def test_read_only_pictures_get_the_right_advice(tmp_path: Path) -> None:
-    """Who points --data at pictures that cannot be written learns how they are served all the same."""
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    pictures.chmod(0o555)
+def test_read_only_pictures_are_served_from_elsewhere(tmp_path: Path) -> None:
+    """Our files for them lie in the data folder; who points --data at them learns how they are served all the same."""
+    pictures, data = tmp_path / "pictures", tmp_path / "data"
+    pictures.mkdir(mode=0o555)
+    data.mkdir()
+    data.chmod(0o777)
     for above in (tmp_path, *tmp_path.parents):
         if above.stat().st_uid == os.getuid() and not above.stat().st_mode & 0o001:
             above.chmod(above.stat().st_mode | 0o011)
-    said = subprocess.run([sys.executable, "-c", READ_ONLY, str(pictures)], capture_output=True, text=True, check=True)
-    assert f"IMAGEMILL_ORIGINALS__URL=file://{pictures}" in said.stdout, said.stderr
+    command = [sys.executable, "-c", AS_NOBODY, str(pictures), str(data)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    where, advice = said.stdout.splitlines() or ["", said.stderr]
+    assert where == str(data / ".imagemill")
+    assert f"IMAGEMILL_ORIGINALS__URL=file://{pictures}" in advice
 
 
 def test_own_files_lie_beside_originals_that_can_be_written(tmp_path: Path) -> None:

@@ -236,6 +236,14 @@ def test_doctor_fails_with_the_next_step(tmp_path: Path) -> None:
     assert "delivery.access" in failed["access"]["next"]
 
 
+def test_doctor_looks_for_the_originals(tmp_path: Path) -> None:
+    """A mistyped folder of originals is found before the server is started."""
+    env = {"IMAGEMILL_ORIGINALS__URL": f"file://{tmp_path}/nowhere"}
+    ended = imagemill("doctor", "--port", "0", cwd=tmp_path, env=env)
+    assert ended.code == 1
+    assert f"there is no folder {tmp_path}/nowhere" in ended.out
+
+
 def test_doctor_names_wrong_settings(tmp_path: Path) -> None:
     """Wrong settings are a finding like any other."""
     ended = imagemill("doctor", cwd=tmp_path, env={"IMAGEMILL_SERVER__PORT": "x"})

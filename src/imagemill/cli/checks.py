@@ -56,6 +56,7 @@ def examine(flags: Mapping[str, object]) -> Iterator[Finding]:
     who = holder(settings.data)
     checks: tuple[Callable[[], Finding], ...] = (
         lambda: data_folder(settings, who),
+        lambda: originals(settings),
         lambda: durable(settings),
         lambda: free_disk(settings),
         lambda: clock(settings),
@@ -94,6 +95,19 @@ def data_folder(settings: Settings, who: Holder | None) -> Finding:
     if path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK):
         return ok("data folder", f"{path} does not exist yet; the first start creates it")
     return Finding("data folder", "fail", f"{path} cannot be created", f"create {path.parent}, or choose another")
+
+
+def originals(settings: Settings) -> Finding:
+    """The pictures can be read; that they cannot be written is worth a word, for uploads will be refused."""
+    folder = folder_of(settings.originals.url)
+    if folder is None:
+        where = "in memory: gone when the server stops" if settings.originals.url else "in the data folder"
+        return ok("originals", where)
+    if not folder.is_dir():
+        return Finding("originals", "fail", f"there is no folder {folder}", "create it, or correct originals.url")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Finding("originals", "fail", f"{folder} cannot be read", "run doctor and the server as its owner")
+    return ok("originals", f"{folder}" if os.access(folder, os.W_OK) else f"{folder}, read-only")
 
 
 def durable(settings: Settings) -> Finding:
@@ -188,8 +202,10 @@ def port(settings: Settings, who: Holder | None) -> Finding:
 
 
 def _place(settings: Settings) -> Path:
-    """Return the nearest folder that exists of where originals are written."""
+    """Return the nearest folder that exists of where we write: beside the originals, or in the data folder."""
     place = folder_of(settings.originals.url) or settings.data
+    if not os.access(place, os.W_OK):
+        place = settings.data
     if (place / OWN_FOLDER).is_dir():
         return place / OWN_FOLDER
     while not place.is_dir():

@@ -82,7 +82,7 @@ def run_server(
     try:
         if prepare is not None:
             prepare(folder.path)
-        asyncio.run(_serve(settings, folder, data_shown, on_ready))
+        import uvloop; uvloop.run(_serve(settings, folder, data_shown, on_ready))
     finally:
         folder.close()
 
