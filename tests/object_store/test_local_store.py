@@ -478,6 +478,27 @@ def test_a_folder_that_cannot_be_written_is_served(root: Path, tmp_path: Path) -
         assert len(list((tmp_path / "own" / "objects").glob("*/*.json"))) == 1
 
 
+def test_a_file_that_may_not_be_read_is_said_so(root: Path) -> None:
+    """A picture or folder without permission is refused as such, and does not hide its neighbours."""
+    (root / "closed").mkdir()
+    for path in (root / "mine.jpg", root / "closed" / "a.jpg", root / "open.jpg"):
+        path.write_bytes(b"x")
+        age(path)
+    (root / "mine.jpg").chmod(0)
+    (root / "closed").chmod(0)
+
+    async def scenario(store: LocalStore) -> None:
+        for work in (store.open("mine.jpg"), store.head("mine.jpg"), store.open("closed/a.jpg")):
+            with pytest.raises(Refused) as error:
+                await work
+            assert error.value.code == "unreadable"
+        assert await keys(store) == ["mine.jpg", "open.jpg"]
+        assert await read(store, "open.jpg") == b"x"
+
+    as_somebody_else(lambda: with_store(root, scenario))
+    (root / "closed").chmod(0o755)
+
+
 def as_somebody_else(work: Callable[[], None]) -> None:
     """Do `work` without root's freedom to write everywhere: in a child process that has given it up."""
     if os.geteuid() != 0:

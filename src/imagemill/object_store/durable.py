@@ -74,10 +74,15 @@ def write_file(temporary: str, target: str, data: bytes, *, durable: bool, mode:
         sync_folder_at(os.path.dirname(target))
 
 
-def failure_of(error: OSError, doing: str) -> ImagemillError:
-    """Return the public error for `error`; `doing` completes "The store could not …" and names no path."""
+def failure_of(error: OSError, doing: str, *, to_read: bool = False) -> ImagemillError:
+    """Return the public error for `error`; `doing` completes "The store could not …" and names no path.
+
+    Without permission it is Refused: `unreadable` where something was `to_read`, else `read_only`.
+    """
     if error.errno in FULL:
         return StorageFull(f"The store could not {doing}: the disk has no room left.")
+    if error.errno in READ_ONLY and to_read:
+        return Refused(f"The store could not {doing}: it is not allowed to read it.", code="unreadable")
     if error.errno in READ_ONLY:
         return Refused(f"The store could not {doing}: it is not allowed to write there.", code="read_only")
     name = errno.errorcode.get(error.errno or 0, "unknown error")
@@ -87,9 +92,9 @@ def failure_of(error: OSError, doing: str) -> ImagemillError:
 
 
 @contextlib.contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn an OSError inside into the error people may see."""
+def translated(doing: str, *, to_read: bool = False) -> Iterator[None]:
+    """Turn an OSError inside into the error people may see; see `failure_of`."""
     try:
         yield
     except OSError as error:
-        raise failure_of(error, doing) from error
+        raise failure_of(error, doing, to_read=to_read) from error

@@ -68,7 +68,7 @@ class Ledger:
             return Reading(self._total, self._pending, self._moved)
 
     def correct(self, walked: int, before: Reading) -> None:
-        """Believe the `walked` bytes of a walk begun at `before`, unless what we did meanwhile explains the difference."""
+        """Believe the `walked` bytes of a walk begun at `before`, unless our own doings explain the difference."""
         with self._guard:
             explained = before.pending + self._moved - before.moved
             if abs(walked - before.total) > explained:

@@ -93,7 +93,7 @@ class LocalVariants:
 
     async def read_record(self, site: str, key: str) -> bytes | None:
         """Return the original's record."""
-        with translated("read a record"):
+        with translated("read a record", to_read=True):
             return await self._threads.run(partial(self._shelf.read_record, site, key))
 
     async def write_record(self, site: str, key: str, record: bytes) -> None:
@@ -117,6 +117,7 @@ class LocalVariants:
 
     async def close(self) -> None:
         """Finish what is being kept and removed."""
+        await self.settled()
         self._threads.close()
         self._housekeeper.close()
         self._shelf.close()

@@ -93,7 +93,7 @@ class LocalStore:
 
     async def head(self, key: str) -> ObjectInfo | None:
         """Return what the object is; one that never came through us is read once for its digest."""
-        with translated("look at an object"):
+        with translated("look at an object", to_read=True):
             found = await self._threads.run(partial(self._finding.find, key))
             if found is not None and found.record is None:
                 async with self._reading.hold(key):
@@ -103,13 +103,13 @@ class LocalStore:
 
     async def stamp(self, key: str) -> str | None:
         """Return the cheap change mark: one stat in a thread."""
-        with translated("look at an object"):
+        with translated("look at an object", to_read=True):
             mark = await self._threads.run(partial(self._finding.mark, key))
         return None if mark is None else str(mark)
 
     async def open(self, key: str) -> LocalObject | None:
         """Open the object for reading; a later replacement does not touch it, since no file is written in place."""
-        with translated("open an object"):
+        with translated("open an object", to_read=True):
             opened = await self._threads.run(partial(self._finding.open, key), discard=_discard_opened)
             if opened is None:
                 return None
@@ -135,7 +135,7 @@ class LocalStore:
         """List in byte order of the key; an etag is "" where the object was not read yet."""
         if not 1 <= limit <= MAX_PAGE:
             raise InvalidRequest(f"A page holds 1 to {MAX_PAGE} keys; {limit} were asked for.", code="bad_limit")
-        with translated("list objects"):
+        with translated("list objects", to_read=True):
             page = partial(self._finding.page, Window(prefix, after), delimiter, limit)
             objects, prefixes, next_after = await self._threads.run(page)
         return Page(tuple(objects), tuple(prefixes), next_after)

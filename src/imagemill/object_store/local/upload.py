@@ -67,7 +67,7 @@ class LocalUpload:
         """Return a descriptor for reading only: whoever checks the bytes cannot change them."""
         self._check_open()
         if self._readable < 0:
-            with translated("read an upload"):
+            with translated("read an upload", to_read=True):
                 self._readable = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return self._readable
 
