@@ -41,6 +41,8 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 SERVER = (b"server", b"imagemill")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
+WATCH_AFTER = 0.25
+"""Seconds after which we look whether the client is still there; most answers take less and are spared the watching."""
 LATER = {b"/info/": "T9", b"/srcset/": "T12"}
 """Addresses that a later capability answers; until then they say so."""
 
@@ -226,7 +228,7 @@ class Gateway:
     ) -> HttpResponse | None:
         """Await `answer`, but give up when the client leaves: nobody would read it (threat O4)."""
         work = asyncio.ensure_future(answer)
-        done, _ = await asyncio.wait({work}, timeout=0.05)
+        done, _ = await asyncio.wait({work}, timeout=WATCH_AFTER)
         if not done:
             gone = asyncio.ensure_future(_left(receive))
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
