@@ -17,10 +17,11 @@ from imagemill.errors import InvalidRequest
 from imagemill.object_store.durable import translated
 from imagemill.object_store.threads import Threads
 from imagemill.variants.ledger import Ledger
-from imagemill.variants.paths import check_leaf, check_version
+from imagemill.variants.paths import Paths, check_leaf, check_version
 from imagemill.variants.port import Kept, VariantInfo, VariantName
 from imagemill.variants.shelf import Shelf
 from imagemill.variants.walking import everything, mend_after_power_cut
+from imagemill.variants.workshop import Workshop
 
 MAX_WAITING_FOR_ROOM = 64
 """Keeps that wait for a trim with their bytes in memory; further ones are dropped."""
@@ -39,7 +40,9 @@ class LocalVariants:
         """
         self._ledger = Ledger(max_bytes)
         with translated("open the folder of variants"):
-            self._shelf = Shelf(str(root.resolve()), self._ledger, max_per_original)
+            paths = Paths(str(root.resolve()))
+            self._workshop = Workshop(paths)
+        self._shelf = Shelf(paths, self._workshop, self._ledger, max_per_original)
         self._threads = Threads("variants", threads)
         self._housekeeper = Threads("variants-housekeeper", 1)
         self._making_room = asyncio.Lock()
@@ -52,16 +55,22 @@ class LocalVariants:
         check_version(version)
         with translated("publish a version"):
             await self._threads.run(partial(self._shelf.publish, site, key, version))
-        self._start(self._shelf.empty_trash)
+        self._start(self._workshop.empty_trash)
 
     async def withdraw(self, site: str, key: str) -> None:
         """Remove everything made of `key`."""
         with translated("withdraw an original"):
             await self._threads.run(partial(self._shelf.withdraw, site, key))
-        self._start(self._shelf.empty_trash)
+        self._start(self._workshop.empty_trash)
 
     async def fetch(self, name: VariantName) -> Kept | None:
-        """Return the variant's bytes; a file that is damaged or cannot be read is a miss."""
+        """Return the variant's bytes; a file that is damaged or cannot be read is a miss.
+
+        Every new variant is a miss first, so that is found out here: a look at a name costs some microseconds, a turn
+        of a thread a hundred. Reading may wait for the disk and has a thread.
+        """
+        if not self._shelf.has(name):
+            return None
         return await self._threads.run(partial(self._shelf.fetch, name))
 
     async def keep(self, name: VariantName, data: bytes) -> bool:
@@ -120,7 +129,7 @@ class LocalVariants:
         await self.settled()
         self._threads.close()
         self._housekeeper.close()
-        self._shelf.close()
+        self._workshop.close()
 
     async def _make_room(self, coming: int) -> None:
         """Trim once, however many wait for it."""
@@ -140,8 +149,8 @@ class LocalVariants:
 
     def _begin(self) -> None:
         """Do what a start owes: remove leftovers, mend, count."""
-        self._shelf.remove_leftovers()
-        self._shelf.empty_trash()
+        self._workshop.remove_leftovers()
+        self._workshop.empty_trash()
         removed = mend_after_power_cut(self._shelf.paths)
         if removed:
             log.warning("The machine was restarted: %d variants written just before are made again.", removed)
@@ -153,8 +162,8 @@ class LocalVariants:
 
         Two walks and one packed number for each file in between: 400 000 variants (20 GB) take 20 MB for that time.
         """
-        self._shelf.remove_leftovers()
-        self._shelf.empty_trash()
+        self._workshop.remove_leftovers()
+        self._workshop.empty_trash()
         before = self._ledger.read()
         packed = [seen.read_ns << SIZE_BITS | seen.size for seen in everything(self._shelf.paths)]
         self._ledger.correct(sum(number & (1 << SIZE_BITS) - 1 for number in packed), before)

@@ -10,52 +10,45 @@ Files are written without fsync, since they can be made again (`walking.mend_aft
 bring back something wrong, the folder is synced: when `current` turns from one version to another, and by `withdraw`.
 """
 
-# ruff: noqa: PTH102, PTH104, PTH108, PTH115, PTH120, PTH208, PTH211
-# Paths here are strings: this is the path of every hit that misses the memory cache.
+# ruff: noqa: PTH102, PTH104, PTH106, PTH108, PTH112, PTH115, PTH120, PTH123, PTH208, PTH211
+# Paths here are strings: pathlib has no calls relative to an open folder, and costs more than the system call itself.
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
-import secrets
-import shutil
 import stat
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 
-from imagemill.object_store.durable import sync_folder_at, write_all, write_file
+from imagemill.object_store.durable import sync_folder_at, write_file
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import CURRENT, KEY_TEXT, NOT_VERSIONS, RECORD, Paths
 from imagemill.variants.port import Kept, VariantInfo, VariantName
+from imagemill.variants.shares import Shares
 from imagemill.variants.walking import files_in, scan, versions_below
+from imagemill.variants.workshop import Workshop, unlink_quietly
 
 STRIPES = 64
 PRUNE_RACES = 50
 """How often a folder may be pruned from under one change before we call it a failure."""
 READ_MARK_SECONDS = 3600.0
-REMEMBERED_COUNTS = 10_000
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 class Shelf:
     """Everything kept below one root. Safe in several threads; raises OSError for what the disk refuses."""
 
-    def __init__(self, root: str, ledger: Ledger, max_per_original: int) -> None:
-        """Make the folders; `ledger` must hold a reservation for whatever is kept."""
-        self.paths = Paths(root)
+    def __init__(self, paths: Paths, workshop: Workshop, ledger: Ledger, max_per_original: int) -> None:
+        """`ledger` must hold a reservation for whatever is kept."""
+        self.paths = paths
+        self._workshop = workshop
         self._ledger = ledger
-        self._most = max_per_original
+        self._shares = Shares(max_per_original)
         self._stripes = tuple(threading.Lock() for _ in range(STRIPES))
-        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()  # version folder → its mtime, files in it
-        for folder in (root, self.paths.temporary, self.paths.trash):
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
-        self._own = f"{self.paths.temporary}/{secrets.token_hex(8)}"
-        self._lock = self._claim()
 
     # --- versions ----------------------------------------------------------------------------------------------------
 
@@ -88,6 +81,14 @@ class Shelf:
 
     # --- variants ----------------------------------------------------------------------------------------------------
 
+    def has(self, name: VariantName) -> bool:
+        """Say whether there is a file of this name, readable or not; one system call."""
+        try:
+            os.lstat(self.paths.variant(name))
+        except OSError:
+            return False
+        return True
+
     def fetch(self, name: VariantName) -> Kept | None:
         """Read a variant. Whatever is wrong with the file counts as a miss: it is made again."""
         try:
@@ -110,12 +111,12 @@ class Shelf:
 
     def keep(self, name: VariantName, data: bytes) -> bool:
         """Rename a new file into the version's folder, for which room is reserved; False where it comes too late."""
-        temporary = self._new_name()
+        temporary = self._workshop.new_name()
         kept = False
         try:
             version, target = self.paths.version(name), self.paths.variant(name)
             if self._has_room(version, target):
-                self._write(temporary, data)
+                self._workshop.write(temporary, data)
                 with self._changing(os.path.dirname(version)):
                     kept = self._move_in(version, target, temporary)
         except OSError:
@@ -123,7 +124,7 @@ class Shelf:
         finally:
             self._ledger.settle(len(data), kept=kept)
             if not kept:
-                _unlink(temporary)
+                unlink_quietly(temporary)
         return kept
 
     def infos(self, site: str, key: str) -> tuple[VariantInfo, ...]:
@@ -189,34 +190,9 @@ class Shelf:
             for _ in range(PRUNE_RACES):
                 with contextlib.suppress(FileNotFoundError):
                     self._make_home(home, site, key, durable=True)
-                    write_file(self._new_name(), f"{home}/{RECORD}", record, durable=True)
+                    write_file(self._workshop.new_name(), f"{home}/{RECORD}", record, durable=True)
                     return
             raise OSError(errno.ENOENT, "the folder does not stay")
-
-    # --- keeping house -----------------------------------------------------------------------------------------------
-
-    def empty_trash(self) -> None:
-        """Delete what was moved away, by us or by one that crashed."""
-        for entry in scan(self.paths.trash):
-            _delete(entry.path)
-
-    def remove_leftovers(self) -> None:
-        """Delete the temporary files of processes that are no more: those whose lock nobody holds."""
-        for entry in scan(self.paths.temporary):
-            if entry.path == self._own:
-                continue
-            with contextlib.suppress(OSError):
-                descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _delete(entry.path)
-                finally:
-                    os.close(descriptor)
-
-    def close(self) -> None:
-        """Give the folder for temporary files back."""
-        _delete(self._own)
-        os.close(self._lock)
 
     # --- within ------------------------------------------------------------------------------------------------------
 
@@ -226,21 +202,10 @@ class Shelf:
         with self._stripes[hash(home) % STRIPES]:
             yield
 
-    def _claim(self) -> int:
-        """Make a folder for temporary files and hold its lock for as long as this process lives."""
-        os.mkdir(self._own, 0o700)
-        descriptor = os.open(self._own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
-
-    def _new_name(self) -> str:
-        return f"{self._own}/{secrets.token_hex(8)}"
-
     def _make_home(self, home: str, site: str, key: str, *, durable: bool) -> None:
         made = []
         folder = home
-        while not os.path.isdir(folder):  # noqa: PTH112 - as above
+        while not os.path.isdir(folder):
             made.append(folder)
             folder = os.path.dirname(folder)
         for missing in reversed(made):
@@ -249,12 +214,12 @@ class Shelf:
             if durable:
                 sync_folder_at(os.path.dirname(missing))
         if self.paths.is_odd(home) and not self._key_text(home):
-            write_file(self._new_name(), f"{home}/{KEY_TEXT}", f"{site}\n{key}".encode(), durable=durable)
+            write_file(self._workshop.new_name(), f"{home}/{KEY_TEXT}", f"{site}\n{key}".encode(), durable=durable)
 
     @staticmethod
     def _key_text(home: str) -> str:
         try:
-            with open(f"{home}/{KEY_TEXT}", encoding="utf-8") as file:  # noqa: PTH123 - as above
+            with open(f"{home}/{KEY_TEXT}", encoding="utf-8") as file:
                 return file.read()
         except (OSError, UnicodeDecodeError):
             return ""
@@ -267,12 +232,12 @@ class Shelf:
             before = ""
         if before == version:
             return
-        link = self._new_name()
+        link = self._workshop.new_name()
         try:
             os.symlink(version, link)
             os.rename(link, current)
         except OSError:
-            _unlink(link)
+            unlink_quietly(link)
             raise
         if before:
             sync_folder_at(home)  # a power cut must not bring the old version back
@@ -282,53 +247,29 @@ class Shelf:
         False when there is none. The caller holds its original.
         """
         sizes = {version: sum(seen.size for seen in files_in(version)) for version in versions}
-        try:
-            os.rename(path, f"{self.paths.trash}/{secrets.token_hex(8)}")
-        except FileNotFoundError:
+        if not self._workshop.throw_away(path):
             return False
         for version, size in sizes.items():
             self._ledger.release(size)
-            self._counts.pop(version, None)
+            self._shares.forget(version)
         return True
 
     def _has_room(self, version: str, target: str) -> bool:
-        return self._count(version) < self._most or os.path.lexists(target)
+        return not self._shares.is_full(self._shares.count(version)) or os.path.lexists(target)
 
     def _move_in(self, version: str, target: str, temporary: str) -> bool:
-        count = self._count(version)
+        count = self._shares.count(version)
         try:
             replaced = os.lstat(target).st_size
         except FileNotFoundError:
             replaced = -1
-        if replaced < 0 and count >= self._most:
+        if replaced < 0 and self._shares.is_full(count):
             return False
         os.rename(temporary, target)
         if replaced >= 0:
             self._ledger.release(replaced)
-        self._remember(version, count + (replaced < 0))
+        self._shares.remember(version, count + (replaced < 0))
         return True
-
-    def _count(self, version: str) -> int:
-        """Return how many variants a version has, counting anew only when somebody else changed its folder."""
-        changed = os.stat(version).st_mtime_ns  # noqa: PTH116 - as above
-        known = self._counts.get(version)
-        if known is not None and known[0] == changed:
-            return known[1]
-        return len(os.listdir(version))
-
-    def _remember(self, version: str, count: int) -> None:
-        self._counts[version] = (os.stat(version).st_mtime_ns, count)  # noqa: PTH116 - as above
-        self._counts.move_to_end(version)
-        if len(self._counts) > REMEMBERED_COUNTS:
-            self._counts.popitem(last=False)
-
-    @staticmethod
-    def _write(temporary: str, data: bytes) -> None:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        try:
-            write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
 
     def _remove(self, path: str) -> bool:
         """Remove one variant and give its room back; the caller holds its original."""
@@ -338,7 +279,7 @@ class Shelf:
         except OSError:
             return False
         self._ledger.release(size)
-        self._counts.pop(os.path.dirname(path), None)
+        self._shares.forget(os.path.dirname(path))
         return True
 
     @staticmethod
@@ -346,7 +287,7 @@ class Shelf:
         """Remove `folder` and those above it as long as they are empty, up to `top` itself."""
         while len(folder) > len(top):
             try:
-                os.rmdir(folder)  # noqa: PTH106 - as above
+                os.rmdir(folder)
             except OSError:
                 return
             folder = os.path.dirname(folder)
@@ -356,16 +297,3 @@ def _chunks(descriptor: int, size: int) -> Iterator[bytes]:
     """Yield a file's bytes; `size` is a guess that makes one read enough."""
     while chunk := os.read(descriptor, size + 1):
         yield chunk
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-
-
-def _delete(path: str) -> None:
-    """Delete a file or a whole folder; what stays is found again."""
-    if os.path.islink(path) or not os.path.isdir(path):  # noqa: PTH112, PTH114 - as above
-        _unlink(path)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
