@@ -70,7 +70,7 @@ class Platform:
             spending=Spending(burst=settings.limits.client_burst * cores, rate=settings.limits.client_rate * cores),
             metrics=self.metrics,
         )
-        self.keys = AdminKey(Path(settings.admin.key_file) if settings.admin.key_file else data.admin_key)
+        self.keys = _admin_key(settings, data)
         self.health = Health({"store": self._check_store, "workers": self._check_workers})
         memo = Memo(self.originals, self.cache, self.metrics)
         self.app = Gateway(
@@ -101,6 +101,9 @@ class Platform:
         """Start the workers and the housekeeping; raises when a worker cannot start."""
         await self.engine.start()
         self.originals.on_change(self._forget)
+        if not self.settings.originals.url:
+            # We hold this folder's lock, so whatever upload is unfinished was left by a crash.
+            await self.originals.sweep(0)
         self._tasks.append(asyncio.create_task(self.originals.run()))
         self._tasks.append(asyncio.create_task(_import_control()))
 
@@ -208,6 +211,13 @@ def build_engine(settings: Settings) -> WorkerPool:
 async def build(settings: Settings, data: DataFolder) -> Platform:
     """Return the platform for `settings` in the data folder that this process holds; `start` it next."""
     return Platform(settings, data)
+
+
+def _admin_key(settings: Settings, data: DataFolder) -> AdminKey:
+    """Return the key of `admin.key_file`, which must exist, else the data folder's, which the first start makes."""
+    if settings.admin.key_file:
+        return AdminKey(Path(settings.admin.key_file), create=False)
+    return AdminKey(data.admin_key)
 
 
 def _refuse_unbuilt(settings: Settings) -> None:

@@ -41,3 +41,8 @@ def version_of(etag: str, focal: FocalPoint | None) -> str:
     """Return the version of bytes with this `etag` (SHA-256, hex) and stored focal point."""
     place = "" if focal is None else f"{focal.x:.3f}:{focal.y:.3f}"
     return hashlib.sha256(f"{etag}\n{place}".encode()).hexdigest()[:12]
+
+
+def tag_of(site: str, name: str) -> str:
+    """Return the cache tag of an original's key, or of a folder (a prefix that ends in "/")."""
+    return hashlib.sha256(f"{site}\n{name}".encode()).hexdigest()[:16]
