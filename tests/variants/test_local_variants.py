@@ -75,11 +75,13 @@ def test_who_follows_current_never_reads_an_old_picture(root: Path) -> None:
     reads = [0, 0]
 
     def reader() -> None:
-        path = str(home_of(root) / "current" / LEAF)
+        path = home_of(root) / "current" / LEAF
         while not over.is_set():
             at_least = published
+            if at_least and not path.parent.is_symlink():
+                wrong.append("no current version for a moment")
             try:
-                data = Path(path).read_bytes()
+                data = path.read_bytes()
             except FileNotFoundError:
                 reads[1] += 1
                 continue
@@ -358,6 +360,33 @@ def test_a_place_that_is_no_folder_is_said_in_words(root: Path) -> None:
     with pytest.raises(ImagemillError) as error:
         LocalVariants(root, max_bytes=1, max_per_original=1)
     assert "/" not in error.value.sentence
+
+
+def test_what_must_not_come_back_is_synced(root: Path, tmp_path: Path) -> None:
+    """A new version, a record and a withdrawal are on the disk before they are acknowledged; a variant need not be."""
+    need_strace()
+
+    def opened() -> LocalVariants:
+        return LocalVariants(root, max_bytes=10_000, max_per_original=10, threads=1)
+
+    async def before(store: LocalVariants) -> None:
+        await store.publish(SITE, KEY, OLD)
+
+    def synced(change: Callable[[LocalVariants], Awaitable[object]]) -> list[str]:
+        with_store(root, before)
+        log = tmp_path / "log"
+        outcome = run_with_fault(opened, change, Fault("fsync", "error=EIO"), 9999, log)
+        assert outcome.code == DONE
+        return [line.partition("<")[2].partition(">")[0] for line in log.read_text().splitlines() if "fsync" in line]
+
+    home = str(home_of(root))
+    assert synced(lambda store: store.publish(SITE, KEY, NEW)) == [home]
+    assert synced(lambda store: store.publish(SITE, KEY, OLD)) == []
+    assert synced(lambda store: store.keep(name(), b"x")) == []
+    record = synced(lambda store: store.write_record(SITE, KEY, b"{}"))
+    assert record[0].startswith(str(root / ".tmp"))
+    assert record[1:] == [home]
+    assert synced(lambda store: store.withdraw(SITE, KEY)) == [str(Path(home).parent)]
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "?rename", "openat", "?symlink", "?mkdir", "?readlink", "flock"])
