@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -201,6 +202,9 @@ class Platform:
 async def _import_control() -> None:
     """Import the control API in a thread, behind the opening of the port, so that its first caller need not wait."""
     await asyncio.to_thread(importlib.import_module, "imagemill.control.app")
+    # What is imported by now lives as long as the process; the garbage collector need not look at it again.
+    gc.collect()
+    gc.freeze()
 
 
 def build_engine(settings: Settings) -> WorkerPool:

@@ -68,12 +68,92 @@ def test_a_make_that_would_wait_too_long_is_refused_at_once() -> None:
         slots = Slots(workers=2, queue=100, queue_seconds=8)
         async with slots.slot("a", 15.0):
             with pytest.raises(Overloaded) as refused:
-                async with slots.slot("b", 2.0):
+                async with slots.slot("a", 2.0):
                     pass
             assert refused.value.retry_after is not None
             assert refused.value.retry_after >= 1
-            async with slots.slot("b", 1.0):
+            async with slots.slot("a", 1.0):
                 pass
+
+    run(scene())
+
+
+def test_a_client_that_fills_the_queue_does_not_close_it_for_others() -> None:
+    """With 8 s of one client's work pending another's small make still enters, and is next in turn."""
+
+    async def scene() -> None:
+        slots = Slots(workers=2, queue=10_000, queue_seconds=8)
+        order: list[str] = []
+
+        async def job(client: str) -> None:
+            async with slots.slot(client, 0.1):
+                order.append(client)
+                await asyncio.sleep(0)
+
+        greedy = [asyncio.ensure_future(job("greedy")) for _ in range(500)]
+        await asyncio.sleep(0)
+        begun = len(order)
+        await job("modest")
+        assert order.index("modest") - begun <= 3
+        outcomes = await asyncio.gather(*greedy, return_exceptions=True)
+        refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
+        assert 330 <= len(refused) <= 345  # 16 CPU-seconds of 0.1 each were admitted
+        assert slots.pending_seconds == 0
+
+    run(scene())
+
+
+def test_many_clients_share_the_waiting_time() -> None:
+    """Each of 100 clients may have as much pending as leaves everybody's turn within the limit."""
+
+    async def scene() -> None:
+        slots = Slots(workers=2, queue=10_000, queue_seconds=8)
+        gate = asyncio.Event()
+        outcomes: list[str] = []
+
+        async def job(client: str) -> None:
+            try:
+                async with slots.slot(client, 0.1):
+                    await gate.wait()
+                    outcomes.append("made")
+            except Overloaded:
+                outcomes.append("refused")
+
+        jobs = [asyncio.ensure_future(job(str(n % 100))) for n in range(1000)]
+        await asyncio.sleep(0)
+        assert slots.pending_seconds <= 2 * 8 + 0.2
+        gate.set()
+        await asyncio.gather(*jobs)
+        assert outcomes.count("made") >= 100
+
+    run(scene())
+
+
+def test_a_full_queue_displaces_the_newest_of_the_greediest() -> None:
+    """A newcomer takes the place of the client with the most waiting, which is told that we are busy."""
+
+    async def scene() -> None:
+        slots = Slots(workers=1, queue=5, queue_seconds=1000)
+        gate = asyncio.Event()
+        served: list[str] = []
+
+        async def job(client: str, name: str) -> None:
+            async with slots.slot(client, 0.001):
+                served.append(name)
+                await gate.wait()
+
+        greedy = [asyncio.ensure_future(job("greedy", f"g{n}")) for n in range(6)]
+        await asyncio.sleep(0)
+        assert slots.waiting == 5
+        modest = asyncio.ensure_future(job("modest", "m"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert slots.waiting == 5
+        gate.set()
+        outcomes = await asyncio.gather(*greedy, return_exceptions=True)
+        await modest
+        assert [type(outcome) for outcome in outcomes] == [type(None)] * 5 + [Overloaded]
+        assert served[:3] == ["g0", "g1", "m"]
 
     run(scene())
 

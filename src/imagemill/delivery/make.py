@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.coalesce import Coalescer, Flight
@@ -62,7 +63,7 @@ class Maker:
     async def make(self, plan: Plan, client: str) -> Variant:
         """Return the variant from the store or freshly made; `client` pays for a make."""
         variant, collapsed = await self._flights.join(plan.name, self._work(plan, client))
-        return Variant(variant.kept, COLLAPSED) if collapsed and variant.status is MADE else variant
+        return replace(variant, status=COLLAPSED) if collapsed and variant.status is MADE else variant
 
     def _work(self, plan: Plan, client: str) -> Callable[[Flight[Variant]], Awaitable[Variant]]:
         async def work(flight: Flight[Variant]) -> Variant:
@@ -70,23 +71,25 @@ class Maker:
                 known = await recall_far(plan, self._cache, self._variants)
             if known is not None:
                 return known
-            rendered = await self._render(plan, client, flight)
+            rendered, timing = await self._render(plan, client, flight)
             kept = Kept(rendered.data, hashlib.sha256(rendered.data).hexdigest(), time.time())
             await self._keep_later(plan, kept)
-            return Variant(kept, MADE)
+            return Variant(kept, MADE, timing)
 
         return work
 
-    async def _render(self, plan: Plan, client: str, flight: Flight[Variant]) -> Rendered:
+    async def _render(self, plan: Plan, client: str, flight: Flight[Variant]) -> tuple[Rendered, bytes]:
         estimate = plan.job.estimate
         self._spending.take(client, estimate)
         came = time.perf_counter()
         try:
             async with self._slots.slot(client, estimate):
                 flight.started = True
-                self._metrics.observe("queue", time.perf_counter() - came)
+                began = time.perf_counter()
+                self._metrics.observe("queue", began - came)
                 with self._metrics.stage("render"):
                     rendered = await self._render_now(plan)
+                timing = _timing(queue=began - came, render=time.perf_counter() - began)
         except BaseException:
             # What failed in the engine stays paid: pictures that fail are the dearest. What never began is given back.
             if not flight.started:
@@ -94,7 +97,7 @@ class Maker:
             raise
         self._spending.correct(client, estimate - rendered.cpu_seconds)
         self._metrics.made(plan.format.value, plan.original.info.size, len(rendered.data), rendered.cpu_seconds)
-        return rendered
+        return rendered, timing
 
     async def _render_now(self, plan: Plan) -> Rendered:
         opened = await self._originals.open(plan.original)
@@ -122,3 +125,8 @@ class Maker:
         """Finish what is being made and kept."""
         await self._flights.drain()
         await asyncio.gather(*self._keeping, return_exceptions=True)
+
+
+def _timing(*, queue: float, render: float) -> bytes:
+    """Return the Server-Timing of a make: milliseconds waited for a slot and spent in the worker."""
+    return b"queue;dur=%.1f, render;dur=%.1f" % (queue * 1000, render * 1000)

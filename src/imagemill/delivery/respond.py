@@ -21,6 +21,8 @@ def respond(request: HttpRequest, plan: Plan, variant: Variant) -> HttpResponse:
     """Return 200, 206, 304, or raise for 412 and 416."""
     headers = stable_headers(plan, variant.kept)
     headers.append((b"cache-status", variant.status))
+    if variant.timing:
+        headers.append((b"server-timing", variant.timing))
     return answer(request.method, request.headers, headers, variant.kept)
 
 

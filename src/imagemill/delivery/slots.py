@@ -1,8 +1,10 @@
 """Who may transcode now, who waits, who is sent away: admission by waiting time, fair between clients (threats 2.9).
 
-A make enters when the estimated CPU before it, spread over the workers, is at most `queue_seconds`, and fewer than
-`queue` wait. Each client has a sub-queue and the sub-queues are served in turn, so that a client with 500 waiting makes
-costs another at most one running job. Waiters hold no image bytes; one that is cancelled leaves the queue at once.
+Each client has a sub-queue and the sub-queues are served in turn, so that a client with 500 waiting makes costs another
+at most one running job. A make enters when the CPU that will be spent before its turn comes, spread over the workers,
+is at most `queue_seconds`: all that its own client has pending, and of every other client as much again at most. So a
+client that fills the queue is refused, and the next one is not. At most `queue` wait; beyond it the client with the
+most loses its newest. Waiters hold no image bytes; one that is cancelled leaves the queue at once.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class Slots:
         self._seconds = queue_seconds
         self._clients: OrderedDict[str, deque[_Waiter]] = OrderedDict()
         self._waiting = 0
-        self._pending = 0.0
+        self._pending: dict[str, float] = {}
 
     @property
     def waiting(self) -> int:
@@ -49,13 +51,13 @@ class Slots:
     @property
     def pending_seconds(self) -> float:
         """Estimated CPU-seconds admitted and not finished."""
-        return self._pending
+        return sum(self._pending.values())
 
     @asynccontextmanager
     async def slot(self, client: str, estimate: float) -> AsyncIterator[None]:
         """Hold a slot for a make of `estimate` CPU-seconds; raise Overloaded at once when it would wait too long."""
-        self._check(estimate)
-        self._pending += estimate
+        self._check(client, estimate)
+        self._pending[client] = self._pending.get(client, 0.0) + estimate
         try:
             await self._enter(client, estimate)
             try:
@@ -63,22 +65,43 @@ class Slots:
             finally:
                 self._free += 1
         finally:
-            self._pending = max(0.0, self._pending - estimate)
+            self._forget(client, estimate)
             self._serve()
 
-    def _check(self, estimate: float) -> None:
-        # The first make always enters: a single picture dearer than the whole queue is the engine's to judge.
-        wait = self._pending / self._workers
-        if self._pending > 0 and wait + estimate / self._workers > self._seconds:
-            raise Overloaded(
-                f"The server is busy: {wait:.1f} s of transcoding wait already. Please try again.",
-                retry_after=max(1.0, wait - self._seconds / 2),
-            )
+    def _forget(self, client: str, estimate: float) -> None:
+        left = self._pending[client] - estimate
+        if left > estimate * 1e-6:
+            self._pending[client] = left
+        else:
+            del self._pending[client]
+
+    def _check(self, client: str, estimate: float) -> None:
+        """Refuse what would wait too long, and make room where too many wait."""
+        if not self._pending:
+            return  # the first make always enters: what a single picture may cost is the engine's to judge
+        own = self._pending.get(client, 0.0) + estimate
+        before = sum(min(pending, own) for other, pending in self._pending.items() if other != client)
+        wait = (before + own) / self._workers
+        if wait > self._seconds:
+            raise self._busy(wait)
         if self._waiting >= self._queue:
-            raise Overloaded(
-                f"The server is busy: {self._waiting} transcodes wait already. Please try again.",
-                retry_after=max(1.0, wait),
-            )
+            self._displace(client, wait)
+
+    def _displace(self, client: str, wait: float) -> None:
+        """Send away the newest waiter of the client that has the most, or the newcomer if that is its own client."""
+        most = max(self._clients.values(), key=len)
+        if len(most) <= len(self._clients.get(client, ())) + 1:
+            raise self._busy(wait)
+        waiter = most.pop()
+        self._waiting -= 1
+        if not waiter.ready.done():
+            waiter.ready.set_exception(self._busy(wait))
+
+    def _busy(self, wait: float) -> Overloaded:
+        return Overloaded(
+            f"The server is busy: this would wait {wait:.1f} s for its turn. Please try again.",
+            retry_after=max(1.0, wait - self._seconds / 2),
+        )
 
     async def _enter(self, client: str, estimate: float) -> None:
         if self._free > 0 and not self._waiting:

@@ -67,7 +67,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A variant at hand; `status` is the RFC 9211 Cache-Status of how it came."""
+    """A variant at hand.
+
+    `status` is the RFC 9211 Cache-Status of how it came; `timing` the Server-Timing of a make, empty otherwise.
+    """
 
     kept: Kept
     status: bytes
+    timing: bytes = b""

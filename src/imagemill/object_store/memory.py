@@ -160,8 +160,8 @@ class MemoryStore:
         stored = self._objects.get(key)
         return None if stored is None else stored.info.stamp
 
-    async def open(self, key: str) -> MemoryObject | None:
-        """Open the object for reading."""
+    async def open(self, key: str, *, known: ObjectInfo | None = None) -> MemoryObject | None:
+        """Open the object for reading; what is `known` of it does not matter here."""
         stored = self._objects.get(key)
         return None if stored is None else MemoryObject(stored)
 

@@ -142,8 +142,11 @@ class ObjectStore(Protocol):
         """Return the cheap change mark of `ObjectInfo.stamp` without hashing; None when there is none."""
         ...
 
-    async def open(self, key: str) -> OpenObject | None:
-        """Open the object for reading, None when there is none."""
+    async def open(self, key: str, *, known: ObjectInfo | None = None) -> OpenObject | None:
+        """Open the object for reading, None when there is none.
+
+        `known` is what was lately seen of it: an adapter may take the digest from there while the stamp still holds.
+        """
         ...
 
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:

@@ -115,7 +115,7 @@ class Originals:
 
         Raises Conflict (`original_changed`) if it is another by now: locate it again.
         """
-        opened = await self._store.open(original.key)
+        opened = await self._store.open(original.key, known=original.info)
         if opened is None:
             self._entries.doubt(original.key)
             raise no_such_original(original.key)

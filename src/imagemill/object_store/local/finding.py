@@ -64,6 +64,17 @@ class Finding:
                 return opened[0], Found(key, mark, self._layout.sidecars.find(key, mark))
         return None
 
+    def open_unchanged(self, key: str, stamp: str) -> int | None:
+        """Open the object of `key` where its mark is still `stamp`; the caller closes the descriptor."""
+        for home in self._layout.homes(key):
+            opened = home.tree.open(home.segments)
+            if opened is not None:
+                if str(mark_of(opened[1])) == stamp:
+                    return opened[0]
+                os.close(opened[0])
+                return None
+        return None
+
     def learn(self, key: str) -> Found | None:
         """Like `find`, reading the file where no record tells its digest."""
         opened = self.open(key)

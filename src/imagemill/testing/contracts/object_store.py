@@ -212,6 +212,28 @@ class ObjectStoreContract:
 
         self.check(scenario)
 
+    def test_opening_what_is_known_never_gives_old_bytes(self) -> None:
+        """What was seen before saves work only while it is still true."""
+
+        async def scenario(store: ObjectStore) -> None:
+            await put(store, "k", b"first")
+            known = await store.head("k")
+            assert known is not None
+            same = await store.open("k", known=known)
+            assert same is not None
+            assert (read_descriptor(same.fileno()), same.info.etag) == (b"first", known.etag)
+            same.close()
+            await put(store, "k", b"second")
+            other = await store.open("k", known=known)
+            assert other is not None
+            assert read_descriptor(other.fileno()) == b"second"
+            assert other.info.etag != known.etag
+            other.close()
+            await store.delete("k")
+            assert await store.open("k", known=known) is None
+
+        self.check(scenario)
+
     def test_an_upload_is_invisible_before_its_commit(self) -> None:
         """Nothing is found or listed of a running upload, nor of one that was given up."""
 
