@@ -152,7 +152,7 @@ def test_a_wildcard_address_is_warned_about(tmp_path: Path) -> None:
 def test_own_pictures_are_served_at_once(tmp_path: Path) -> None:
     """A folder of pictures needs no import; ours lies apart in it and is no original."""
     (tmp_path / "Pictures").mkdir()
-    (tmp_path / "Pictures" / "me.jpg").write_bytes((demo.PHOTOS / "coffee.jpg").read_bytes())
+    (tmp_path / "Pictures" / "me.jpg").write_bytes((demo.PHOTOS / "rocket.jpg").read_bytes())
     with serving(tmp_path / "Pictures") as server:
         assert httpx.get(f"{server.url}/img/w=30/me.jpg", trust_env=False).status_code == 200
         assert imagemill("ls", "--data", "Pictures", cwd=tmp_path).out == "me.jpg\n"
@@ -162,7 +162,7 @@ def test_own_pictures_are_served_at_once(tmp_path: Path) -> None:
 def test_demo_prints_links_that_work(tmp_path: Path) -> None:
     """Five addresses worth a click are printed after the one line, and each is a picture."""
     with started("demo", "--port", "0", cwd=tmp_path) as (process, line):
-        assert "imagemill-demo" in line
+        assert "demo-data" in line
         assert process.stdout is not None
         links = []
         while "Ctrl-C" not in (printed := process.stdout.readline()):

@@ -17,7 +17,7 @@ from tests.serving import RunningServer, environment, serving
 from imagemill import demo
 
 Run = Callable[..., Ended]
-JPEG = demo.PHOTOS / "coffee.jpg"
+JPEG = demo.PHOTOS / "rocket.jpg"
 PNG = demo.PHOTOS / "chelsea.png"
 
 
@@ -26,8 +26,8 @@ def home(tmp_path: Path) -> Path:
     """A folder with pictures."""
     home = tmp_path / "home"
     (home / "pictures" / "cats").mkdir(parents=True)
-    shutil.copyfile(JPEG, home / "coffee.jpg")
-    shutil.copyfile(JPEG, home / "pictures" / "coffee.jpg")
+    shutil.copyfile(JPEG, home / "rocket.jpg")
+    shutil.copyfile(JPEG, home / "pictures" / "rocket.jpg")
     shutil.copyfile(PNG, home / "pictures" / "cats" / "chelsea.png")
     return home
 
@@ -55,45 +55,45 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 
 def test_a_day_with_originals(run: Run, home: Path) -> None:
     """Put, list, get, address, explain, purge and remove, all over one original and its variants."""
-    put = run("put", "coffee.jpg", "--key", "drinks/coffee.jpg", "--json")
+    put = run("put", "rocket.jpg", "--key", "launches/rocket.jpg", "--json")
     assert put.code == 0, put.err
     record = put.lines[0]
-    assert (record["status"], record["key"], record["width"]) == ("created", "drinks/coffee.jpg", 600)
+    assert (record["status"], record["key"], record["width"]) == ("created", "launches/rocket.jpg", 640)
     assert record["sha256"] == hashlib.sha256(JPEG.read_bytes()).hexdigest()
     assert record["url"].startswith("http://127.0.0.1:")
 
-    assert run("ls").out == "drinks/coffee.jpg\n"
-    assert run("ls", "-d").out == "drinks/\n"
-    assert [line["key"] for line in run("ls", "drinks/", "--json").lines] == ["drinks/coffee.jpg"]
-    assert "600×400" in run("ls", "-l").out
+    assert run("ls").out == "launches/rocket.jpg\n"
+    assert run("ls", "-d").out == "launches/\n"
+    assert [line["key"] for line in run("ls", "launches/", "--json").lines] == ["launches/rocket.jpg"]
+    assert "640×427" in run("ls", "-l").out
 
-    assert run("get", "drinks/coffee.jpg", "-o", "back.jpg").code == 0
+    assert run("get", "launches/rocket.jpg", "-o", "back.jpg").code == 0
     assert (home / "back.jpg").read_bytes() == JPEG.read_bytes()
-    again = run("get", "drinks/coffee.jpg", "-o", "back.jpg")
+    again = run("get", "launches/rocket.jpg", "-o", "back.jpg")
     assert again.code == 2
     assert "--force" in again.err
-    assert run("get", "drinks/coffee.jpg", "--variant", "w=60,fm=webp").code == 0
-    assert (home / "coffee.webp").read_bytes()[8:12] == b"WEBP"
+    assert run("get", "launches/rocket.jpg", "--variant", "w=60,fm=webp").code == 0
+    assert (home / "rocket.webp").read_bytes()[8:12] == b"WEBP"
 
-    link = run("url", "drinks/coffee.jpg", "width=60,fm=webp").out.strip()
-    assert link.endswith(f"/img/w=60,fm=webp/drinks/coffee.jpg?v={record['version']}")
+    link = run("url", "launches/rocket.jpg", "width=60,fm=webp").out.strip()
+    assert link.endswith(f"/img/w=60,fm=webp/launches/rocket.jpg?v={record['version']}")
     told = run("explain", link, "--json").lines[0]
     assert (told["verdict"], told["canonical"], told["version"]) == ("allowed", "w=60,fm=webp", record["version"])
     assert "page → orient" in run("explain", link).out
 
-    assert "1 variant would be removed" in run("purge", "drinks/coffee.jpg", "--dry-run").out
-    assert run("purge", "drinks/coffee.jpg", "--variant", "w=61", "--json").lines == [
-        {"key": "drinks/coffee.jpg", "removed": 0}
+    assert "1 variant would be removed" in run("purge", "launches/rocket.jpg", "--dry-run").out
+    assert run("purge", "launches/rocket.jpg", "--variant", "w=61", "--json").lines == [
+        {"key": "launches/rocket.jpg", "removed": 0}
     ]
-    assert run("purge", "drinks/coffee.jpg", "--variant", "w=60", "--json").lines[0]["removed"] == 1
+    assert run("purge", "launches/rocket.jpg", "--variant", "w=60", "--json").lines[0]["removed"] == 1
 
-    assert run("rm", "drinks/coffee.jpg", "--dry-run").code == 0
-    assert run("ls").out == "drinks/coffee.jpg\n"
-    assert run("rm", "drinks/coffee.jpg").code == 0
+    assert run("rm", "launches/rocket.jpg", "--dry-run").code == 0
+    assert run("ls").out == "launches/rocket.jpg\n"
+    assert run("rm", "launches/rocket.jpg").code == 0
     assert run("ls").out == ""
-    gone = run("get", "drinks/coffee.jpg")
+    gone = run("get", "launches/rocket.jpg")
     assert gone.code == 1
-    assert "drinks/coffee.jpg" in gone.err
+    assert "launches/rocket.jpg" in gone.err
 
 
 def test_a_folder_with_a_file_that_is_no_picture(server: RunningServer, home: Path) -> None:
@@ -109,12 +109,12 @@ def test_a_folder_with_a_file_that_is_no_picture(server: RunningServer, home: Pa
     assert "notes.txt" in ended.err
     assert "not an image" in ended.err
     assert "2 pictures stored, 1 failed." in ended.err
-    assert run("ls").out == "2024/cats/chelsea.png\n2024/coffee.jpg\n"
+    assert run("ls").out == "2024/cats/chelsea.png\n2024/rocket.jpg\n"
     (home / "pictures" / "notes.txt").unlink()
     again = run("put", "pictures", "--prefix", "2024", "--no-replace")
     assert again.code == 0
     assert again.out.count("is there already") == 2
-    refused = run("put", "coffee.jpg", "--prefix", "2024/", "--if-none-match")
+    refused = run("put", "rocket.jpg", "--prefix", "2024/", "--if-none-match")
     assert refused.code == 1
     assert refused.out == ""
     assert "would be removed" in run("purge", "--prefix", "2024/", "--dry-run").out

@@ -34,9 +34,9 @@ def test_folder_of_a_user_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_folder_of_a_user_with_a_sample_name_stays_as_it_is(tmp_path: Path) -> None:
     """A picture that happens to be called like a sample is never written to."""
-    (tmp_path / "coffee.jpg").write_bytes(b"mine")
+    (tmp_path / "coffee.png").write_bytes(b"mine")
     demo.prepare(tmp_path)
-    assert (tmp_path / "coffee.jpg").read_bytes() == b"mine"
+    assert (tmp_path / "coffee.png").read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize("ours", ["admin.key", "imagemill.toml", ".imagemill", ".DS_Store"])
@@ -54,11 +54,11 @@ def test_second_start_brings_back_only_what_is_missing(tmp_path: Path) -> None:
     """A folder of samples is completed; those present are not touched."""
     demo.prepare(tmp_path)
     (tmp_path / "mill.gif").unlink()
-    before = (tmp_path / "coffee.jpg").stat()
+    before = (tmp_path / "coffee.png").stat()
     demo.prepare(tmp_path)
     assert (tmp_path / "mill.gif").exists()
-    assert (tmp_path / "coffee.jpg").stat().st_mtime_ns == before.st_mtime_ns
-    assert (tmp_path / "coffee.jpg").stat().st_ino == before.st_ino
+    assert (tmp_path / "coffee.png").stat().st_mtime_ns == before.st_mtime_ns
+    assert (tmp_path / "coffee.png").stat().st_ino == before.st_ino
 
 
 def test_samples_are_small_and_what_they_say() -> None:
@@ -80,7 +80,7 @@ def test_samples_tell_nothing_of_people() -> None:
 
 def test_samples_cover_alpha_and_animation() -> None:
     """One sample has transparent pixels and one moves, so that the page can show both."""
-    with Image.open(demo.PHOTOS / "tulips.png") as image:
+    with Image.open(demo.PHOTOS / "windmill.png") as image:
         assert min(image.getchannel("A").tobytes()) < 128
     with Image.open(demo.PHOTOS / "mill.gif") as image:
         assert getattr(image, "n_frames", 1) > 1

@@ -22,10 +22,11 @@ SECONDS = 60.0
 RETRY_SECONDS = 5.0
 HOME_IN_PAGES = "/home/me"
 PICTURES = {
-    "Pictures/trips/sea.jpg": "country-road.jpg",
-    "Pictures/me.png": "tulips.png",
-    "coffee.jpg": "coffee.jpg",
+    "Pictures/trips/sea.jpg": "hubble.jpg",
+    "Pictures/me.png": "windmill.png",
+    "coffee.png": "coffee.png",
     "rocket.jpg": "rocket.jpg",
+    "astronaut.jpg": "astronaut.jpg",
     "cat.png": "chelsea.png",
 }
 """What lies in the reader's home before the first command."""

@@ -115,41 +115,40 @@ def test_readme_says_six_lines() -> None:
 def test_second_asker_is_served_by_nginx_alone(front: Front) -> None:
     """Each bucket is made once by Imagemill; after that nginx has it, typed, also when Imagemill is gone."""
     for accept, media_type in ((AVIF, "image/avif"), (WEBP, "image/webp"), ({}, "image/jpeg")):
-        first = front.get("/img/w=200/coffee.jpg", **accept)
+        first = front.get("/img/w=200/astronaut.jpg", **accept)
         assert (first.status_code, first.headers["content-type"]) == (200, media_type)
-        kept = front.get_kept("/img/w=200/coffee.jpg", **accept)
+        kept = front.get_kept("/img/w=200/astronaut.jpg", **accept)
         assert kept.content == first.content
         assert kept.headers["content-type"] == media_type
         assert kept.headers["vary"] == "Accept"
         assert "max-age=600" in kept.headers["cache-control"]
     assert front.server.stop() == 0
-    assert front.get("/img/w=200/coffee.jpg", **AVIF).headers["content-type"] == "image/avif"
-    assert front.get("/img/w=201/coffee.jpg", **AVIF).status_code == 502
+    assert front.get("/img/w=200/astronaut.jpg", **AVIF).headers["content-type"] == "image/avif"
+    assert front.get("/img/w=201/astronaut.jpg", **AVIF).status_code == 502
 
 
 def test_replaced_and_deleted_at_once(front: Front) -> None:
     """After the answer to a PUT nginx shows the new picture, after that to a DELETE none."""
-    front.get("/img/w=200/coffee.jpg")
-    old = front.get_kept("/img/w=200/coffee.jpg").content
+    front.get("/img/w=200/astronaut.jpg")
+    old = front.get_kept("/img/w=200/astronaut.jpg").content
     with front.server.client() as client:
-        assert (
-            client.put("/v1/originals/coffee.jpg", content=(demo.PHOTOS / "rocket.jpg").read_bytes()).status_code == 200
-        )
-        new = front.get("/img/w=200/coffee.jpg")
+        rocket = (demo.PHOTOS / "rocket.jpg").read_bytes()
+        assert client.put("/v1/originals/astronaut.jpg", content=rocket).status_code == 200
+        new = front.get("/img/w=200/astronaut.jpg")
         assert new.status_code == 200
         assert new.content != old
-        assert front.get_kept("/img/w=200/coffee.jpg").content == new.content
-        assert client.delete("/v1/originals/coffee.jpg").status_code == 204
-    assert front.get("/img/w=200/coffee.jpg").status_code == 404
+        assert front.get_kept("/img/w=200/astronaut.jpg").content == new.content
+        assert client.delete("/v1/originals/astronaut.jpg").status_code == 204
+    assert front.get("/img/w=200/astronaut.jpg").status_code == 404
 
 
 def test_what_nginx_cannot_name_is_passed_on(front: Front) -> None:
     """Another spelling, transparency for an old browser, a wrong option, a key outside: Imagemill answers each."""
-    assert front.get("/img/120x80/coffee.jpg").status_code == 200
+    assert front.get("/img/120x80/astronaut.jpg").status_code == 200
     for _ in range(2):
-        assert front.get("/img/w=100/tulips.png").headers["content-type"] == "image/png"
-    assert front.get("/img/w=0/coffee.jpg").status_code == 400
-    assert front.get("/img/w=200/coffee.jpg/~/current/x").status_code == 400
+        assert front.get("/img/w=100/windmill.png").headers["content-type"] == "image/png"
+    assert front.get("/img/w=0/astronaut.jpg").status_code == 400
+    assert front.get("/img/w=200/astronaut.jpg/~/current/x").status_code == 400
     assert front.get("/img/w=200/admin.key").status_code == 400
 
 
@@ -159,16 +158,16 @@ def test_named_formats_and_versions_are_static_too(tmp_path: Path) -> None:
     demo.prepare(data)
     with serving(data) as server, nginx(lines_of("docs/delivery.md"), server, tmp_path) as front:
         with server.client() as client:
-            version = client.get("/v1/originals/coffee.jpg").json()["version"]
+            version = client.get("/v1/originals/astronaut.jpg").json()["version"]
         for form in ("avif", "webp", "jpeg"):
-            path = f"/img/w=200,fm={form}/coffee.jpg?v={version}"
+            path = f"/img/w=200,fm={form}/astronaut.jpg?v={version}"
             first = front.get(path)
             kept = front.get_kept(path)
             assert kept.content == first.content
             assert kept.headers["content-type"] == f"image/{form}"
             assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
             assert "vary" not in kept.headers
-        other = front.get("/img/w=200,fm=avif/coffee.jpg?v=000000000000")
+        other = front.get("/img/w=200,fm=avif/astronaut.jpg?v=000000000000")
         assert other.headers["cache-control"] == "no-cache"
         assert other.status_code == 200
 
@@ -178,7 +177,7 @@ def test_refused_formats_are_not_taken_for_wanted(tmp_path: Path) -> None:
     data = tmp_path / "Pictures"
     demo.prepare(data)
     with serving(data) as server, nginx(lines_of("docs/delivery.md"), server, tmp_path) as front:
-        front.get("/img/w=200/coffee.jpg", **AVIF)
-        front.get_kept("/img/w=200/coffee.jpg", **AVIF)
-        refused = front.get("/img/w=200/coffee.jpg", Accept="image/avif;q=0, image/webp")
+        front.get("/img/w=200/astronaut.jpg", **AVIF)
+        front.get_kept("/img/w=200/astronaut.jpg", **AVIF)
+        refused = front.get("/img/w=200/astronaut.jpg", Accept="image/avif;q=0, image/webp")
         assert refused.headers["content-type"] == "image/webp"

@@ -106,7 +106,24 @@ def test_modern_formats_are_smaller_than_jpeg(page: Browser) -> None:
     assert set(sizes) == {"JPEG", "WebP", "AVIF", "Automatic"}
     assert sizes["AVIF"] < sizes["JPEG"]
     assert sizes["Automatic"] == sizes["AVIF"]
-    assert max(sizes.values()) < (demo.PHOTOS / "country-road.jpg").stat().st_size
+    assert max(sizes.values()) < (demo.PHOTOS / "coffee.png").stat().st_size
+
+
+def test_transparency_is_offered_as_png_and_an_animation_as_gif(page: Browser) -> None:
+    """The format for every browser keeps what the original has: alpha in PNG, motion in GIF."""
+    names = "[...document.querySelectorAll('#format-cards h3')].map((title) => title.textContent).join(' ')"
+    for key, formats in (("windmill.png", "PNG WebP AVIF Automatic"), ("mill.gif", "GIF WebP Automatic")):
+        page.click(f"button[title='{key}']")
+        page.wait(f"{SHOWN} === arguments[0]", key)
+        assert page.script(f"return {names}") == formats
+
+
+def test_last_click_wins(page: Browser) -> None:
+    """A picture that is quick to show is not overwritten by a slower one that was clicked before it."""
+    page.script("for (const key of ['windmill.png', 'rocket.jpg']) document.querySelector(`[title='${key}']`).click()")
+    page.wait(f"{SHOWN} === 'rocket.jpg'")
+    shown = page.script("return [...document.querySelectorAll('.card img')].map((image) => image.alt.split(':')[0])")
+    assert set(shown) == {"rocket.jpg"}
 
 
 def test_choosing_another_picture_changes_the_whole_page(page: Browser) -> None:

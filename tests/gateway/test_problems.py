@@ -81,8 +81,19 @@ def test_particular_statuses_carry_their_own_header() -> None:
     assert dict(problem_response(RangeNotSatisfiable("x", size=12), "r")[1])[b"content-range"] == b"bytes */12"
 
 
+def test_people_read_the_body_as_it_is_meant() -> None:
+    """Quotes and letters are plain UTF-8; what a terminal would obey is escaped, and the value is the same for JSON."""
+    body = problem_response(NotFound("“Größe 😀”"), "r")[2]
+    assert "“Größe 😀”" in body.decode()
+    sly = "a\x1b[2J\x9b2J\u202eb\u2028\U000e0001\x7f"
+    body = problem_response(NotFound(sly), "r")[2]
+    assert body.decode().isprintable()
+    assert json.loads(body)["detail"] == sly
+
+
 def test_several_faults_are_listed_and_no_character_breaks_the_body() -> None:
     """Each fault is listed, also when a received value is not valid Unicode."""
     error = InvalidRequest("x \ud800", faults=(Fault("w", "1…8192", "\ud800"), Fault("h", "1…8192", "0")))
     document = json.loads(problem_response(error, "r")[2])
     assert [one["option"] for one in document["errors"]] == ["w", "h"]
+    assert document["errors"][0]["received"] == "\ud800"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from imagemill.cli.flags import ConfigFlag, DataFlag, HostFlag, LogFormatFlag, PortFlag, WorkersFlag
 
-DATA = Path("imagemill-demo")
+DATA = Path("demo-data")
 
 
 def demo(
@@ -19,7 +19,7 @@ def demo(
 ) -> None:
     """Serve sample photos and print URLs to click.
 
-    The samples are copied into the data folder (default: ./imagemill-demo); a folder that has pictures of its
+    The samples are copied into the data folder (default: ./demo-data); a folder that has pictures of its
     own is left as it is.
 
     Example:

@@ -58,9 +58,9 @@ def links(base_url: str) -> list[Link]:
     """Return five addresses worth a click on a server at `base_url` whose folder holds the samples."""
     base = base_url.rstrip("/")
     return [
-        Link("One photo, 800 pixels wide, in the best format your browser knows", f"{base}/img/w=800/country-road.jpg"),
-        Link("The same as AVIF; try fm=webp and fm=jpeg too", f"{base}/img/w=800,fm=avif/country-road.jpg"),
-        Link("A banner that keeps the face", f"{base}/img/800x320,g=attention/astronaut.jpg"),
-        Link("A round portrait on a colour", f"{base}/img/400x400,g=attention,mask=circle,bg=ffd166/chelsea.png"),
+        Link("One photo, 480 pixels wide, in the best format your browser knows", f"{base}/img/w=480/coffee.png"),
+        Link("The same as AVIF; try fm=webp and fm=jpeg too", f"{base}/img/w=480,fm=avif/coffee.png"),
+        Link("A banner that keeps the face", f"{base}/img/480x200,g=attention/astronaut.jpg"),
+        Link("A round portrait on a colour", f"{base}/img/300x300,g=attention,mask=circle,bg=ffd166/chelsea.png"),
         Link("An animated GIF, as WebP", f"{base}/img/w=320,fm=webp/mill.gif"),
     ]

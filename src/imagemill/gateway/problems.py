@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from http import HTTPStatus
 
 from imagemill.errors import (
@@ -54,6 +55,8 @@ SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """What the contract puts on every error beside its own fields."""
 
+_BEYOND_ASCII = re.compile(r"[^ -~]")
+
 NOT_FOUND_CACHE = b"public, max-age=5"
 """404 and 410: long enough to spare a store from a broken page, short enough not to be noticed (threat C4)."""
 
@@ -91,8 +94,7 @@ def problem_details(error: ImagemillError, request_id: str) -> dict[str, object]
 def problem_response(error: ImagemillError, request_id: str) -> tuple[int, Headers, bytes]:
     """Return status, headers (lower-case names) and body of the answer to `error`; a HEAD answer drops the body."""
     status = status_of(error)
-    # ASCII only: a lone surrogate in a stranger's value must not break the answer that complains of it.
-    body = json.dumps(problem_details(error, request_id)).encode("ascii")
+    body = _BEYOND_ASCII.sub(_readable, json.dumps(problem_details(error, request_id), ensure_ascii=False)).encode()
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
@@ -102,6 +104,16 @@ def problem_response(error: ImagemillError, request_id: str) -> tuple[int, Heade
         *_own_headers(error, status),
     ]
     return status, headers, body
+
+
+def _readable(found: re.Match[str]) -> str:
+    """Return the character as it is, or as JSON's escape where a terminal would obey it or UTF-8 has no bytes for it.
+
+    People read problems in a terminal, so quotes and letters stay. A stranger's value may hold control characters,
+    marks that turn the direction of writing, and lone surrogates: none may reach the terminal or break the answer.
+    """
+    character = found.group()
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _own_headers(error: ImagemillError, status: int) -> Headers:

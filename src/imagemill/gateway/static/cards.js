@@ -1,9 +1,13 @@
 // The two walls of variants: the same picture in several formats, and in several shapes.
 
 import { variantPath } from "./address.js";
+import { hasAlpha } from "./alpha.js";
+import { formatsOf } from "./snippet.js";
 import { bytesText, fetchVariant, savedText, showBlob, showProblem } from "./variants.js";
 
-const COLUMN = 800;
+export const COLUMN = 480; // pixels: narrower than most photos, so that they are made smaller
+
+let latest = null; // the picture that was chosen last
 
 const NAMES = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF", gif: "GIF" };
 
@@ -18,10 +22,18 @@ const SHAPES = [
 
 const sizeText = (size) => `${size.width} × ${size.height}`;
 
-function formatsFor(key) {
-  const ending = key.split(".").pop().toLowerCase();
-  if (ending === "gif") return ["gif", "webp"];
-  return [ending === "png" ? "png" : "jpeg", "webp", "avif"];
+/** The formats that the snippet would offer, the one for everybody first; transparency is looked for, not guessed. */
+async function formatsFor(picture) {
+  const ending = picture.key.split(".").pop().toLowerCase();
+  const alpha = !["jpg", "jpeg", "gif"].includes(ending) && (await seeThrough(picture));
+  return formatsOf({ alpha, animated: ending === "gif" }).reverse();
+}
+
+async function seeThrough(picture) {
+  const answer = await fetchVariant(variantPath("160x120,g=attention,anim=0", { key: picture.key })); // the strip has it
+  if (!answer.ok) return false;
+  const bitmap = await createImageBitmap(answer.blob).catch(() => null);
+  return bitmap !== null && hasAlpha(bitmap);
 }
 
 function element(name, className, text = "") {
@@ -75,7 +87,10 @@ function describeFormat(made, answer, size, picture) {
 /** Fill both walls with variants of `picture`; four requests at a time, so that a small machine stays lively. */
 export async function showCards(picture, formatWall, shapeWall) {
   const width = Math.min(COLUMN, picture.width || COLUMN);
-  const formats = formatsFor(picture.key).map((format) => card(NAMES[format], `w=${width},fm=${format}`, picture));
+  latest = picture;
+  const wanted = await formatsFor(picture);
+  if (latest !== picture) return; // another picture was chosen meanwhile
+  const formats = wanted.map((format) => card(NAMES[format], `w=${width},fm=${format}`, picture));
   formats.push(card("Automatic", `w=${width}`, picture));
   const shapes = SHAPES.map((shape) => card(shape.title, shape.options, picture));
   formatWall.replaceChildren(...formats.map((made) => made.box));

@@ -1,12 +1,12 @@
 // Upload a picture with the admin key, and show what to paste into a page.
 
+import { hasAlpha } from "./alpha.js";
 import { keyPath, variantPath } from "./address.js";
 import { pictureSnippet } from "./snippet.js";
 import { bytesText, readProblem, showProblem } from "./variants.js";
 
 const KEPT = "imagemill.admin-key"; // sessionStorage: gone with the tab, never sent by itself
 const PRECONDITION_FAILED = 412;
-const ALPHA_PROBE = 64; // pixels a side: enough to notice transparency, cheap to read
 
 const byId = (id) => document.getElementById(id);
 
@@ -37,18 +37,6 @@ function put(key, file, secret, replace, onProgress) {
     });
     request.send(file);
   });
-}
-
-/** Whether any pixel of the picture in `image` lets the ground through. */
-function hasAlpha(image) {
-  const canvas = document.createElement("canvas");
-  canvas.width = ALPHA_PROBE;
-  canvas.height = ALPHA_PROBE;
-  const context = canvas.getContext("2d");
-  context.drawImage(image, 0, 0, ALPHA_PROBE, ALPHA_PROBE);
-  const pixels = context.getImageData(0, 0, ALPHA_PROBE, ALPHA_PROBE).data;
-  for (let place = 3; place < pixels.length; place += 4) if (pixels[place] < 255) return true;
-  return false;
 }
 
 /** Wire the form. `onStored(picture)` and `onRemoved(key)` tell the rest of the page. */
