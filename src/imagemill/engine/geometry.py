@@ -209,7 +209,7 @@ def _shapes(recipe: Recipe, region: Box, box: _Asked, limits: Limits) -> _Shapes
     fit = Fit.COVER if recipe.resize.ratio is not None else recipe.resize.fit
     if box.width is None or box.height is None:
         scaled = _bounded(_one_sided(source, box, enlarge=enlarge), limits)
-        canvas = scaled if fit is not Fit.CONTAIN else _bounded(_wide_canvas(scaled, box), limits)
+        canvas = scaled if fit is not Fit.CONTAIN else _one_sided_canvas(scaled, box, limits)
         return _Shapes(scaled, scaled, canvas)
     target = Size(box.width, box.height)
     target = _checked(target, limits) if box.stated else _bounded(target, limits)
@@ -237,9 +237,10 @@ def _one_sided(source: Size, box: _Asked, *, enlarge: bool) -> Size:
     return _not_enlarged(source, scaled, enlarge=enlarge)
 
 
-def _wide_canvas(scaled: Size, box: _Asked) -> Size:
-    """`contain` with one side keeps that side as canvas even where the picture is not enlarged to it."""
-    return Size(max(scaled.width, box.width or 1), max(scaled.height, box.height or 1))
+def _one_sided_canvas(scaled: Size, box: _Asked, limits: Limits) -> Size:
+    """`contain` with one side keeps that side as canvas where the picture is not enlarged to it, within the limits."""
+    canvas = Size(max(scaled.width, box.width or 1), max(scaled.height, box.height or 1))
+    return canvas if _bounded(canvas, limits) == canvas else scaled
 
 
 def _not_enlarged(source: Size, scaled: Size, *, enlarge: bool) -> Size:

@@ -1,18 +1,28 @@
-"""Turn the scaled picture upright (EXIF orientation); the tag itself goes with the other metadata."""
+"""Turn the scaled picture upright (EXIF orientation)."""
 
 from __future__ import annotations
 
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
+ORIENTATION_FIELD = "orientation"
+
 
 def orient(image: Image, work: Work) -> Image:
-    """Undo the stored orientation once.
+    """Undo the stored orientation once, and forget it: the AVIF saver would write it again, whatever it may keep."""
+    turned = _upright(image, work.job.facts.orientation)
+    if turned.get_typeof(ORIENTATION_FIELD):
+        turned = turned.copy()
+        turned.remove(ORIENTATION_FIELD)
+    return turned
+
+
+def _upright(image: Image, orientation: int) -> Image:
+    """The picture turned.
 
     All but a mirror image need pixels out of the order in which they are decoded, so the picture, small by now, is
     first kept in memory.
     """
-    orientation = work.job.facts.orientation
     if orientation == 1:
         return image
     if orientation == 2:
