@@ -24,10 +24,11 @@ from tests.engine.engine_pictures import (
     sized,
 )
 
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
 from imagemill.engine.probe import probe, verify
-from imagemill.engine.render import render
+from imagemill.engine.render import plain_words, render
 from imagemill.errors import ImagemillError, InvalidRequest, NotBuilt, Unprocessable
 from imagemill.recipe.model import (
     Adjust,
@@ -430,6 +431,19 @@ def test_a_cut_file_is_damaged(fmt: str, options: dict[str, object], share: floa
             act()
         assert caught.value.code == "damaged"
         assert "vips" not in caught.value.sentence.lower()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("out of memory -- size == 900MB", "too_complex"), ("VipsJpeg: bad marker in /srv/secret.jpg", "damaged")],
+)
+def test_libvips_words_stay_inside(words: str, code: str) -> None:
+    """The sentence is ours and the cause is kept for the log; a lack of memory is not called damage."""
+    with pytest.raises(Unprocessable) as caught, plain_words():
+        raise pyvips.Error(words)
+    assert caught.value.code == code
+    assert words not in caught.value.sentence
+    assert words in str(caught.value.__cause__)
 
 
 def test_original_bytes_may_be_mapped_or_viewed() -> None:

@@ -22,10 +22,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pyvips  # see above
 
-__all__ = ["FLOOR", "FOREIGN_SAMPLES", "EngineUnfit", "pyvips", "revision", "start"]
+__all__ = ["ENGINE_REVISION", "FLOOR", "FOREIGN_SAMPLES", "EngineUnfit", "pyvips", "revision", "start"]
 
 FLOOR = (8, 18, 4)
 """The oldest libvips we run on: 8.18.1 to 8.18.3 repair out-of-bounds reads, 8.18.4 reads real HEIF tables again."""
+
+ENGINE_REVISION = 1
+"""Ours: counted up when the same recipe gives other pixels, so that kept variants are remade."""
 
 _LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource")
 _SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer")
@@ -78,7 +81,7 @@ def _must_not_open(loader: str, sample: bytes) -> None:
 def revision() -> str:
     """The engine's revision, kept with each variant: our own number, then libvips' version."""
     start()
-    return f"1+libvips-{_dotted((pyvips.version(0), pyvips.version(1), pyvips.version(2)))}"
+    return f"{ENGINE_REVISION}+libvips-{_dotted((pyvips.version(0), pyvips.version(1), pyvips.version(2)))}"
 
 
 def _dotted(version: tuple[int, int, int]) -> str:

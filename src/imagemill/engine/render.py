@@ -43,6 +43,10 @@ TO_RESULT: tuple[Step, ...] = (window, background, mask, flatten)
 """From there to the frame that is written."""
 
 
+_NO_ROOM = ("out of memory", "insufficient memory", "memory allocation")
+"""What libvips, libjpeg and libheif say when an allocation fails; they offer no code to tell it by."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
     """A made variant: its bytes, the size of one frame in pixels, how many frames."""
@@ -99,6 +103,8 @@ def plain_words() -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
+        if any(word in str(error).lower() for word in _NO_ROOM):
+            raise Unprocessable("The picture needs more memory than a job may use.", code="too_complex") from error
         raise Unprocessable("The picture is damaged: it ends early or cannot be decoded.", code="damaged") from error
 
 
