@@ -22,7 +22,7 @@ SECONDS = 60.0
 RETRY_SECONDS = 5.0
 HOME_IN_PAGES = "/home/me"
 PICTURES = {
-    "Pictures/trips/sea.jpg": "hubble.jpg",
+    "Pictures/trips/sea.jpg": "rocket.jpg",
     "Pictures/me.png": "windmill.png",
     "coffee.png": "coffee.png",
     "rocket.jpg": "rocket.jpg",
