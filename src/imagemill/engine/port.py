@@ -80,8 +80,8 @@ class Engine(Protocol):
     """Looks at originals and makes variants.
 
     Every verb raises NotAnImage (415), Unprocessable (422: `damaged`, `too_many_pixels`, `too_complex`),
-    InvalidRequest for a recipe that this original cannot meet (a page that does not exist), NotBuilt, or Overloaded when
-    no worker can be had.
+    InvalidRequest for a recipe that this original cannot meet (a page that does not exist), NotBuilt, or Overloaded
+    when no worker can be had.
     """
 
     async def probe(self, source: Source) -> Facts:

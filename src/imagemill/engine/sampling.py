@@ -18,10 +18,10 @@ HALF_LEAVES = 1.4
 QUARTER_LEAVES = 2.0
 """Quartering and eighthing must leave twice the wanted pixels."""
 OFF_GRID_LEAVES = 4.0
-"""A crop that does not lie on the coarse grid is cut up to one coarse pixel smaller on each side, so there must be many."""
+"""A crop off the coarse grid is cut up to one coarse pixel smaller on each side, so there must be many."""
 
 MOST_SHIFT = 0.05
-"""Result pixels by which a factor may move the picture; a factor that moves it more is not used (about one size in 100)."""
+"""Result pixels by which a factor may move the picture; one that moves it more is not used (one size in 100)."""
 
 MOST_LOST = 0.3
 """Result pixels at the right or lower edge that may be a repetition: the decoder leaves out a last, partial pixel."""
@@ -60,7 +60,8 @@ def shrink_for(facts: Facts, layout: Layout) -> int:
     factor = min(box.width / scaled.width, box.height / scaled.height)
     for shrink in (8, 4, 2):
         leaves = HALF_LEAVES if shrink == 2 else QUARTER_LEAVES
-        if not (_on_grid(box.left, box.width, page.width, shrink) and _on_grid(box.top, box.height, page.height, shrink)):
+        across = _on_grid(box.left, box.width, page.width, shrink)
+        if not (across and _on_grid(box.top, box.height, page.height, shrink)):
             leaves = OFF_GRID_LEAVES
         if factor >= shrink * leaves and all(axis.faithful for axis in axes(facts, layout, shrink)):
             return shrink
