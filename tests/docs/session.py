@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -58,7 +59,8 @@ class Session:
         for server in self._servers:
             server.stop()
         for pid_file in self.home.glob("*.pid"):  # a web server that the page started and did not stop
-            os.kill(int(pid_file.read_text()), signal.SIGTERM)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # or did: it is about to end by itself
+                os.kill(int(pid_file.read_text()), signal.SIGTERM)
 
     def do(self, step: Step) -> None:
         """Do one step; AssertionError with what was printed when it is not what the page shows."""
