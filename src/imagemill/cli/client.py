@@ -87,7 +87,7 @@ class Remote:
             raise Unreachable(f"The Imagemill server at {self.address} did not answer in time.") from None
         except httpx.TransportError as error:
             raise Unreachable(
-                f"No Imagemill server answers at {self.address} ({error or type(error).__name__}); "
+                f"No Imagemill server answers at {self.address} ({str(error) or type(error).__name__}); "
                 f"is it running, and is {SERVER} right?"
             ) from None
 

@@ -26,6 +26,7 @@ from imagemill.engine.limits import Limits
 from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotBuilt, NotFound, shown
 from imagemill.gateway.clients import Clients
 from imagemill.gateway.health import Health
+from imagemill.gateway.lingering import Lingering
 from imagemill.gateway.pages import Pages
 from imagemill.gateway.problems import internal_error, problem_response
 from imagemill.observability.access_log import Log, quoted, timestamp
@@ -101,6 +102,9 @@ class Gateway:
                 shortcut, kept = known
                 await self._send_hot(scope, send, headers, shortcut.headers, kept.data, shortcut.logged_path, came)
                 return
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            patient = Lingering(headers, receive, send)
+            receive, send = patient.receive, patient.send
         self.under_way += 1
         try:
             await self._route(scope, receive, send, headers, came, two_hosts=hosts > 0)
