@@ -407,6 +407,33 @@ def test_a_question_that_cannot_be_answered(query: dict[str, str], status: int, 
     drive(work)
 
 
+def test_a_wrong_parameter_is_told_like_a_wrong_option() -> None:
+    """What was expected reads as a part of the sentence, not as a sentence of the framework."""
+
+    async def work(control: Control, client: httpx.AsyncClient) -> None:
+        for value, expected in (("0", "greater than or equal to 1"), ("x", "a valid integer")):
+            told = (await client.get("/v1/originals", params={"limit": value})).json()
+            assert told["errors"] == [{"option": "limit", "expected": expected, "received": value}]
+        assert "url: expected a value, received 'nothing'" in (await client.get("/v1/explain")).json()["detail"]
+
+    drive(work)
+
+
+def test_prefix_of_a_listing_may_be_as_long_as_a_key() -> None:
+    """The longest key is found by itself, a longer prefix is refused, and the refusal repeats what was asked."""
+
+    async def work(control: Control, client: httpx.AsyncClient) -> None:
+        longest = "/".join(["k" * 127] * 8)[:1020] + ".png"
+        await client.put(f"/v1/originals/{longest}", content=picture())
+        found = (await client.get("/v1/originals", params={"prefix": longest})).json()["items"]
+        assert [item["key"] for item in found] == [longest]
+        assert_problem(await client.get("/v1/originals", params={"prefix": longest + "x"}), 400, "bad_key")
+        told = (await client.get("/v1/originals", params={"prefix": "/a"})).json()
+        assert told["detail"] == "No key can begin with “/a”."
+
+    drive(work)
+
+
 def test_a_cursor_belongs_to_its_listing() -> None:
     """A changed cursor, or one of another prefix, is refused rather than half understood."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -180,14 +181,21 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """Translate FastAPI's complaints about parameters."""
     assert isinstance(error, RequestValidationError)
-    faults = tuple(
-        Fault(str(one["loc"][-1]), str(one["msg"]), shown(str(one.get("input", "")))) for one in error.errors()
-    )
+    faults = tuple(_fault(one) for one in error.errors())
     sentence = "; ".join(str(fault) for fault in faults)
     return problem(
         InvalidRequest(f"The request has wrong parameters: {sentence}.", code="invalid_parameters", faults=faults),
         request.scope,
     )
+
+
+def _fault(one: dict[str, Any]) -> Fault:
+    """Return one complaint in our words: theirs are whole sentences ("Input should be a valid integer, …")."""
+    name = str(one["loc"][-1])
+    if one["type"] == "missing":
+        return Fault(name, "a value", "nothing")
+    expected = str(one["msg"]).removeprefix("Input should be ").split(",", 1)[0]
+    return Fault(name, expected, shown(str(one.get("input", ""))))
 
 
 class _Unrouted:

@@ -17,7 +17,7 @@ from imagemill.control.routing import says
 from imagemill.control.services import Services
 from imagemill.control.views import OriginalView, object_view_of, view_of
 from imagemill.errors import InvalidRequest, NotBuilt, shown
-from imagemill.object_store.naming import check_key
+from imagemill.object_store.naming import check_prefix
 from imagemill.originals.library import Listed
 
 FIELDS = frozenset(OriginalView.__struct_fields__)
@@ -50,7 +50,7 @@ def listing_router(services: Services) -> APIRouter:
         if tag or sort != "key":
             raise NotBuilt("Listing by tag or in another order than the key's needs the catalog.", row="C1")
         asked = ListingQuery(
-            prefix=_checked_prefix(prefix), delimiter=_checked_delimiter(delimiter), limit=limit, fields=_names(fields)
+            prefix=check_prefix(prefix), delimiter=_checked_delimiter(delimiter), limit=limit, fields=_names(fields)
         )
         after = read_cursor(cursor, prefix, delimiter) if cursor else ""
         page = await services.originals.list(prefix, delimiter, after, limit)
@@ -72,13 +72,6 @@ def _item(listed: Listed, fields: tuple[str, ...], public_url: str) -> Any:
         return view
     values = msgspec.to_builtins(view)
     return {name: values[name] for name in fields if name in values}
-
-
-def _checked_prefix(prefix: str) -> str:
-    """Return `prefix` if a key can begin with it; what no key begins with is a mistake, not an empty page."""
-    if prefix:
-        check_key(prefix + "x")
-    return prefix
 
 
 def _checked_delimiter(delimiter: str) -> str:

@@ -15,7 +15,7 @@ from imagemill.control.json_body import read_json
 from imagemill.control.routing import says, takes
 from imagemill.control.services import Services
 from imagemill.errors import Fault, InvalidRequest, NotBuilt, shown
-from imagemill.object_store.naming import check_existing_key, check_key
+from imagemill.object_store.naming import check_existing_key, check_prefix
 
 
 class Purge(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -75,9 +75,7 @@ def _target(asked: Purge, site: str) -> tuple[str | None, str | None, str | None
         key, leaf = _variant(asked.variant, site)
         return key, None, leaf
     if asked.prefix is not None:
-        if asked.prefix:
-            check_key(asked.prefix + "x")
-        return None, asked.prefix, None
+        return None, check_prefix(asked.prefix), None
     return check_existing_key(asked.key or ""), None, None
 
 

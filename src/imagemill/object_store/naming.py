@@ -62,6 +62,19 @@ def check_new_key(key: str) -> str:
     return key
 
 
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` when some key can begin with it (all do with the empty one); raise InvalidRequest otherwise.
+
+    What no key begins with is a mistake, not an empty answer. A whole key is a prefix too, of itself.
+    """
+    whole = len(prefix.encode("utf-8", "replace")) == MAX_KEY_BYTES
+    try:
+        check_key(prefix if whole else prefix + "x")
+    except InvalidRequest:
+        raise InvalidRequest(f"No key can begin with “{shown(prefix)}”.", code="bad_key") from None
+    return prefix
+
+
 def decode_key(text: str) -> str:
     """Return the key that a URL's `text` (percent-decoded once) addresses.
 
