@@ -110,6 +110,7 @@ IN, COVER, CONTAIN, FILL, OUT = Fit.INSIDE, Fit.COVER, Fit.CONTAIN, Fit.FILL, Fi
         ((65500, 1), None, None, IN, False, (8192, 1), (8192, 1)),
         ((6000, 4000), None, None, IN, False, (4898, 3265), (4898, 3265)),
         ((65500, 1), None, "1", IN, False, (8192, 1), (8192, 1)),
+        ((5, 11872), None, "70p", IN, False, (3, 8192), (3, 8192)),
     ],
 )
 def test_fit(
@@ -200,8 +201,9 @@ def test_percent_sizes_are_of_the_cropped_picture() -> None:
 def test_a_crop_outside_the_picture_is_refused() -> None:
     """The refusal names the picture's size."""
     crop = Region(left=Pixels(640), top=Pixels(0), width=Pixels(10), height=Pixels(10))
-    with pytest.raises(InvalidRequest, match="640x480"):
+    with pytest.raises(InvalidRequest, match="640x480") as refusal:
         lay_out(facts(640, 480), recipe(crop=crop))
+    assert refusal.value.code == "bad_option"
 
 
 def test_trimming_comes_before_cropping() -> None:
@@ -235,6 +237,17 @@ def test_padding_over_the_limits_is_refused() -> None:
     """Padding counts as part of the result."""
     with pytest.raises(InvalidRequest, match="8192"):
         lay_out(facts(640, 480), recipe("640", pad=Pad(top=0, right=8192, bottom=0, left=0)))
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [((6000, 4000), (4897, 3266)), ((65500, 1), (8192, 7)), ((1, 65500), (7, 8192)), ((640, 480), (646, 486))],
+)
+def test_a_size_nobody_stated_leaves_room_for_its_padding(source: tuple[int, int], result: tuple[int, int]) -> None:
+    """`pad=3` alone works for a picture of any size: it is fitted inside the limits with its padding."""
+    layout = lay_out(facts(*source), recipe(pad=Pad(top=3, right=3, bottom=3, left=3)))
+    assert (layout.width, layout.height) == result
+    assert layout.width * layout.height <= 16_000_000
 
 
 def test_a_hint_must_be_settled_first() -> None:

@@ -6,13 +6,14 @@ Pure, so that planning, admission and the worker reach the same numbers, and so 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from math import isqrt
 
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts
 from imagemill.errors import Fault, InvalidRequest
-from imagemill.recipe.model import FocalPoint, Gravity, Hinted, Length, Pixels, Ratio, Recipe, Region
+from imagemill.recipe.model import FocalPoint, Gravity, Hinted, Length, Pad, Pixels, Ratio, Recipe, Region
 from imagemill.recipe.vocabulary import Anchor, Fit
 
 _DEFAULTS = Limits()
@@ -140,6 +141,7 @@ def _cropped(page: Box, crop: Region | None) -> Box:
     if left >= page.width or top >= page.height:
         raise InvalidRequest(
             f"The crop begins outside the picture, which is {page.width}x{page.height} here.",
+            code="bad_option",
             faults=(Fault("crop", f"a rectangle inside {page.width}x{page.height}", f"{left}:{top}"),),
         )
     return Box(page.left + left, page.top + top, right - left, bottom - top)
@@ -208,11 +210,11 @@ def _shapes(recipe: Recipe, region: Box, box: _Asked, limits: Limits) -> _Shapes
     source = Size(region.width, region.height)
     fit = Fit.COVER if recipe.resize.ratio is not None else recipe.resize.fit
     if box.width is None or box.height is None:
-        scaled = _bounded(_one_sided(source, box, enlarge=enlarge), limits)
+        scaled = _bounded(_one_sided(source, box, enlarge=enlarge), limits, recipe.pad)
         canvas = scaled if fit is not Fit.CONTAIN else _one_sided_canvas(scaled, box, limits)
         return _Shapes(scaled, scaled, canvas)
     target = Size(box.width, box.height)
-    target = _checked(target, limits) if box.stated else _bounded(target, limits)
+    target = _checked(target, limits) if box.stated else _bounded(target, limits, recipe.pad)
     if fit is Fit.COVER:
         window = target if enlarge else _largest_inside(source, target)
         return _Shapes(_around(source, window), window, window)
@@ -220,7 +222,7 @@ def _shapes(recipe: Recipe, region: Box, box: _Asked, limits: Limits) -> _Shapes
         scaled = target if enlarge else Size(min(target.width, source.width), min(target.height, source.height))
         return _Shapes(scaled, scaled, scaled)
     if fit is Fit.OUTSIDE:
-        scaled = _bounded(_not_enlarged(source, _around(source, target), enlarge=enlarge), limits)
+        scaled = _bounded(_not_enlarged(source, _around(source, target), enlarge=enlarge), limits, recipe.pad)
         return _Shapes(scaled, scaled, scaled)
     scaled = _not_enlarged(source, _within(source, target), enlarge=enlarge)
     return _Shapes(scaled, scaled, target if fit is Fit.CONTAIN else scaled)
@@ -283,17 +285,31 @@ def _checked(size: Size, limits: Limits) -> Size:
     return size
 
 
-def _bounded(size: Size, limits: Limits) -> Size:
-    """A size nobody stated, made smaller until it is within the limits of a result."""
+def _bounded(size: Size, limits: Limits, pad: Pad | None = None) -> Size:
+    """A size nobody stated, made smaller until it is within the limits of a result together with its padding."""
     longer = max(size.width, size.height)
     if longer > limits.side_result:
-        size = Size(
-            max(1, size.width * limits.side_result // longer), max(1, size.height * limits.side_result // longer)
-        )
+        size = Size(_half_up(size.width, limits.side_result, longer), _half_up(size.height, limits.side_result, longer))
     if size.pixels > limits.pixels_result:
         width = max(1, isqrt(limits.pixels_result * size.width // size.height))
         size = Size(width, max(1, min(limits.pixels_result // width, _half_up(size.height, width, size.width))))
-    return size
+    return size if pad is None else _bounded_with(pad, size, limits)
+
+
+def _bounded_with(pad: Pad, size: Size, limits: Limits) -> Size:
+    """The largest size of this shape that has room for `pad` around it; `size` where the padding alone is too much."""
+    across, down = pad.left + pad.right, pad.top + pad.bottom
+    longer = max(size.width, size.height)
+
+    def sized(side: int) -> Size:
+        return Size(_half_up(size.width, side, longer), _half_up(size.height, side, longer))
+
+    def is_too_large(side: int) -> bool:
+        width, height = sized(side).width + across, sized(side).height + down
+        return max(width, height) > limits.side_result or width * height > limits.pixels_result
+
+    side = bisect_left(range(1, longer + 1), True, key=is_too_large)
+    return sized(side) if side else size
 
 
 def _cut_before_enlarging(layout: Layout, limits: Limits) -> Layout:
