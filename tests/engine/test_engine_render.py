@@ -397,9 +397,10 @@ def test_formats_not_written_yet(fmt: Format) -> None:
 
 
 def test_a_page_that_is_not_there() -> None:
-    """The refusal says how many there are."""
-    with pytest.raises(InvalidRequest, match="has 1"):
+    """The refusal says which is the last, and names the option like any other."""
+    with pytest.raises(InvalidRequest, match="the last of this picture is 0") as refusal:
         made(encoded(quarters()), Recipe(page=1))
+    assert [fault.option for fault in refusal.value.faults] == ["page"]
 
 
 def test_a_result_of_too_many_bytes_is_refused() -> None:

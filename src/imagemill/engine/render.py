@@ -29,7 +29,7 @@ from imagemill.engine.steps.trim import find_trimmed
 from imagemill.engine.steps.window import LOOKS, look, window
 from imagemill.engine.structure import check_frames, examine
 from imagemill.engine.work import Buffer, Work, animates
-from imagemill.errors import InvalidRequest, NotBuilt, Unprocessable
+from imagemill.errors import Fault, InvalidRequest, NotBuilt, Unprocessable
 from imagemill.recipe.availability import LATER
 from imagemill.recipe.model import DerivedBackground
 from imagemill.recipe.quality import DEFAULT_QUALITY
@@ -76,8 +76,11 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Wor
     facts, recipe = job.facts, job.recipe
     _check_bytes(data, job, limits)
     if recipe.page >= facts.pages:
+        last = facts.pages - 1
         raise InvalidRequest(
-            f"There is no page {recipe.page}: the picture has {facts.pages}, counted from 0.", code="no_such_page"
+            f"There is no page {recipe.page}: pages count from 0, and the last of this picture is {last}.",
+            code="no_such_page",
+            faults=(Fault("page", f"0…{last}" if last else "0", str(recipe.page)),),
         )
     animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(job.format)
     if animated:
