@@ -53,10 +53,13 @@ RECEIVED_LENGTH = 64
 
 
 def shown(value: str) -> str:
-    """Return `value` fit for an error text: at most 64 characters, control characters escaped."""
-    cut = value[:RECEIVED_LENGTH]
+    """Return `value` fit for an error text: at most 64 characters, "…" in the last place where something is missing.
+
+    Control characters are escaped.
+    """
+    cut = value[: RECEIVED_LENGTH + 1]
     text = cut.encode("unicode_escape").decode("ascii") if not cut.isprintable() else cut
-    return text[:RECEIVED_LENGTH] + ("…" if len(value) > RECEIVED_LENGTH or len(text) > RECEIVED_LENGTH else "")
+    return text if len(text) <= RECEIVED_LENGTH else text[: RECEIVED_LENGTH - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
