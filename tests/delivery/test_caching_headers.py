@@ -45,12 +45,37 @@ def test_not_modified_table(headers: dict[bytes, bytes], expected: bool) -> None
     assert not_modified(headers, etag=ETAG, modified=1_700_000_000.5) is expected
 
 
+def test_a_date_proves_nothing_in_the_second_of_a_replacement() -> None:
+    """A copy of the picture before may carry the same second, so only the tag can tell them apart."""
+    date = http_date(100.9)
+    assert not not_modified({b"if-modified-since": date}, etag=ETAG, modified=100.9, replaced=100.2)
+    assert not_modified({b"if-modified-since": date}, etag=ETAG, modified=100.9, replaced=99.9)
+    assert not_modified({b"if-none-match": ETAG, b"if-modified-since": date}, etag=ETAG, modified=100.9, replaced=100.2)
+    part = {b"range": b"bytes=0-9", b"if-range": date}
+    assert range_of(part, size=100, etag=ETAG, modified=100.9, replaced=100.2) is None
+    assert range_of(part, size=100, etag=ETAG, modified=100.9, replaced=99.9) == (0, 9)
+
+
 @pytest.mark.parametrize(
     ("value", "fails"), [(b'"abc"', False), (b"*", False), (b'"x"', True), (b'W/"abc"', True), (b'"x", "abc"', False)]
 )
 def test_if_match_compares_strongly(value: bytes, fails: bool) -> None:
     """A weak tag never matches If-Match."""
-    assert precondition_fails({b"if-match": value}, etag=ETAG) is fails
+    assert precondition_fails({b"if-match": value}, etag=ETAG, modified=5.0) is fails
+
+
+@pytest.mark.parametrize(
+    ("headers", "fails"),
+    [
+        ({b"if-unmodified-since": http_date(4.0)}, True),
+        ({b"if-unmodified-since": http_date(5.0)}, False),
+        ({b"if-unmodified-since": b"nonsense"}, False),
+        ({b"if-match": b'"abc"', b"if-unmodified-since": http_date(4.0)}, False),
+    ],
+)
+def test_if_unmodified_since_counts_where_there_is_no_if_match(headers: dict[bytes, bytes], fails: bool) -> None:
+    """An earlier date excludes the picture; nonsense is ignored."""
+    assert precondition_fails(headers, etag=ETAG, modified=5.4) is fails
 
 
 @pytest.mark.parametrize(
@@ -97,6 +122,9 @@ def test_if_range_needs_the_present_representation(condition: bytes, part: bool)
         ("photos/.htaccess", None, b'inline; filename=".htaccess.webp"'),
         ("photos/cat.jpg", True, b'attachment; filename="cat.webp"'),
         ("photos/cat.jpg", "Tom.png", b'attachment; filename="Tom.webp"'),
+        ("photos/cat.jpg", "v1.2 final", b'attachment; filename="v1.2 final.webp"'),
+        ("scan 2024.10.05", None, b'inline; filename="scan 2024.10.05.webp"'),
+        ("photos/cat.JPEG", None, b'inline; filename="cat.webp"'),
         ("é.jpg", None, b"inline; filename=\"_.webp\"; filename*=UTF-8''%C3%A9.webp"),
         ('a"b\\c.jpg', None, b"inline; filename=\"a_b_c.webp\"; filename*=UTF-8''a%22b%5Cc.webp"),
     ],

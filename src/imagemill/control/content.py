@@ -55,8 +55,8 @@ def _respond(request: Request, opened: OpenObject) -> Response:
     asked = dict(request.scope["headers"])
     etag = f'"{info.etag}"'.encode()
     headers = _headers(info)
-    if precondition_fails(asked, etag=etag):
-        raise PreconditionFailed("If-Match names other bytes than the present ones.")
+    if precondition_fails(asked, etag=etag, modified=info.modified):
+        raise PreconditionFailed("If-Match or If-Unmodified-Since names other bytes than the present ones.")
     if not_modified(asked, etag=etag, modified=info.modified):
         return empty(304, etag=headers["etag"], last_modified=headers["last-modified"])
     part = range_of(asked, size=info.size, etag=etag, modified=info.modified) if request.method == "GET" else None

@@ -30,24 +30,39 @@ def http_date(seconds: float) -> bytes:
     return formatdate(seconds, usegmt=True).encode()
 
 
-def not_modified(headers: dict[bytes, bytes], *, etag: bytes, modified: float) -> bool:
-    """Return whether the client's copy is the present one (RFC 9110 section 13.2.2: If-None-Match wins)."""
+def not_modified(headers: dict[bytes, bytes], *, etag: bytes, modified: float, replaced: float = 0) -> bool:
+    """Return whether the client's copy is the present one (RFC 9110 section 13.2.2: If-None-Match wins).
+
+    A date in the very second in which the original was `replaced` may be that of a copy of the one before, so it proves
+    nothing (section 8.8.2.2).
+    """
     tags = headers.get(b"if-none-match")
     if tags is not None:
         return _names(tags, etag)
-    since = headers.get(b"if-modified-since")
-    if since is None:
-        return False
-    try:
-        return int(modified) <= parsedate_to_datetime(since.decode("ascii")).timestamp()
-    except (ValueError, TypeError, UnicodeDecodeError):
-        return False
+    since = _seconds(headers.get(b"if-modified-since"))
+    return since is not None and max(int(modified), int(replaced) + 1) <= since
 
 
-def precondition_fails(headers: dict[bytes, bytes], *, etag: bytes) -> bool:
-    """Return whether If-Match excludes the present representation (RFC 9110 section 13.1.1)."""
+def precondition_fails(headers: dict[bytes, bytes], *, etag: bytes, modified: float) -> bool:
+    """Return whether If-Match, or without it If-Unmodified-Since, excludes the present representation.
+
+    RFC 9110 sections 13.1.1, 13.1.4 and 13.2.2; a date that is none is ignored.
+    """
     tags = headers.get(b"if-match")
-    return tags is not None and not _names(tags, etag, strong=True)
+    if tags is not None:
+        return not _names(tags, etag, strong=True)
+    since = _seconds(headers.get(b"if-unmodified-since"))
+    return since is not None and int(modified) > since
+
+
+def _seconds(field: bytes | None) -> float | None:
+    """Return an HTTP date as seconds since 1970; None where there is none."""
+    if field is None:
+        return None
+    try:
+        return parsedate_to_datetime(field.decode("ascii")).timestamp()
+    except (ValueError, TypeError, OverflowError, UnicodeDecodeError):
+        return None
 
 
 def _names(field: bytes, etag: bytes, *, strong: bool = False) -> bool:
@@ -60,17 +75,21 @@ def _names(field: bytes, etag: bytes, *, strong: bool = False) -> bool:
     return False
 
 
-def range_of(headers: dict[bytes, bytes], *, size: int, etag: bytes, modified: float) -> tuple[int, int] | bool | None:
+def range_of(
+    headers: dict[bytes, bytes], *, size: int, etag: bytes, modified: float, replaced: float = 0
+) -> tuple[int, int] | bool | None:
     """Return which bytes to send: (first, last), None for all of them, False when no part can be (416).
 
     Only a single range of bytes is honoured; several, other units and malformed ones get the whole body, which RFC 9110
-    section 14.2 allows and which answers threat A7 (CVE-2025-62727). If-Range must name the present representation.
+    section 14.2 allows and which answers threat A7 (CVE-2025-62727). If-Range must name the present representation; its
+    date proves nothing in the second in which the original was `replaced`.
     """
     field = headers.get(b"range")
     if field is None or not field.startswith(b"bytes=") or b"," in field or len(field) > 64:
         return None
     condition = headers.get(b"if-range")
-    if condition is not None and condition != etag and condition != http_date(modified):
+    dated = condition == http_date(modified) and int(modified) > int(replaced)
+    if condition is not None and condition != etag and not dated:
         return None
     first, dash, last = field[6:].strip().partition(b"-")
     if not dash or not all(part.isdigit() or not part for part in (first, last)) or not (first or last):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 MAX_NAME = 120
 """Characters of a suggested file name; headers have limits of their own."""
+_ENDING = re.compile(r"(?<=[^.])\.[a-z][a-z0-9]{0,5}\Z", re.ASCII | re.IGNORECASE)
+"""What says a format and is replaced: `.jpeg`, `.mp4`; not the `.2 final` of a person's title."""
 
 
 def disposition(key: str, extension: str, download: str | bool | None) -> bytes:
@@ -14,9 +17,7 @@ def disposition(key: str, extension: str, download: str | bool | None) -> bytes:
     `download` is what `dl` said: None shows it inline, True saves it under the original's name, a text under that.
     """
     stem = download if isinstance(download, str) else key.rsplit("/", 1)[-1]
-    if "." in stem.strip("."):
-        stem = stem.rsplit(".", 1)[0]
-    name = f"{stem[:MAX_NAME]}.{extension}"
+    name = f"{_ENDING.sub('', stem)[:MAX_NAME]}.{extension}"
     kind = "inline" if download is None else "attachment"
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     value = f'{kind}; filename="{plain}"'

@@ -23,7 +23,7 @@ MAX_URLS = 50_000
 """URLs remembered (about 1 kB each); when they are full all are forgotten, which costs one parse each."""
 MAX_ACCEPTS = 1000
 """Spellings of Accept remembered; browsers have some dozens, an attacker any number."""
-CONDITIONS = (b"range", b"if-none-match", b"if-modified-since", b"if-match")
+CONDITIONS = (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 
 
 @dataclass(slots=True)

@@ -23,18 +23,25 @@ def respond(request: HttpRequest, plan: Plan, variant: Variant) -> HttpResponse:
     headers.append((b"cache-status", variant.status))
     if variant.timing:
         headers.append((b"server-timing", variant.timing))
-    return answer(request.method, request.headers, headers, variant.kept)
+    return answer(request.method, request.headers, headers, variant.kept, replaced=plan.original.info.modified)
 
 
-def answer(method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept) -> HttpResponse:
-    """Apply conditions, ranges and HEAD to a representation whose `headers` are complete but for its length."""
+def answer(
+    method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept, *, replaced: float = 0
+) -> HttpResponse:
+    """Apply conditions, ranges and HEAD to a representation whose `headers` are complete but for its length.
+
+    `replaced` is when the original came in seconds since 1970.
+    """
     etag = b'"' + kept.etag.encode() + b'"'
-    if precondition_fails(asked, etag=etag):
-        raise PreconditionFailed("If-Match names another version of the picture than the present one.")
-    if not_modified(asked, etag=etag, modified=kept.modified):
+    if precondition_fails(asked, etag=etag, modified=kept.modified):
+        raise PreconditionFailed("If-Match or If-Unmodified-Since names another version of the picture.")
+    if not_modified(asked, etag=etag, modified=kept.modified, replaced=replaced):
         return HttpResponse(304, [header for header in headers if header[0] != b"content-type"])
     size = len(kept.data)
-    part = range_of(asked, size=size, etag=etag, modified=kept.modified) if method == "GET" else None
+    part = None
+    if method == "GET":
+        part = range_of(asked, size=size, etag=etag, modified=kept.modified, replaced=replaced)
     if part is False:
         raise RangeNotSatisfiable(f"The picture has {size} bytes; the asked range begins after its end.", size=size)
     if isinstance(part, tuple):
