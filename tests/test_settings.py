@@ -135,6 +135,14 @@ def test_wrong_values_say_what_was_expected(tmp_path: Path, name: str, written: 
         assert written in said
 
 
+def test_text_without_quotes_is_told_to_want_them(tmp_path: Path) -> None:
+    """A number where text belongs is refused in words that speak of text, not of a range."""
+    (tmp_path / "imagemill.toml").write_text("nosuch = 1\n[server]\nhost = 5\n")
+    said = refusal(tmp_path)
+    assert "expected text in quotes, received '5'." in said
+    assert "`imagemill settings` lists them all.\n" in said + "\n"
+
+
 @pytest.mark.parametrize("toml", ["[server]\nport = true", "[server]\nport = [1]", "[server]\nhost = 5"])
 def test_wrong_types_in_the_file_are_refused(tmp_path: Path, toml: str) -> None:
     """TOML's own types are held to as well: true is not 1."""

@@ -198,8 +198,8 @@ def _unknown(name: str, one: Given) -> str:
     if later is not None:
         return f"{_label(name, one)}: expected a setting of this version; {later} is not available in it."
     meant = next(near(name), None)
-    hint = "`imagemill settings` lists them all" if meant is None else f"did you mean {meant} ({variable_of(meant)})?"
-    return f"{_label(name, one)}: expected the name of a setting, received one that does not exist; {hint.rstrip('.')}"
+    hint = "`imagemill settings` lists them all." if meant is None else f"did you mean {meant} ({variable_of(meant)})?"
+    return f"{_label(name, one)}: expected the name of a setting, received one that does not exist; {hint}"
 
 
 def _check_together(settings: Settings) -> None:

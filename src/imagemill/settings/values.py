@@ -114,7 +114,7 @@ def parse(written: object, kind: object, rule: Rule) -> object:
         number = _number(written, rule, whole=kind is int)
         return int(number) if kind is int else float(number)
     if not isinstance(written, str):
-        raise BadValue(f"{rule.expected} in quotes" if not rule.words else rule.expected)
+        raise BadValue(rule.expected if rule.words else f"{rule.unit.value} in quotes")
     return _text(written.strip(), rule)
 
 
