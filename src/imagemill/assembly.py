@@ -39,7 +39,7 @@ from imagemill.settings import Settings, SettingsError
 from imagemill.settings.values import folder_of
 from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
-from imagemill.variants.port import VariantStore
+from imagemill.variants.port import Reads, VariantStore
 
 SITE = "default"
 """The one site there is until custom domains come (row E4)."""
@@ -53,12 +53,12 @@ class Platform:
         _refuse_unbuilt(settings)
         self.settings = settings
         self.metrics = Metrics()
-        self.store, self.variants = _stores(settings, data)
+        self.cache = MemoryCache(settings.cache.memory_bytes)
+        self.store, self.variants = _stores(settings, data, self.cache.take_reads)
         self.engine = build_engine(settings)
         self.originals = Originals(
             self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
         )
-        self.cache = MemoryCache(settings.cache.memory_bytes)
         self.log: Log = self._access_log()
         cores = self.engine.size
         self.slots = Slots(workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds)
@@ -233,7 +233,7 @@ def _refuse_unbuilt(settings: Settings) -> None:
         )
 
 
-def _stores(settings: Settings, data: DataFolder) -> tuple[ObjectStore, VariantStore]:
+def _stores(settings: Settings, data: DataFolder, reads: Reads) -> tuple[ObjectStore, VariantStore]:
     """Return where originals are and where variants are kept; ours lie apart from people's pictures."""
     asked = settings.variants
     bounds = {"max_bytes": asked.max_bytes, "max_per_original": asked.max_per_original}
@@ -245,4 +245,6 @@ def _stores(settings: Settings, data: DataFolder) -> tuple[ObjectStore, VariantS
         own = data.own_beside(root)
         store = LocalStore(root, own)
     folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
-    return store, MemoryVariants(**bounds) if folder is None else LocalVariants(folder, **bounds)
+    if folder is None:
+        return store, MemoryVariants(**bounds, reads=reads)
+    return store, LocalVariants(folder, **bounds, reads=reads)

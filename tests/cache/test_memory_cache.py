@@ -57,3 +57,19 @@ def test_replacing_an_entry_counts_it_once() -> None:
     cache.put(name("a"), kept(10))
     cache.put(name("a"), kept(20))
     assert cache.used_bytes == 20 + OVERHEAD
+
+
+def test_reads_are_told_once_in_order_and_outlive_their_entry() -> None:
+    """Hits, what was dropped for room and what was too large to stay: each with the time of its last reading."""
+    cache = MemoryCache(10 * (1000 + OVERHEAD))
+    for number in range(11):
+        cache.put(name(str(number)), kept())
+    cache.put(name("large"), kept(8000))
+    first = cache.take_reads()
+    assert set(first) == {name(str(number)) for number in range(11)} | {name("large")}
+    assert first[name("0")] <= first[name("10")] <= first[name("large")]
+    assert cache.take_reads() == {}
+    assert cache.get(name("5")) is not None
+    again = cache.take_reads()
+    assert list(again) == [name("5")]
+    assert again[name("5")] > first[name("5")]

@@ -17,6 +17,7 @@ from tests.object_store.faults import DONE, REFUSED, Fault, need_strace, run_wit
 from imagemill.errors import ImagemillError
 from imagemill.testing.contracts.variant_store import KEY, LEAF, NEW, OLD, SITE, fetched, leaves, name
 from imagemill.variants.local import LocalVariants
+from imagemill.variants.port import Reads
 
 HOUR = 3600
 
@@ -33,12 +34,16 @@ def home_of(root: Path, key: str = KEY) -> Path:
 
 
 def with_store(
-    root: Path, scenario: Callable[[LocalVariants], Awaitable[None]], max_bytes: int = 1_000_000, share: int = 1000
+    root: Path,
+    scenario: Callable[[LocalVariants], Awaitable[None]],
+    max_bytes: int = 1_000_000,
+    share: int = 1000,
+    reads: Reads = dict,
 ) -> None:
     """Run `scenario` against a store that has finished its start."""
 
     async def run() -> None:
-        store = LocalVariants(root, max_bytes=max_bytes, max_per_original=share)
+        store = LocalVariants(root, max_bytes=max_bytes, max_per_original=share, reads=reads)
         try:
             await store.settled()
             await scenario(store)
@@ -277,6 +282,29 @@ def test_a_trim_removes_what_was_not_read_for_longest(root: Path) -> None:
 
     with_store(root, fill)
     with_store(root, trim, max_bytes=450)
+
+
+def test_a_hit_in_front_of_the_store_counts_as_read(root: Path) -> None:
+    """What is answered from memory all day is not the longest unread, and its time of writing stays."""
+    hot = name("0.jpg")
+    times = []
+
+    async def scenario(store: LocalVariants) -> None:
+        await store.publish(SITE, KEY, OLD)
+        for number in range(9):
+            assert await store.keep(name(f"{number}.jpg"), bytes(100))
+            path = home_of(root) / OLD / f"{number}.jpg"
+            os.utime(path, (time.time() - (20 - number) * HOUR,) * 2)
+        times.append((home_of(root) / OLD / "0.jpg").stat().st_mtime_ns)
+        for number in range(9, 12):
+            assert await store.keep(name(f"{number}.jpg"), bytes(100))
+        kept = await leaves(store)
+        assert "0.jpg" in kept
+        assert "1.jpg" not in kept
+        assert (home_of(root) / OLD / "0.jpg").stat().st_mtime_ns == times[0]
+
+    reads = {hot: time.time_ns(), name("gone.jpg"): time.time_ns()}
+    with_store(root, scenario, max_bytes=1000, reads=lambda: reads)
 
 
 def test_a_fetch_is_noted(root: Path) -> None:

@@ -1,14 +1,15 @@
 """The variant store in a folder that a web server can serve beside us. See `paths` for where things lie.
 
 What an operator should know: at most `max_bytes` are kept; then those unread for longest go until a tenth is free.
-Reads by a web server count only where its disk keeps atimes (`relatime`, Linux's default; see `walking`).
+Reads by a web server count only where its disk keeps atimes (`relatime`, Linux's default; see `walking`), hits in the
+memory in front of us by what `reads` tells.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from imagemill.object_store.durable import translated
 from imagemill.object_store.threads import Threads
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import Paths, check_leaf, check_version
-from imagemill.variants.port import Kept, VariantInfo, VariantName
+from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
 from imagemill.variants.shelf import Shelf
 from imagemill.variants.walking import everything, mend_after_power_cut
 from imagemill.variants.workshop import Workshop
@@ -33,15 +34,19 @@ log = logging.getLogger(__name__)
 class LocalVariants:
     """Kept variants as files below `root`. See `port.VariantStore`."""
 
-    def __init__(self, root: Path, *, max_bytes: int, max_per_original: int, threads: int = 8) -> None:
+    def __init__(
+        self, root: Path, *, max_bytes: int, max_per_original: int, threads: int = 8, reads: Reads = dict
+    ) -> None:
         """Leftovers of a crash are removed, and what is there is counted, in the background.
 
+        `reads` is asked before each trim.
         Raises Refused, Overloaded or StorageFull where the folder cannot be made.
         """
         self._ledger = Ledger(max_bytes)
         with translated("open the folder of variants"):
             paths = Paths(str(root.resolve()))
             self._workshop = Workshop(paths)
+        self._reads = reads
         self._shelf = Shelf(paths, self._workshop, self._ledger, max_per_original)
         self._threads = Threads("variants", threads)
         self._housekeeper = Threads("variants-housekeeper", 1)
@@ -117,7 +122,7 @@ class LocalVariants:
     async def trim(self) -> int:
         """Count everything anew, remove leftovers, and what was not read for longest if there is too much."""
         async with self._making_room:
-            return await self._housekeeper.run(partial(self._trim, 0))
+            return await self._housekeeper.run(partial(self._trim, 0, self._reads()))
 
     async def settled(self) -> None:
         """Wait until what runs in the background has ended: the walk of the start, the emptying of the trash."""
@@ -139,7 +144,7 @@ class LocalVariants:
         try:
             async with self._making_room:
                 if self._ledger.total + coming > self._ledger.limit:  # the one before us may have made enough
-                    await self._housekeeper.run(partial(self._trim, coming))
+                    await self._housekeeper.run(partial(self._trim, coming, self._reads()))
         finally:
             self._waiting -= 1
 
@@ -157,13 +162,15 @@ class LocalVariants:
         before = self._ledger.read()
         self._ledger.correct(sum(seen.size for seen in everything(self._shelf.paths)), before)
 
-    def _trim(self, coming: int) -> int:
+    def _trim(self, coming: int, reads: Mapping[VariantName, int]) -> int:
         """Remove the longest unread until a tenth is free; `coming` 0 only if there is too much already.
 
         Two walks and one packed number for each file in between: 400 000 variants (20 GB) take 20 MB for that time.
         """
         self._workshop.remove_leftovers()
         self._workshop.empty_trash()
+        for name, read_ns in reads.items():
+            self._shelf.mark_read(name, read_ns)
         before = self._ledger.read()
         packed = [seen.read_ns << SIZE_BITS | seen.size for seen in everything(self._shelf.paths)]
         self._ledger.correct(sum(number & (1 << SIZE_BITS) - 1 for number in packed), before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,14 +10,14 @@ from dataclasses import dataclass, field
 from imagemill.errors import InvalidRequest
 from imagemill.variants.ledger import TRIMMED_TO
 from imagemill.variants.paths import check_leaf, check_site, check_version
-from imagemill.variants.port import Kept, VariantInfo, VariantName
+from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
 
 
 @dataclass(slots=True)
 class _Variant:
     kept: Kept
     read: int
-    """Number of the reading that was the last; larger is later."""
+    """When it was last read, in nanoseconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -31,12 +30,14 @@ class _Original:
 class MemoryVariants:
     """Kept variants in dictionaries. See `port.VariantStore`."""
 
-    def __init__(self, *, max_bytes: int, max_per_original: int) -> None:
+    def __init__(self, *, max_bytes: int, max_per_original: int, reads: Reads = dict) -> None:
+        """`reads` is asked before each trim."""
         self._max_bytes = max_bytes
         self._max_per_original = max_per_original
         self._originals: dict[tuple[str, str], _Original] = {}
         self._total = 0
-        self._readings = itertools.count(1)
+        self._reads = reads
+        self._last_reading = 0
 
     async def publish(self, site: str, key: str, version: str) -> None:
         """Make `version` the current one; the variants of another go."""
@@ -58,7 +59,7 @@ class MemoryVariants:
         variant = None if original is None else original.variants.get(name.leaf)
         if variant is None:
             return None
-        variant.read = next(self._readings)
+        variant.read = self._now()
         return variant.kept
 
     async def keep(self, name: VariantName, data: bytes) -> bool:
@@ -73,7 +74,7 @@ class MemoryVariants:
         if self._total + len(data) > self._max_bytes:
             self._trim(min(int(self._max_bytes * TRIMMED_TO), self._max_bytes - len(data)))
         kept = Kept(bytes(data), hashlib.sha256(data).hexdigest(), time.time())
-        original.variants[name.leaf] = _Variant(kept, next(self._readings))
+        original.variants[name.leaf] = _Variant(kept, self._now())
         self._total += len(data)
         return True
 
@@ -141,7 +142,17 @@ class MemoryVariants:
             count += 1
         return count
 
+    def _now(self) -> int:
+        """Return a time later than every one before, however coarse the clock."""
+        self._last_reading = max(self._last_reading + 1, time.time_ns())
+        return self._last_reading
+
     def _trim(self, target: int) -> int:
+        for name, read in self._reads().items():
+            known = self._find(name)
+            variant = None if known is None else known.variants.get(name.leaf)
+            if variant is not None:
+                variant.read = max(variant.read, read)
         everything = [
             (variant.read, leaf, original)
             for original in self._originals.values()

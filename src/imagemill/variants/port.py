@@ -13,6 +13,7 @@ longer than 200 bytes are replaced by a digest.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +47,10 @@ class VariantInfo:
     name: VariantName
     size: int
     modified: float
+
+
+Reads = Callable[[], Mapping[VariantName, int]]
+"""Tells when variants were last answered from a memory in front of the store, in nanoseconds since 1970."""
 
 
 class VariantStore(Protocol):

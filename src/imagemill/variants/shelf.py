@@ -109,6 +109,14 @@ class Shelf:
             os.close(descriptor)
         return Kept(data, hashlib.sha256(data).hexdigest(), status.st_mtime)
 
+    def mark_read(self, name: VariantName, read_ns: int) -> None:
+        """Note when a variant was read (nanoseconds since 1970) without reading it; one that is gone is no matter."""
+        path = self.paths.variant(name)
+        with contextlib.suppress(OSError):
+            status = os.lstat(path)
+            if read_ns > max(status.st_atime_ns, status.st_mtime_ns):
+                os.utime(path, ns=(read_ns, status.st_mtime_ns), follow_symlinks=False)
+
     def keep(self, name: VariantName, data: bytes) -> bool:
         """Rename a new file into the version's folder, for which room is reserved; False where it comes too late."""
         temporary = self._workshop.new_name()

@@ -1,8 +1,8 @@
 """Walking everything that is kept: to count it, to find what was not read for longest, to mend after a power cut.
 
 When a variant was last read is the later of the file's atime and mtime. A web server's reads count as well where the
-disk keeps atimes (`relatime`, the default of Linux, does once a day); ours set it at most once an hour, so that a hit
-is not a write.
+disk keeps atimes (`relatime`, the default of Linux, does once a day); ours set it at most once an hour and before each
+trim, so that a hit is not a write.
 """
 
 # ruff: noqa: PTH108, PTH123
