@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.serving import free_port as any_port
 
 from imagemill import demo
 from imagemill.cli.serve import address_of, cannot_listen, free_port, is_loopback
+from imagemill.data_folder import open_data_folder
 from imagemill.gateway.settings import ServerSettings
 from imagemill.settings import Settings
 
@@ -50,6 +52,25 @@ def started(
         late.cancel()
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.05, 0.1])
+def test_a_stop_before_it_is_ready_is_a_clean_stop_too(wait: float, tmp_path: Path) -> None:
+    """SIGTERM while the server still starts ends it with 0 and no word; no worker is left, the folder is free."""
+    command = [sys.executable, "-m", "imagemill", "serve", "--port", str(any_port())]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + SECONDS
+    while not (tmp_path / "imagemill-data" / ".imagemill" / "lock").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    time.sleep(wait)  # several moments between holding the folder and serving
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=SECONDS)  # ends only when nobody holds the streams any more
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    open_data_folder(tmp_path / "imagemill-data").close()
 
 
 def listening(port: int = 0) -> socket.socket:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +75,7 @@ def run_server(
 
     `prepare` may put files into the held folder before anything looks at it; `on_ready` gets the address.
     """
+    signal.signal(signal.SIGTERM, _leave)
     import uvloop  # a make is some twenty turns of the event loop: the server's share fell from 3.4 to 2.7 ms
 
     from imagemill.data_folder import open_data_folder
@@ -85,6 +88,14 @@ def run_server(
         uvloop.run(_serve(settings, folder, data_shown, on_ready))
     finally:
         folder.close()
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Stop before anything is served: what has been started is ended, and it is no failure (exit 0).
+
+    Once the server listens it handles the signal itself, and finishes what is running first.
+    """
+    sys.exit(0)
 
 
 async def _serve(
