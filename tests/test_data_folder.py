@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -180,3 +181,26 @@ def test_the_lock_file_says_who_and_since_when(tmp_path: Path) -> None:
     assert told["url"] == "http://127.0.0.1:8080"
     assert abs(told["started"] - time.time()) < 60
     folder.close()
+
+
+def test_a_disk_without_room_does_not_stop_a_start(tmp_path: Path) -> None:
+    """The folder is held although nothing can be written: a server must be able to start there and make room."""
+    (tmp_path / ".imagemill").mkdir()
+    (tmp_path / ".imagemill" / "lock").touch()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        folder = open_data_folder(tmp_path)
+        folder.announce("http://127.0.0.1:8080")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    process = subprocess.run([sys.executable, "-c", HOLDING, str(tmp_path)], capture_output=True, timeout=30)
+    assert b"is in use" in process.stderr
+    folder.close()
+
+
+def test_the_lock_file_keeps_its_room(tmp_path: Path) -> None:
+    """What was written once is overwritten in place, so that the next start finds room for it on a full disk."""
+    open_data_folder(tmp_path).close()
+    assert (tmp_path / ".imagemill" / "lock").stat().st_size > 0
+    assert holder(tmp_path) is None

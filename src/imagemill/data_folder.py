@@ -8,6 +8,7 @@ lock is flock(2) on `.imagemill/lock`: the kernel drops it with the process, so 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -87,14 +88,24 @@ class DataFolder:
         """Give the folder back; safe to call twice."""
         while self._descriptors:
             descriptor = self._descriptors.pop()
-            os.ftruncate(descriptor, 0)
+            _overwrite(descriptor, b"\n")
             os.close(descriptor)
 
     def _write(self, url: str | None) -> None:
         text = json.dumps({"pid": os.getpid(), "url": url, "started": self._started}) + "\n"
         for descriptor in self._descriptors:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, text.encode(), 0)
+            _overwrite(descriptor, text.encode())
+
+
+def _overwrite(descriptor: int, text: bytes) -> None:
+    """Replace what the lock file says, in place: the room it has once is enough for ever, also on a full disk.
+
+    Where even the first word finds no room, the lock holds all the same and only the name of its holder is missing: a
+    server must be able to start on a full disk, to serve what is there and to make room.
+    """
+    with contextlib.suppress(OSError):
+        os.pwrite(descriptor, text, 0)
+        os.ftruncate(descriptor, len(text))
 
 
 def open_data_folder(path: Path) -> DataFolder:
