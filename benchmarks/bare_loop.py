@@ -4,8 +4,8 @@ Reads the file, shrinks on load by the engine's rule, resizes, encodes with the 
 what a request costs beyond this is what the platform costs. It speaks libvips itself, on purpose, instead of calling
 the engine: a slow engine must show as a difference.
 
-Run as a process of its own: `python -m benchmarks.bare_loop FILE WIDTH…` warms up, prints `ready`, waits for a line,
-then makes every width and prints one line of JSON.
+Run as a process of its own: `python -m benchmarks.bare_loop '[["FILE", WIDTH], …]'` warms up, prints `ready`, waits
+for a line, then makes every picture and prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ def from_file(path: Path, width: int) -> bytes:
         return picture(data, width)
 
 
-def run(path: Path, widths: Sequence[int], processes: int = 2) -> LoopReport:
-    """Make all widths in parallel processes, each with every n-th; the clock starts when all are warm."""
-    shares = [widths[n::processes] for n in range(processes)]
+def run(asked: Sequence[tuple[Path, int]], processes: int = 2) -> LoopReport:
+    """Make every width of its file in parallel processes, each with every n-th; the clock starts when all are warm."""
+    shares = [asked[n::processes] for n in range(processes)]
     loops = [
         subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.bare_loop", str(path), *map(str, share)],
+            [sys.executable, "-m", "benchmarks.bare_loop", json.dumps([(str(path), width) for path, width in share])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -110,7 +110,7 @@ def run(path: Path, widths: Sequence[int], processes: int = 2) -> LoopReport:
     wall = time.perf_counter() - started
     for loop in loops:
         loop.communicate(timeout=10)
-    count = len(widths)
+    count = len(asked)
     return LoopReport(
         rate=count / wall,
         cpu_per_picture=sum(r["cpu"] for r in results) / count,
@@ -120,15 +120,15 @@ def run(path: Path, widths: Sequence[int], processes: int = 2) -> LoopReport:
 
 def main() -> None:
     """One process of the loop."""
-    path, widths = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
+    asked = [(Path(name), int(width)) for name, width in json.loads(sys.argv[1])]
     os.nice(NICENESS)  # as a worker: on a shared machine both must give way to the same neighbours
     pyvips.cache_set_max(0)  # as in a worker: two pictures in a row have nothing in common
     for _ in range(WARM_UP):
-        from_file(path, 650)
+        from_file(asked[0][0], 650)
     print("ready", flush=True)
     sys.stdin.readline()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    size = sum(len(from_file(path, width)) for width in widths)
+    size = sum(len(from_file(path, width)) for path, width in asked)
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(json.dumps({"cpu": cpu, "bytes": size}), flush=True)

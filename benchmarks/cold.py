@@ -38,7 +38,7 @@ def measure() -> Outcome:
         warm = [f"/img/w=650,fm=jpeg/{name}" for name in names]
         load.run(load.Load(port=server.port, paths=warm)).require_good("cold, warm-up")
         _require_same_work(server, photo, names[0])
-        rows = [_round(server, photo, asked) for asked in requests(names, ROUNDS, PICTURES)]
+        rows = [_round(server, asked) for asked in requests(names, ROUNDS, PICTURES)]
     ours_cpu, bare_cpu, ours_rate, bare_rate, client, p50, p99 = (list(column) for column in zip(*rows, strict=True))
     return Outcome(
         method=(
@@ -76,14 +76,14 @@ def _require_same_work(server: Imagemill, photo: Path, name: str) -> None:
         raise RuntimeError("cold: the bare loop makes other bytes than the server; align it with the engine first")
 
 
-def _round(server: Imagemill, photo: Path, asked: list[tuple[str, int]]) -> tuple[float, ...]:
-    """One pair: our server, then the bare loop, with the same widths."""
+def _round(server: Imagemill, asked: list[tuple[str, int]]) -> tuple[float, ...]:
+    """One pair: our server, then the bare loop, with the same widths of the same files."""
     paths = [f"/img/w={width},fm=jpeg/{name}" for name, width in asked]
     before = processes.cpu_seconds(server.pid)
     report = load.run(load.Load(port=server.port, paths=paths, connections=CLIENTS)).require_good("cold")
     time.sleep(SETTLE)
     ours = (processes.cpu_seconds(server.pid) - before) / len(paths)
-    bare = bare_loop.run(photo, [width for _, width in asked])
+    bare = bare_loop.run([(server.data / name, width) for name, width in asked])
     return (
         ours,
         bare.cpu_per_picture,

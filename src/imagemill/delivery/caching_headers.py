@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from imagemill.delivery.settings import DeliverySettings
 
@@ -27,7 +28,12 @@ def cache_control(settings: DeliverySettings, *, asked_version: str | None, vers
 
 def http_date(seconds: float) -> bytes:
     """Return seconds since 1970 as an IMF-fixdate (RFC 9110 section 5.6.7)."""
-    return formatdate(seconds, usegmt=True).encode()
+    return _imf_fixdate(int(seconds))
+
+
+@lru_cache(maxsize=4096)
+def _imf_fixdate(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 def not_modified(headers: dict[bytes, bytes], *, etag: bytes, modified: float, replaced: float = 0) -> bool:

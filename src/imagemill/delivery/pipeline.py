@@ -70,10 +70,13 @@ class Delivery:
     async def _answer(self, request: HttpRequest, verified: VerifiedRequest) -> HttpResponse:
         original = await self.locate(verified)
         plan = self.plan(request, verified, original)
-        variant = recall_near(plan, self._cache) or await self.make(request, plan)
-        self._memo.learn(request, plan, variant.kept)
+        variant = recall_near(plan, self._cache)
+        if variant is not None:
+            self._memo.learn(request, plan, variant.kept)  # asked again, so likely to be asked again
+        else:
+            variant = await self.make(request, plan)
         self._count(variant, original)
-        return respond(request, plan, variant)
+        return respond(request, plan, variant, changed=self._originals.changed_at(original.key))
 
     def parse(self, request: HttpRequest) -> ImageRequest:
         """Which picture, made how: nothing but the URL is read."""

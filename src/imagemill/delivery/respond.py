@@ -17,13 +17,13 @@ def stable_headers(plan: Plan, kept: Kept) -> Headers:
     ]
 
 
-def respond(request: HttpRequest, plan: Plan, variant: Variant) -> HttpResponse:
-    """Return 200, 206, 304, or raise for 412 and 416."""
+def respond(request: HttpRequest, plan: Plan, variant: Variant, *, changed: float = 0) -> HttpResponse:
+    """Return 200, 206, 304, or raise for 412 and 416; `changed` as in `Originals.changed_at`."""
     headers = stable_headers(plan, variant.kept)
     headers.append((b"cache-status", variant.status))
     if variant.timing:
         headers.append((b"server-timing", variant.timing))
-    return answer(request.method, request.headers, headers, variant.kept, replaced=plan.original.info.modified)
+    return answer(request.method, request.headers, headers, variant.kept, replaced=changed)
 
 
 def answer(
@@ -31,7 +31,7 @@ def answer(
 ) -> HttpResponse:
     """Apply conditions, ranges and HEAD to a representation whose `headers` are complete but for its length.
 
-    `replaced` is when the original came in seconds since 1970.
+    `replaced` is when something else was last under this key, in seconds since 1970.
     """
     etag = b'"' + kept.etag.encode() + b'"'
     if precondition_fails(asked, etag=etag, modified=kept.modified):
