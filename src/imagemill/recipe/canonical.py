@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 from imagemill.errors import Fault, InvalidRequest, shown
@@ -27,6 +28,11 @@ MAX_LEAF_OPTIONS = 200
 """Bytes of options in a variant's name; a file name holds 255, of which bucket, extension and a suffix need some."""
 
 
+REMEMBERED = 1024
+"""Recipes whose text is remembered: a site has few, and asks each of them for many pictures."""
+
+
+@lru_cache(maxsize=REMEMBERED)
 def text_of(recipe: Recipe) -> str:
     """Return the canonical text of `recipe`; equal meaning gives equal text."""
     return ",".join(written(normalise(recipe))) or NOTHING
@@ -49,6 +55,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
+@lru_cache(maxsize=REMEMBERED)
 def leaf_of(recipe: Recipe, format: Format, bucket: Bucket | None) -> str:  # noqa: A002  # the field's word
     """Return the last part of a variant's name (`variants.port`): options, `@bucket` if negotiated, extension.
 
