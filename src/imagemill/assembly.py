@@ -190,6 +190,7 @@ class Platform:
             "imagemill_workers_busy": lambda: self.engine.busy,
             "imagemill_memory_cache_bytes": lambda: self.cache.used_bytes,
             "imagemill_memory_cache_variants": lambda: len(self.cache),
+            "imagemill_variant_store_bytes": self.variants.usage,
         }
         for name, read in gauges.items():
             self.metrics.gauge(name, read)

@@ -112,7 +112,7 @@ def test_who_follows_current_never_reads_an_old_picture(root: Path) -> None:
             kept, _, _ = await asyncio.gather(store.keep(name(version=version(turn)), body(turn)), late, store.trim())
             assert kept is True
         assert await fetched(store, name(version=version(turns - 1))) == body(turns - 1)
-        assert await store.usage() == len(body(0))
+        assert store.usage() == len(body(0))
 
     thread = threading.Thread(target=reader)
     thread.start()
@@ -156,7 +156,7 @@ def test_makers_in_threads_never_outlive_their_version(root: Path) -> None:
             for one in makers:
                 await asyncio.to_thread(one.join)
         assert kept[0] > 0
-        assert await store.usage() == 0
+        assert store.usage() == 0
 
     with_store(root, scenario)
 
@@ -187,10 +187,10 @@ def test_what_is_there_is_counted_at_the_start(root: Path) -> None:
             await store.keep(name(f"{number}.jpg"), bytes(100))
 
     async def second(store: LocalVariants) -> None:
-        assert await store.usage() == 300
+        assert store.usage() == 300
         assert await store.keep(name("3.jpg"), b"x") is False
         assert await store.keep(name("2.jpg"), b"x") is True
-        assert await store.usage() == 201
+        assert store.usage() == 201
 
     with_store(root, first, share=3)
     with_store(root, second, share=3)
@@ -254,7 +254,7 @@ def test_a_reboot_distrusts_what_was_written_last(root: Path) -> None:
 
     async def after(store: LocalVariants) -> None:
         assert await leaves(store) == ["old.jpg"]
-        assert await store.usage() == 1
+        assert store.usage() == 1
 
     with_store(root, first)
     with_store(root, same)
@@ -277,7 +277,7 @@ def test_a_trim_removes_what_was_not_read_for_longest(root: Path) -> None:
     async def trim(store: LocalVariants) -> None:
         assert await store.trim() == 6
         assert await leaves(store) == ["2.jpg", "7.jpg", "8.jpg", "9.jpg"]
-        assert await store.usage() == 400
+        assert store.usage() == 400
         assert await store.trim() == 0
 
     with_store(root, fill)
@@ -335,9 +335,9 @@ def test_a_full_store_makes_room_once_for_many(root: Path) -> None:
             assert await store.keep(name(f"{number:03}.jpg"), bytes(100))
         results = await asyncio.gather(*(store.keep(name(f"new{number}.jpg"), bytes(100)) for number in range(9)))
         assert results == [True] * 9
-        assert await store.usage() <= 10_000
+        assert store.usage() <= 10_000
         files = list(home_of(root).glob(f"{OLD}/*"))
-        assert sum(path.stat().st_size for path in files) == await store.usage()
+        assert sum(path.stat().st_size for path in files) == store.usage()
         assert len(files) >= 90
 
     with_store(root, scenario, max_bytes=10_000)
@@ -374,7 +374,7 @@ def test_a_variant_that_does_not_fit_on_the_disk_is_dropped(root: Path) -> None:
             assert await store.keep(name(), bytes(2000)) is False
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert await store.usage() == 0
+        assert store.usage() == 0
         assert await leaves(store) == []
         assert list((root / ".tmp").glob("*/*")) == []
         assert await store.keep(name(), bytes(2000)) is True

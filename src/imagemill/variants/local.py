@@ -115,7 +115,7 @@ class LocalVariants:
         with translated("write a record"):
             await self._threads.run(partial(self._shelf.write_record, site, key, record))
 
-    async def usage(self) -> int:
+    def usage(self) -> int:
         """Return the bytes kept; until the walk of the start has ended, of this process alone."""
         return self._ledger.total
 

@@ -116,7 +116,7 @@ class MemoryVariants:
         """Replace the original's record."""
         self._original(site, key).record = bytes(record)
 
-    async def usage(self) -> int:
+    def usage(self) -> int:
         """Return the bytes kept."""
         return self._total
 

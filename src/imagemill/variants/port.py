@@ -100,7 +100,7 @@ class VariantStore(Protocol):
         """Replace the original's record durably and all at once."""
         ...
 
-    async def usage(self) -> int:
+    def usage(self) -> int:
         """Bytes of all kept variants, as far as known."""
         ...
 
