@@ -118,7 +118,7 @@ class Maker:
         task.add_done_callback(self._keeping.discard)
 
     async def _keep(self, plan: Plan, kept: Kept) -> None:
-        stored = await self._variants.keep(plan.name, kept.data)
+        stored = await self._variants.keep(plan.name, kept.data, modified=kept.modified)
         self._metrics.kept(stored=stored)
 
     async def drain(self) -> None:

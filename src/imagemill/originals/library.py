@@ -81,7 +81,7 @@ class Originals:
         self._limits = limits
         self._previews = Previews(engine)
         self._entries = Entries(settings.recheck, most=most_entries, clock=clock)
-        self._finder = Finder(store, variants, engine, site, self._entries, self._tell)
+        self._finder = Finder(store, variants, engine, site, self._entries, self._is_another)
         self._locks = KeyLocks()
         self._settling = Settling(self._settle, settle_seconds)
         self._listeners: list[Callable[[str], None]] = []
@@ -97,6 +97,14 @@ class Originals:
         """Return the original if it was seen within `recheck` seconds: one look in a dictionary, for the hot path."""
         entry = self._entries.fresh(key)
         return None if entry is None else entry.original
+
+    def changed_at(self, key: str) -> float:
+        """Return when something else was last seen under `key`, in seconds since 1970; 0 where nothing is known of it.
+
+        Dates of copies from that second tell no two pictures apart. Only this process's time counts: a restart between
+        two pictures of one second is not worth a record.
+        """
+        return self._entries.changed_at(key)
 
     async def locate(self, key: str) -> Original:
         """Return the original of `key`.
@@ -316,6 +324,11 @@ class Originals:
     def _after_change(self, key: str, *, again: bool) -> None:
         if again:
             self._settling.add(key)
+            self._entries.note_change(key)
+        self._tell(key)
+
+    def _is_another(self, key: str) -> None:
+        self._entries.note_change(key)
         self._tell(key)
 
     def _tell(self, key: str) -> None:

@@ -78,13 +78,13 @@ class LocalVariants:
             return None
         return await self._threads.run(partial(self._shelf.fetch, name))
 
-    async def keep(self, name: VariantName, data: bytes) -> bool:
+    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
         """Keep a variant; where the store is full this waits until the oldest have gone."""
         if not self._ledger.reserve(len(data)):
             await self._make_room(len(data))
             if not self._ledger.reserve(len(data)):
                 return False
-        return await self._threads.run(partial(self._shelf.keep, name, data))
+        return await self._threads.run(partial(self._shelf.keep, name, data, modified))
 
     async def list(self, site: str, key: str) -> tuple[VariantInfo, ...]:
         """Return what is kept of the current version."""

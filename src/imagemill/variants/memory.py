@@ -62,7 +62,7 @@ class MemoryVariants:
         variant.read = self._now()
         return variant.kept
 
-    async def keep(self, name: VariantName, data: bytes) -> bool:
+    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
         """Keep a variant, removing what was not read for longest where there is no room."""
         check_leaf(name.leaf)
         original = self._find(name)
@@ -73,7 +73,7 @@ class MemoryVariants:
         self._drop(original, [name.leaf] if name.leaf in original.variants else [])
         if self._total + len(data) > self._max_bytes:
             self._trim(min(int(self._max_bytes * TRIMMED_TO), self._max_bytes - len(data)))
-        kept = Kept(bytes(data), hashlib.sha256(data).hexdigest(), time.time())
+        kept = Kept(bytes(data), hashlib.sha256(data).hexdigest(), time.time() if modified is None else modified)
         original.variants[name.leaf] = _Variant(kept, self._now())
         self._total += len(data)
         return True

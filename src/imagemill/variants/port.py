@@ -73,9 +73,11 @@ class VariantStore(Protocol):
         """Return the variant's bytes, None when it is not kept."""
         ...
 
-    async def keep(self, name: VariantName, data: bytes) -> bool:
+    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
         """Keep it; False when its version is no longer published, the original has its share (`max_per_original`),
         or there is no room (none of which is an error: the answer has gone out already).
+
+        `modified` is when it was made, in seconds since 1970 (None: now): what the answer said must stay true.
         """
         ...
 

@@ -117,7 +117,7 @@ class Shelf:
             if read_ns > max(status.st_atime_ns, status.st_mtime_ns):
                 os.utime(path, ns=(read_ns, status.st_mtime_ns), follow_symlinks=False)
 
-    def keep(self, name: VariantName, data: bytes) -> bool:
+    def keep(self, name: VariantName, data: bytes, modified: float | None = None) -> bool:
         """Rename a new file into the version's folder, for which room is reserved; False where it comes too late."""
         temporary = self._workshop.new_name()
         kept = False
@@ -125,6 +125,8 @@ class Shelf:
             version, target = self.paths.version(name), self.paths.variant(name)
             if self._has_room(version, target):
                 self._workshop.write(temporary, data)
+                if modified is not None:
+                    os.utime(temporary, (modified, modified))
                 with self._changing(os.path.dirname(version)):
                     kept = self._move_in(version, target, temporary)
         except OSError:

@@ -82,6 +82,18 @@ class VariantStoreContract:
 
         self.check(scenario)
 
+    def test_when_it_was_made_is_kept(self) -> None:
+        """A fetch tells the second that the first answer told, however much later it was kept."""
+
+        async def scenario(store: VariantStore) -> None:
+            await store.publish(SITE, KEY, OLD)
+            assert await store.keep(name(), b"x", modified=1_700_000_000.75) is True
+            kept = await store.fetch(name())
+            assert kept is not None
+            assert abs(kept.modified - 1_700_000_000.75) < 0.001
+
+        self.check(scenario)
+
     def test_keeping_again_replaces(self) -> None:
         """Two makers of one variant are harmless: the last bytes stay, counted once."""
 
