@@ -122,6 +122,8 @@ def test_descriptions_are_open() -> None:
             "/v1/limits",
             "/v1/explain",
         }
+        content = document["paths"]["/v1/content/{key}"]["get"]["responses"]
+        assert [list(content[status]["content"]) for status in ("200", "206")] == [["*/*"], ["*/*"]]
         put = document["paths"]["/v1/originals/{key}"]["put"]
         assert {"200", "201", "default"} <= put["responses"].keys()
         assert "requestBody" in put

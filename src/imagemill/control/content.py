@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 
 from imagemill.control.answers import empty
 from imagemill.control.asgi import Receive, Scope, Send
-from imagemill.control.routing import key_of, says
+from imagemill.control.routing import key_of, sends_bytes
 from imagemill.control.services import Services
 from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
 from imagemill.errors import PreconditionFailed, RangeNotSatisfiable
@@ -34,7 +34,12 @@ def content_router(services: Services) -> APIRouter:
     """Return the route of an original's bytes."""
     router = APIRouter(tags=["originals"])
 
-    @router.get(PATH, summary="The untouched bytes of an original", responses=says(None, 200, "The bytes."))
+    @router.get(
+        PATH,
+        summary="The untouched bytes of an original",
+        responses={**sends_bytes(200, "The bytes."), **sends_bytes(206, "The asked range of them.")},
+        response_class=Response,
+    )
     async def get(request: Request, key: Annotated[str, Depends(KEY)]) -> Response:
         opened = await services.originals.open_untouched(key)
         try:

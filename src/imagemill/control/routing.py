@@ -30,6 +30,9 @@ class KeyConvertor(Convertor[str]):
 
 register_url_convertor("key", KeyConvertor())
 
+BYTES = {"type": "string", "format": "binary"}
+"""The schema of bytes."""
+
 
 def key_of(resource: str) -> Callable[[Request, str], str]:
     """Return a dependency that gives the key after `/v1/<resource>/`, taken from the raw path."""
@@ -53,6 +56,11 @@ def says(view: type | None, status: int = 200, description: str = "Done.") -> di
     return {status: {"description": description, "content": {"application/json": {"schema": reference(view)}}}}
 
 
+def sends_bytes(status: int, description: str) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that answers with bytes of any type."""
+    return {status: {"description": description, "content": {"*/*": {"schema": BYTES}}}}
+
+
 def takes(view: type, *media: str) -> dict[str, Any]:
     """Return the `openapi_extra` of a route whose body is JSON of the Struct `view`."""
     content = {name: {"schema": reference(view)} for name in media or ("application/json",)}
@@ -61,8 +69,7 @@ def takes(view: type, *media: str) -> dict[str, Any]:
 
 def takes_bytes(description: str, media: str = "application/octet-stream") -> dict[str, Any]:
     """Return the `openapi_extra` of a route whose body is bytes."""
-    schema = {"type": "string", "format": "binary"}
-    return {"requestBody": {"required": True, "description": description, "content": {media: {"schema": schema}}}}
+    return {"requestBody": {"required": True, "description": description, "content": {media: {"schema": BYTES}}}}
 
 
 def reference(view: type) -> dict[str, str]:
