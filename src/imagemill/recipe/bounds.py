@@ -27,15 +27,22 @@ def check_bounds(recipe: Recipe, *, side: int = SIDE, pixels: int = PIXELS) -> N
 
 
 def bounds_faults(recipe: Recipe, *, side: int = SIDE, pixels: int = PIXELS) -> Iterator[Fault]:
-    """Yield what is too large in a recipe in normal form; sides that depend on the original count as unknown."""
+    """Yield what is too large in a recipe in normal form; sides that depend on the original count as unknown.
+
+    The option to blame is one that the caller wrote: a side, or else the padding.
+    """
     pad = recipe.pad
     across = _stated(recipe.resize.width, 0 if pad is None else pad.left + pad.right)
     down = _stated(recipe.resize.height, 0 if pad is None else pad.top + pad.bottom)
-    for name, length in (("w", across), ("h", down)):
-        if length is not None and length > side:
-            yield Fault(name, f"at most {side} pixels after dpr and pad", str(length))
-    if across is not None and down is not None and across * down > pixels:
-        yield Fault("w", f"at most {pixels} pixels of width times height", f"{across}x{down}")
+    wide, high = isinstance(recipe.resize.width, Pixels), isinstance(recipe.resize.height, Pixels)
+    blamed: set[str] = set()
+    for name, length in (("w" if wide else "pad", across), ("h" if high else "pad", down)):
+        if length is not None and length > side and name not in blamed:
+            blamed.add(name)
+            yield Fault(name, f"at most {side} pixels a side after dpr and pad", str(length))
+    name = "w" if wide else "h" if high else "pad"
+    if across is not None and down is not None and across * down > pixels and name not in blamed:
+        yield Fault(name, f"at most {pixels} pixels of width times height", f"{across}x{down}")
 
 
 def _stated(length: Length | Hinted | None, room: int) -> int | None:
