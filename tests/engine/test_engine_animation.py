@@ -108,7 +108,7 @@ def test_a_page_picks_a_frame() -> None:
             assert corners(opened(result))[0] == COLOURS[page]
     still = made(animation(), Recipe(output=Output(animate=False)), Format.GIF)
     assert (still.pages, corners(opened(still))[0]) == (1, RED)
-    with pytest.raises(InvalidRequest, match="has 3"):
+    with pytest.raises(InvalidRequest, match="the last of this picture is 2"):
         made(animation(), Recipe(page=3), Format.GIF)
 
 
