@@ -33,6 +33,7 @@ from imagemill.object_store.local import LocalStore
 from imagemill.object_store.memory import MemoryStore
 from imagemill.object_store.port import ObjectStore
 from imagemill.observability.access_log import AccessLog, Log, NullLog
+from imagemill.observability.logging import wants_text
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.settings import Settings, SettingsError
@@ -179,7 +180,11 @@ class Platform:
     def _access_log(self) -> Log:
         if not self.settings.server.access_log:
             return NullLog()
-        return AccessLog(sys.stderr.fileno(), lambda: self.metrics.count("imagemill_log_lines_dropped"))
+        return AccessLog(
+            sys.stderr.fileno(),
+            lambda: self.metrics.count("imagemill_log_lines_dropped"),
+            for_people=wants_text(self.settings.log.format),
+        )
 
     def _gauges(self) -> None:
         gauges = {

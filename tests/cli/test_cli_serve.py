@@ -170,6 +170,23 @@ def test_a_wildcard_address_is_warned_about(tmp_path: Path) -> None:
         assert "Warning" not in process.communicate(timeout=SECONDS)[1]
 
 
+@pytest.mark.parametrize(("form", "as_json"), [("json", True), ("text", False)])
+def test_every_line_of_the_log_is_json_or_none_is(form: str, as_json: bool, tmp_path: Path) -> None:
+    """Words about the start and about requests alike: a program reads all of them, or a person does."""
+    arguments = ("serve", "--host", EVERYWHERE, "--port", str(any_port()), "--data", "d", "--log-format", form)
+    with started(*arguments, cwd=tmp_path) as (process, line):
+        address = line.split()[2]
+        assert httpx.get(f"{address}/img/w=3/none.jpg?s=secret", trust_env=False).status_code == 404
+        process.terminate()
+        said = process.communicate(timeout=SECONDS)[1].splitlines()
+    assert len(said) == 3  # open to others, the new key, one request
+    assert [text.startswith("{") for text in said] == [as_json] * 3
+    if as_json:
+        assert [json.loads(text)["event"] for text in said] == ["server.notice", "server.notice", "request"]
+    assert any("/img/w=3/none.jpg" in text and "404" in text for text in said)
+    assert "secret" not in "".join(said)
+
+
 def test_own_pictures_are_served_at_once(tmp_path: Path) -> None:
     """A folder of pictures needs no import; ours lies apart in it and is no original."""
     (tmp_path / "Pictures").mkdir()

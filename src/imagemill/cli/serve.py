@@ -103,16 +103,23 @@ async def _serve(
 ) -> None:
     from imagemill import assembly
     from imagemill.gateway.server import serve as serve_until_signal
-    from imagemill.observability.logging import configure
+    from imagemill.observability.logging import configure, events, wants_text
 
     configure(form=settings.log.format, level=settings.log.level)
     platform = await assembly.build(settings, folder)
 
+    def tell(sentence: str) -> None:
+        """Say it to a person; where the log is read by a program, it is an event like any other."""
+        if wants_text(settings.log.format):
+            say(sentence)
+        else:
+            events().warning("server.notice", detail=sentence)
+
     def ready() -> None:
         address = address_of(settings.server.host, settings.server.port)
         folder.announce(address)
-        warn_if_open_to_others(settings)
-        warn_of_key(settings, folder, created=platform.keys.created, loose=platform.keys.loose)
+        warn_if_open_to_others(settings, tell)
+        warn_of_key(settings, folder, created=platform.keys.created, loose=platform.keys.loose, tell=tell)
         print(f"Imagemill serves {address} (data: {data_shown})", flush=True)
         if on_ready is not None:
             on_ready(address)
@@ -143,22 +150,24 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def warn_if_open_to_others(settings: Settings) -> None:
+def warn_if_open_to_others(settings: Settings, tell: Callable[[str], None]) -> None:
     """Say in one line that anyone on the network may ask for any size (contract, "Access")."""
     if not is_loopback(settings.server.host) and not settings.delivery.access:
-        say(
+        tell(
             f"Warning: {settings.server.host} can be reached by others and delivery.access is not set, so anyone may "
             "ask for any size; set IMAGEMILL_DELIVERY__ACCESS=open to say that this is meant."
         )
 
 
-def warn_of_key(settings: Settings, folder: DataFolder, *, created: bool, loose: bool) -> None:
+def warn_of_key(
+    settings: Settings, folder: DataFolder, *, created: bool, loose: bool, tell: Callable[[str], None] = say
+) -> None:
     """Say once where the new admin key is, and each time that others can read it."""
     path = settings.admin.key_file or folder.admin_key
     if created:
-        say(f"A new admin key was written to {path}; the control API and the shell commands need it.")
+        tell(f"A new admin key was written to {path}; the control API and the shell commands need it.")
     if loose:
-        say(f"Warning: the admin key in {path} can be read by other users; chmod 600 {path}.")
+        tell(f"Warning: the admin key in {path} can be read by other users; chmod 600 {path}.")
 
 
 def free_port(settings: Settings) -> int:

@@ -14,13 +14,17 @@ import structlog
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+def wants_text(form: str) -> bool:
+    """Whether `form` ("json", "text", or "" to choose by terminal) means lines for people."""
+    return form == "text" or (not form and sys.stderr.isatty())
+
+
 def configure(*, form: str, level: str) -> None:
     """Send events to standard error as `form` ("json", "text", or "" to choose by terminal) from `level` up.
 
     Libraries and our own modules that use the standard library's `logging` take the same way out.
     """
-    text = form == "text" or (not form and sys.stderr.isatty())
-    last: Any = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    last: Any = structlog.dev.ConsoleRenderer() if wants_text(form) else structlog.processors.JSONRenderer()
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
