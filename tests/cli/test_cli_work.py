@@ -3,9 +3,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,14 @@ from imagemill import demo
 Run = Callable[..., Ended]
 JPEG = demo.PHOTOS / "rocket.jpg"
 PNG = demo.PHOTOS / "chelsea.png"
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for it, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -157,6 +167,27 @@ def test_odd_names_come_back_as_they_went(server: RunningServer, tmp_path: Path)
         link = imagemill("url", *data, "--", key, "w=9", cwd=tmp_path).out.strip()
         assert httpx.get(link, trust_env=False).headers["cache-control"].endswith("immutable")
     assert imagemill("rm", *data, "--", *keys, cwd=tmp_path).code == 0
+
+
+def test_interrupt_ends_an_upload_from_a_silent_pipe(server: RunningServer, home: Path) -> None:
+    """Ctrl-C while standard input says nothing ends the command with 130, and the server keeps nothing of it."""
+    command = [sys.executable, "-m", "imagemill", "put", "-", "--key", "slow.png", "--data", str(server.data)]
+    waiting = server.data / ".imagemill" / "uploads"
+    with subprocess.Popen(
+        command, cwd=home, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(PNG.read_bytes()[:70_000])
+            process.stdin.flush()
+            wait_until(lambda: any(file.stat().st_size for file in waiting.iterdir()))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+            assert process.stderr is not None
+            assert b"rror" not in process.stderr.read()
+        finally:
+            process.kill()
+    wait_until(lambda: not any(waiting.iterdir()))
 
 
 @pytest.mark.parametrize("key", ["../up.jpg", "a//b.jpg", ".imagemill/x.jpg", "admin.key", "a\\b.jpg", "~"])

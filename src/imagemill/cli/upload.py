@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,7 +153,6 @@ def _status_word(response: httpx.Response) -> str:
 @contextmanager
 def _opened(upload: Upload) -> Iterator[tuple[BinaryIO, int | None]]:
     """Open the file; the size is None where it is not known beforehand."""
-    import os
     import stat
 
     if upload.file is None:
@@ -166,8 +168,37 @@ def _opened(upload: Upload) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(file.read, _CHUNK):
+    while chunk := await _chunk(file.fileno()):
         yield chunk
+
+
+async def _chunk(descriptor: int) -> bytes:
+    """Read once, in a thread that nobody waits for: a terminal or pipe may never answer, and Ctrl-C must end it all.
+
+    The pool of `asyncio.to_thread` is waited for at the end; and a buffered file would be locked by the reader.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(data: bytes, error: OSError | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(data)
+        else:
+            done.set_exception(BadFile(f"cannot be read: {error.strerror}."))
+
+    def work() -> None:
+        data, failed = b"", None
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except OSError as error:
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, data, failed)
+
+    threading.Thread(target=work, name="read", daemon=True).start()
+    return await done
 
 
 @contextmanager
