@@ -62,7 +62,9 @@ class Platform:
         )
         self.log: Log = self._access_log()
         cores = self.engine.size
-        self.slots = Slots(workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds)
+        self.slots = Slots(
+            workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
+        )
         self.maker = Maker(
             originals=self.originals,
             variants=self.variants,

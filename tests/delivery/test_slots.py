@@ -38,6 +38,27 @@ def test_as_many_run_as_there_are_workers() -> None:
     run(scene())
 
 
+def test_one_make_is_ready_before_a_worker_is_free() -> None:
+    """With one ahead, a make more than there are workers is handed over, and no more than that."""
+
+    async def scene() -> None:
+        slots = Slots(workers=2, queue=100, queue_seconds=100, ahead=1)
+        gate = asyncio.Event()
+
+        async def job() -> None:
+            async with slots.slot("a", 0.1):
+                await gate.wait()
+
+        jobs = [asyncio.ensure_future(job()) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert (slots.running, slots.waiting) == (3, 2)
+        gate.set()
+        await asyncio.gather(*jobs)
+        assert slots.running == 0
+
+    run(scene())
+
+
 def test_a_second_client_waits_for_one_running_job_at_most() -> None:
     """A client with one make is served next, however many another has waiting."""
 

@@ -26,11 +26,16 @@ class _Waiter:
 
 
 class Slots:
-    """As many slots as workers; all state belongs to one event loop."""
+    """A slot for each worker, and `ahead` more; all state belongs to one event loop."""
 
-    def __init__(self, *, workers: int, queue: int, queue_seconds: float) -> None:
-        """`queue` is how many may wait, `queue_seconds` how long the last of them may have to."""
-        self._free = workers
+    def __init__(self, *, workers: int, queue: int, queue_seconds: float, ahead: int = 0) -> None:
+        """`queue` is how many may wait, `queue_seconds` how long the last of them may have to.
+
+        `ahead` makes are opened and handed over while every worker is busy, so that none stands idle between two jobs:
+        with two workers and one ahead, a newcomer still starts when the two running jobs have ended.
+        """
+        self._free = workers + ahead
+        self._slots = workers + ahead
         self._workers = workers
         self._queue = queue
         self._seconds = queue_seconds
@@ -46,7 +51,7 @@ class Slots:
     @property
     def running(self) -> int:
         """How many makes run."""
-        return self._workers - self._free
+        return self._slots - self._free
 
     @property
     def pending_seconds(self) -> float:
