@@ -156,9 +156,13 @@ def _askers() -> list[Figure]:
     ]
 
 
+SHORT_QUEUE = {"IMAGEMILL_LIMITS__QUEUE_SECONDS": "2"}
+"""Six seconds of overload do not fill the default queue of 8 s; a benchmark need not take a minute to see a refusal."""
+
+
 def _overload() -> list[Figure]:
     """Three times what the machine can make: as much good work as before, and quick refusals of the rest."""
-    with Imagemill(environment=UNLIMITED) as server:
+    with Imagemill(environment=UNLIMITED | SHORT_QUEUE) as server:
         names = pictures.copies(pictures.twelve_megapixels(server.scratch), server.data, 8, "overload")
         server.start()
         load.run(load.Load(port=server.port, paths=[f"/img/w=280,fm=jpeg/{name}" for name in names]))
@@ -180,17 +184,17 @@ def _overload() -> list[Figure]:
         ),
         Figure(name="alive after overload", value=float(status == 200), unit="", gate=at_least(1)),
     ]
-    if refused:
-        figures.append(
-            Figure(
-                name="refusals: p99",
-                value=percentile(refused, 0.99),
-                unit="ms",
-                gate=at_most(REFUSED_WITHIN),
-                note=f"{len(refused)} refusals",
-            )
-        )
-    return figures
+    slowest = percentile(refused, 0.99) if refused else float("inf")
+    return [
+        *figures,
+        Figure(
+            name="refusals: p99",
+            value=slowest,
+            unit="ms",
+            gate=at_most(REFUSED_WITHIN),
+            note=f"{len(refused)} refusals, with limits.queue_seconds = 2 so that six seconds of overload fill the queue",
+        ),
+    ]
 
 
 def _new(server: Imagemill, names: list[str], first: int, count: int, rate: float = 0.0) -> load.Load:
