@@ -192,7 +192,7 @@ def _overload() -> list[Figure]:
             value=slowest,
             unit="ms",
             gate=at_most(REFUSED_WITHIN),
-            note=f"{len(refused)} refusals, with limits.queue_seconds = 2 so that six seconds of overload fill the queue",
+            note=f"{len(refused)} refusals, with limits.queue_seconds = 2",
         ),
     ]
 

@@ -142,7 +142,7 @@ def test_a_width_hint_beside_a_height_is_a_box() -> None:
 )
 def test_a_leaf_says_options_bucket_and_format(options: str, fmt: Format, bucket: str | None, leaf: str) -> None:
     """The last part of a variant's name can be guessed from the URL."""
-    assert leaf_of(parse_options(options).recipe, fmt, bucket) == leaf  # type: ignore[arg-type]  # a table holds str
+    assert leaf_of(parse_options(options).recipe, fmt, bucket) == leaf
 
 
 def test_long_options_are_replaced_by_their_digest() -> None:
