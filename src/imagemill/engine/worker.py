@@ -12,6 +12,7 @@ import array
 import codecs
 import contextlib
 import ctypes
+import gc
 import mmap
 import os
 import re
@@ -273,6 +274,8 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
             codecs.lookup(name)
         meter = Meter()
         heap = Heap(meter)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays; the collector need not walk it between two pictures
         confined = confine(setup.memory_bytes)
         channel.send(protocol.Ready(revision, confined, meter.resting()))
         while True:

@@ -8,6 +8,7 @@ commit would release the key's lock while the rename still happens. Here cancell
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -44,3 +45,35 @@ class Threads:
     def close(self) -> None:
         """Wait for what is running and end the threads."""
         self._pool.shutdown(wait=True)
+
+
+SLOW_SECONDS = 0.005
+"""A call that took longer met the disk and not only the kernel's memory."""
+DISTRUST_SECONDS = 10.0
+
+
+class Brief:
+    """Blocking work that is brief unless the disk is busy: done in place, in a thread for a while after it was not.
+
+    To write a file of some ten kilobytes without fsync takes the kernel 30 to 60 microseconds; handing it to a thread
+    costs several times that in turns of the interpreter's lock. So a disk that makes writers wait holds up the event
+    loop once in `DISTRUST_SECONDS` at most.
+    """
+
+    def __init__(self, threads: Threads, clock: Callable[[], float] = time.monotonic) -> None:
+        """`threads` take the work while the disk is not trusted; `clock` is in seconds."""
+        self._threads = threads
+        self._clock = clock
+        self._distrusted_until = 0.0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns."""
+        began = self._clock()
+        if began < self._distrusted_until:
+            return await self._threads.run(work)
+        try:
+            return work()
+        finally:
+            ended = self._clock()
+            if ended - began > SLOW_SECONDS:
+                self._distrusted_until = ended + DISTRUST_SECONDS

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imagemill.errors import InvalidRequest
 from imagemill.object_store.durable import translated
-from imagemill.object_store.threads import Threads
+from imagemill.object_store.threads import Brief, Threads
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import Paths, check_leaf, check_version
 from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
@@ -49,6 +49,7 @@ class LocalVariants:
         self._reads = reads
         self._shelf = Shelf(paths, self._workshop, self._ledger, max_per_original)
         self._threads = Threads("variants", threads)
+        self._brief = Brief(self._threads)
         self._housekeeper = Threads("variants-housekeeper", 1)
         self._making_room = asyncio.Lock()
         self._waiting = 0
@@ -84,7 +85,7 @@ class LocalVariants:
             await self._make_room(len(data))
             if not self._ledger.reserve(len(data)):
                 return False
-        return await self._threads.run(partial(self._shelf.keep, name, data, modified))
+        return await self._brief.run(partial(self._shelf.keep, name, data, modified))
 
     async def list(self, site: str, key: str) -> tuple[VariantInfo, ...]:
         """Return what is kept of the current version."""
