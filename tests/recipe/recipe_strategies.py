@@ -33,6 +33,7 @@ from imagemill.recipe.model import (
     SearchedQuality,
     TextLayer,
 )
+from imagemill.recipe.scaling import scaled
 from imagemill.recipe.vocabulary import Anchor, Blend, Dynamic, Fit, Flip, Format, Mask, Metadata, Obscure, Profile
 
 T = TypeVar("T")
@@ -159,8 +160,9 @@ def _recipes(draw: Draw) -> Recipe:
 
 
 def _in_range(recipe: Recipe) -> bool:
-    """Whether the ratio left both sides in the grammar's range, also once `dpr=auto` is settled."""
-    return not any(scaled_faults(normalise(recipe)))
+    """Whether the ratio left both sides in the grammar's range, also once `dpr=auto` is settled, at 1 at least."""
+    normal = normalise(recipe)
+    return not any(scaled_faults(normal)) and not any(scaled_faults(normalise(scaled(normal, 1))))
 
 
 recipes = _recipes().filter(_in_range)
