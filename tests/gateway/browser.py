@@ -123,9 +123,13 @@ def chromium() -> Iterator[Browser]:
     process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False)
     try:
-        yield Browser(client, _session(client, browser))
+        window = _session(client, browser)
+        try:
+            yield Browser(client, window)
+        finally:
+            client.delete(f"/session/{window}")  # ends the browser; the driver's own end would leave it behind
     finally:
-        process.terminate()  # the driver takes its browser along
+        process.terminate()
         process.wait()
         client.close()
 
