@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from tests.docs.pages import ROOT, Command, all_pages, matches, steps_of
 from tests.docs.session import Session
+from tests.tools import need
 
 from imagemill.observability import names
 
@@ -26,11 +25,8 @@ PAGES = [page for page in all_pages() if steps_of(page)]
 def need_tools(text: str) -> None:
     """Skip where a tool of the page is not installed; fail under CI."""
     for tool, package in TOOLS.items():
-        if re.search(rf"\b{tool}\b", text) and shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin") is None:
-            message = f"no {tool} here (apt-get install {package})"
-            if os.environ.get("CI") == "true":
-                pytest.fail(message)
-            pytest.skip(message)
+        if re.search(rf"\b{tool}\b", text):
+            need(tool, package)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

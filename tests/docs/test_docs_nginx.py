@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ import httpx
 import pytest
 from tests.docs.pages import ROOT, blocks_of
 from tests.serving import RunningServer, free_port, serving
+from tests.tools import need
 
 from imagemill import demo
 
 SECONDS = 20.0
-PATH = os.environ["PATH"] + ":/usr/sbin"
 AVIF = {"Accept": "image/avif,image/webp,*/*;q=0.8"}
 WEBP = {"Accept": "image/webp,*/*"}
 FRAME = """
@@ -60,12 +59,7 @@ class Front:
 @contextmanager
 def nginx(lines: str, server: RunningServer, folder: Path) -> Iterator[Front]:
     """Run nginx with a page's `lines`, whose ports and folder become the test's."""
-    binary = shutil.which("nginx", path=PATH)
-    if binary is None:
-        message = "no nginx here (apt-get install nginx-light)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+    binary = need("nginx", "nginx-light")
     port = free_port()
     for page, test in {
         "listen 80;": f"listen 127.0.0.1:{port};",

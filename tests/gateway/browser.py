@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import subprocess
 import time
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from tests.serving import free_port
+from tests.tools import missing
 
 SECONDS = 30.0
 """How long a journey waits for anything; generous, because two cores may be busy with other tests."""
@@ -115,10 +114,7 @@ def chromium() -> Iterator[Browser]:
     """Start a browser for the block; skip where none is installed, but fail under CI."""
     driver, browser = shutil.which("chromedriver"), shutil.which("chromium") or shutil.which("google-chrome")
     if driver is None or browser is None:
-        message = "no headless Chromium here (apt-get install chromium chromium-driver)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("no headless Chromium here (apt-get install chromium chromium-driver)")
     port = free_port()
     process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90, trust_env=False)

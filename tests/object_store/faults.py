@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.tools import need
 
 from imagemill.errors import ImagemillError
 
@@ -47,11 +47,8 @@ class Outcome:
 
 
 def need_strace() -> None:
-    """Skip without strace; fail under CI."""
-    if shutil.which("strace") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("strace is needed for fault injection and is not installed")
-        pytest.skip("strace is not installed, so no fault can be injected")
+    """Skip without strace, by which faults are injected; fail under CI."""
+    need("strace", "strace")
 
 
 def run_with_fault(

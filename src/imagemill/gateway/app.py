@@ -96,9 +96,10 @@ class Gateway:
             else:
                 headers[name] = value
         path: bytes = scope["raw_path"]
-        if path.startswith(b"/img/") and scope["method"] == "GET" and not hosts and headers.get(b"host"):
+        plain = not hosts and headers.get(b"host") and b"transfer-encoding" not in headers
+        if plain and path.startswith(b"/img/") and scope["method"] == "GET":
             known = self._memo.recall(path, scope["query_string"], headers)
-            if known is not None and b"transfer-encoding" not in headers:
+            if known is not None:
                 shortcut, kept = known
                 await self._send_hot(scope, send, headers, shortcut.headers, kept.data, shortcut.logged_path, came)
                 return
