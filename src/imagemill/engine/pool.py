@@ -8,7 +8,7 @@ What a lost worker means for its job (threats D18, contract "Statuses"):
 
     broke the wall, CPU or memory limit   422 too_complex, and a strike against the content
     crashed, or wrote garbage             422 too_complex, and a strike against the content
-    killed or stopped from outside        the job is innocent: given to another worker, up to three in all, then 503
+    killed or stopped from outside        the job is innocent: given to another worker; at the third blow 503
     the caller has left                   the job runs to its end and its answer is dropped
 """
 
@@ -36,8 +36,12 @@ COMMAND = (sys.executable, "-I", "-m", "imagemill.engine.worker")
 WATCH_SECONDS = 0.025
 """A look costs 10 µs per worker, and a decoder fills at most about 50 MB between two."""
 
-ATTEMPTS = 3
-"""Workers that one job may lose to somebody else's kill before we say that we cannot serve now."""
+BLOWS = 3
+"""Times that one job may lose its worker to somebody else's kill before we say that we cannot serve now."""
+
+BLOW_SECONDS = 0.5
+"""Who kills all workers at once strikes one blow, though the job be handed to each of the dying in turn. A job whose own
+hunger calls the kernel's killer holds its worker longer than this, and cannot hide behind the rule."""
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -347,7 +351,7 @@ class WorkerPool:
     def _settle(self, worker: WorkerProcess, assignment: Assignment, cause: Cause) -> None:
         """Decide about the job of a lost worker: again, or refused, or counted against its content."""
         waited_for = not assignment.future.done()
-        if cause is Cause.OUTSIDE and assignment.attempts < ATTEMPTS and not self._closing:
+        if cause is Cause.OUTSIDE and self._blows(worker, assignment) < BLOWS and not self._closing:
             if waited_for:  # its descriptor is open only as long as its caller waits
                 (self._long if assignment.long else self._short).appendleft(assignment)
             return
@@ -364,6 +368,14 @@ class WorkerPool:
             _fail(assignment, Overloaded("The workers are being killed from outside.", retry_after=1))
         else:
             _fail(assignment, Unprocessable(self._sentence(cause), code="too_complex"))
+
+    def _blows(self, worker: WorkerProcess, assignment: Assignment) -> int:
+        """Count this loss, unless the worker fell in the blow that took the job's last one too."""
+        now = asyncio.get_running_loop().time()
+        if worker.started >= assignment.struck or now - assignment.begun >= BLOW_SECONDS:
+            assignment.blows += 1
+            assignment.struck = now
+        return assignment.blows
 
     def _sentence(self, cause: Cause) -> str:
         settings = self._settings

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -71,7 +72,8 @@ class Assignment:
     """One job on its way to a worker: what to say, with which original, and who waits for the answer.
 
     `work` names the kind of job for the strike list; `long` jobs count against the pool's size, short ones need not
-    wait for them; `expects` is the answer that means success; `attempts` counts the workers it was given to.
+    wait for them; `expects` is the answer that means success. `begun` is when a worker last got it, `struck` when it last
+    lost one to somebody else's kill (both in the loop's seconds), `blows` how often.
     """
 
     frame: bytes
@@ -80,7 +82,9 @@ class Assignment:
     long: bool
     expects: type[protocol.Seen] | type[protocol.Made]
     future: asyncio.Future[tuple[protocol.Answer, bytes]]
-    attempts: int = 0
+    begun: float = 0.0
+    struck: float = -math.inf
+    blows: int = 0
 
 
 class Owner(Protocol):
@@ -114,6 +118,7 @@ class WorkerProcess:
     ) -> None:
         """`body_bytes` bounds a variant's bytes; raises OSError where no process can be started."""
         self.loop = asyncio.get_running_loop()
+        self.started = self.loop.time()
         self.jobs = 0
         self.cpu_seconds = 0.0
         self.resting_bytes = 0
@@ -122,7 +127,7 @@ class WorkerProcess:
         self._owner = owner
         self._wall_seconds = wall_seconds
         self._memory_bytes = setup.memory_bytes
-        self._deadline = self.loop.time() + start_seconds
+        self._deadline = self.started + start_seconds
         self.exit_status: int | None = None
         self._cause: Cause | None = None
         self._detail = ""
@@ -162,13 +167,13 @@ class WorkerProcess:
         Raises OSError where the source's descriptor cannot be handed over; the worker is then as idle as before.
         """
         self.assignment = assignment
-        self._deadline = self.loop.time() + self._wall_seconds
+        assignment.begun = self.loop.time()
+        self._deadline = assignment.begun + self._wall_seconds
         try:
             self._send(assignment.frame, assignment.source.descriptor)
         except OSError:
             self.assignment = None
             raise
-        assignment.attempts += 1
         self.jobs += 1
 
     def check(self, now: float) -> None:
