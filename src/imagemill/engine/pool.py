@@ -40,8 +40,8 @@ BLOWS = 3
 """Times that one job may lose its worker to somebody else's kill before we say that we cannot serve now."""
 
 BLOW_SECONDS = 0.5
-"""Who kills all workers at once strikes one blow, though the job be handed to each of the dying in turn. A job whose own
-hunger calls the kernel's killer holds its worker longer than this, and cannot hide behind the rule."""
+"""Who kills all workers at once strikes one blow, though the job be handed to each of the dying in turn. A job whose
+own hunger calls the kernel's killer holds its worker longer than this, and cannot hide behind the rule."""
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0

@@ -72,8 +72,8 @@ class Assignment:
     """One job on its way to a worker: what to say, with which original, and who waits for the answer.
 
     `work` names the kind of job for the strike list; `long` jobs count against the pool's size, short ones need not
-    wait for them; `expects` is the answer that means success. `begun` is when a worker last got it, `struck` when it last
-    lost one to somebody else's kill (both in the loop's seconds), `blows` how often.
+    wait for them; `expects` is the answer that means success. `begun` is when a worker last got it, `struck` when it
+    last lost one to somebody else's kill (both in the loop's seconds), `blows` how often.
     """
 
     frame: bytes
