@@ -13,11 +13,12 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagemill.engine import worker
+from imagemill.engine.findings import Findings
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job
 from imagemill.errors import Fault, InvalidRequest, NotAnImage, NotBuilt, Unprocessable
@@ -211,9 +212,24 @@ def probe(data: worker.Data, _limits: Limits) -> Facts:
     return Facts(format="jpeg", width=max(1, len(data)), height=1)
 
 
-def render(data: worker.Data, job: Job, _limits: Limits, *, default_quality: int) -> Picture:
-    """Obey, then return as many bytes as `big N` asks, or what the job was."""
+def inspect(data: worker.Data, facts: Facts, _limits: Limits) -> Findings:
+    """Obey, then tell the facts again."""
+    obey(data)
+    return Findings(format=facts.format, width=facts.width, height=facts.height)
+
+
+def render_set(data: worker.Data, jobs: Sequence[Job], limits: Limits, *, default_quality: int) -> list[Picture]:
+    """Obey once for each."""
+    return [render(data, job, limits, default_quality=default_quality) for job in jobs]
+
+
+def render(
+    data: worker.Data, job: Job, _limits: Limits, *, default_quality: int, layers: Sequence[worker.Data] = ()
+) -> Picture:
+    """Obey, then return as many bytes as `big N` asks, what the layers hold, or what the job was."""
     word = obey(data)
+    if layers:
+        return Picture(b"+".join(bytes(layer) for layer in layers))
     if bytes(data[:4]) == b"big ":
         return Picture(b"B" * int(word))
     return Picture(f"{job.recipe.resize.width} {job.format is Format.WEBP} {job.focal} {default_quality}".encode())
@@ -224,7 +240,12 @@ def start() -> str:
     return "hostile 1"
 
 
+def tasks() -> worker.Tasks:
+    """All that this worker can do."""
+    return worker.Tasks(start=start, probe=probe, verify=probe, inspect=inspect, render=render, render_set=render_set)
+
+
 if __name__ == "__main__":
-    status = worker.main(lambda: worker.Tasks(start=start, probe=probe, verify=probe, render=render))
+    status = worker.main(tasks)
     sys.stderr.flush()
     os._exit(status)

@@ -3,10 +3,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.engine.worker_pools import ask, ask_long, job, order, running, until
+from tests.engine.worker_pools import FACTS, ask, ask_long, job, order, running, until
 
 from imagemill.engine.limits import Limits
 from imagemill.errors import ImagemillError, InvalidRequest, NotAnImage, NotBuilt, Overloaded, Unprocessable
@@ -200,6 +201,45 @@ def test_a_worker_killed_while_idle_is_replaced() -> None:
                 os.kill(pid, signal.SIGKILL)
             assert (await ask_long(pool, "hello")).width == 5
             await until(lambda: pool.ready_workers == 3 and not set(pool.pids()) & set(before))
+
+    asyncio.run(scene())
+
+
+def test_the_originals_of_layers_reach_the_worker_in_their_order() -> None:
+    """A job's descriptors are the original's and then those of its image layers."""
+
+    async def scene() -> None:
+        async with running() as pool:
+            with order("hello") as source, order("first") as first, order("second") as second:
+                layered = replace(job(), layers=(FACTS, FACTS))
+                made = await pool.render(source, layered, [first, second])
+                assert made.data == b"first+second"
+
+    asyncio.run(scene())
+
+
+def test_a_set_is_answered_in_one_go() -> None:
+    """Each job of a set has its own bytes, and its share of the cost."""
+
+    async def scene() -> None:
+        async with running() as pool:
+            with order("hello") as source:
+                made = await pool.render_set(source, [job(100), job(200)])
+                assert [rendered.data.split()[0] for rendered in made] == [b"Pixels(count=100)", b"Pixels(count=200)"]
+                with pytest.raises(ValueError, match="1 to 64"):
+                    await pool.render_set(source, [])
+
+    asyncio.run(scene())
+
+
+def test_a_worker_tells_what_it_found() -> None:
+    """Findings come back as they were told."""
+
+    async def scene() -> None:
+        async with running() as pool:
+            with order("hello") as source:
+                findings = await pool.inspect(source, FACTS)
+                assert (findings.format, findings.width) == (FACTS.format, FACTS.width)
 
     asyncio.run(scene())
 

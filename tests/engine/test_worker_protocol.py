@@ -139,16 +139,51 @@ def test_a_job_crosses_the_socket_unchanged() -> None:
     """Recipe, format, facts, focal point and estimate survive."""
     recipe = Recipe(resize=Resize(width=Pixels(300), height=Pixels(200), fit=Fit.COVER), blur=2.5)
     job = Job(recipe=recipe, format=Format.AVIF, facts=FACTS, focal=FocalPoint(0.25, 0.5), estimate=0.125)
-    frame = protocol.request_frame(protocol.render_request(77, job))
+    frame = protocol.request_frame(protocol.Render(77, protocol.order_of(job)))
     request = protocol.parse_request(frame[protocol.REQUEST_PREFIX.size :])
     assert isinstance(request, protocol.Render)
     assert request.size == 77
-    assert protocol.job_of(request) == job
+    assert protocol.job_of(request.order) == job
+
+
+def test_the_layers_of_a_job_cross_the_socket_with_it() -> None:
+    """The facts come back in the job, the sizes stand beside them."""
+    job = Job(
+        recipe=Recipe(), format=Format.PNG, facts=FACTS, layers=(replace(FACTS, width=8), replace(FACTS, width=9))
+    )
+    order = protocol.order_of(job, [5, 6])
+    assert protocol.job_of(order) == job
+    assert [layer.size for layer in order.layers] == [5, 6]
+    with pytest.raises(ValueError, match="longer"):
+        protocol.order_of(job, [5])
+
+
+def test_a_set_comes_out_in_its_parts() -> None:
+    """The variants of a set are cut out of the body in their order."""
+    parts = [protocol.Part(3, 2, 1, 4), protocol.Part(6, 4, 1, 3)]
+    made = protocol.MadeSet(parts, COST)
+    reader = AnswerReader(0)
+    reader.expect(7)
+    ((answer, body),) = read(reader, protocol.answer_head(made, 7) + b"fourthr")
+    assert answer == made
+    assert protocol.pieces(parts, body) == [b"four", b"thr"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "length"),
+    [([], 0), ([(3, 2, 1, 4)], 5), ([(3, 2, 1, 0)], 0), ([(3, 2, 1, 9), (3, 2, 1, -4)], 5), ([(0, 2, 1, 5)], 5)],
+    ids=["no part", "too short", "an empty part", "a part below zero", "no width"],
+)
+def test_a_set_that_cannot_be_is_garbage(parts: list[tuple[int, int, int, int]], length: int) -> None:
+    """The parts of a set are its whole."""
+    made = protocol.MadeSet([protocol.Part(*part) for part in parts], COST)
+    with pytest.raises(Garbage):
+        read(AnswerReader(10), protocol.answer_head(made, length) + bytes(length))
 
 
 @pytest.mark.parametrize(
     "request_",
-    [protocol.Probe(5), protocol.Verify(6), protocol.Setup(Limits(frames=3), 1.5, 99, 70)],
+    [protocol.Probe(5), protocol.Verify(6), protocol.Inspect(7, FACTS), protocol.Setup(Limits(frames=3), 1.5, 99, 70)],
     ids=lambda request: type(request).__name__,
 )
 def test_a_request_crosses_the_socket_unchanged(request_: protocol.Request) -> None:
@@ -160,7 +195,7 @@ def test_a_request_crosses_the_socket_unchanged(request_: protocol.Request) -> N
 
 def test_a_request_longer_than_any_recipe_is_a_mistake() -> None:
     """A frame that would not fit into the socket at once is refused before it is sent."""
-    request = protocol.Render(1, "x" * protocol.REQUEST_BYTES, Format.JPEG, FACTS, None, 0)
+    request = protocol.Render(1, protocol.Order("x" * protocol.REQUEST_BYTES, Format.JPEG, FACTS, None, 0, []))
     with pytest.raises(ValueError, match="at most"):
         protocol.request_frame(request)
 

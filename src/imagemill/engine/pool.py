@@ -24,11 +24,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagemill.engine import protocol
+from imagemill.engine.findings import Findings
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Facts, Job, Rendered, Source
+from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.strikes import Strikes
-from imagemill.engine.worker_process import Assignment, Cause, WorkerProcess
+from imagemill.engine.worker_process import Assignment, Cause, Wanted, WorkerProcess
 from imagemill.errors import ImagemillError, Overloaded, Unprocessable
 
 COMMAND = (sys.executable, "-I", "-m", "imagemill.engine.worker")
@@ -134,11 +135,27 @@ class WorkerPool:
         """Decode every pixel once (engine.port.Engine.verify)."""
         return await self._look(protocol.Verify(source.size), source, long=True)
 
-    async def render(self, source: Source, job: Job) -> Rendered:
+    async def inspect(self, source: Source, facts: Facts) -> Findings:
+        """Tell everything of the original (engine.port.Engine.inspect)."""
+        request = protocol.Inspect(source.size, facts)
+        answer, body = await self._perform(
+            request, source, work="inspect", long=True, expects=protocol.Told, body_bytes=protocol.FINDINGS_BYTES
+        )
+        assert isinstance(answer, protocol.Told)
+        return protocol.findings_of(body)
+
+    async def render(self, source: Source, job: Job, layers: Sequence[Source] = ()) -> Rendered:
         """Make the variant (engine.port.Engine.render)."""
-        request = protocol.render_request(source.size, job)
-        work = f"{request.recipe} {request.format}"
-        answer, body = await self._perform(request, source, work=work, long=True, expects=protocol.Made)
+        request = protocol.Render(source.size, protocol.order_of(job, [layer.size for layer in layers]))
+        answer, body = await self._perform(
+            request,
+            source,
+            work=f"{request.order.recipe} {request.order.format}",
+            long=True,
+            expects=protocol.Made,
+            body_bytes=self._limits.result_bytes,
+            layers=tuple(layers),
+        )
         assert isinstance(answer, protocol.Made)
         return Rendered(
             data=body,
@@ -147,6 +164,32 @@ class WorkerPool:
             pages=answer.pages,
             cpu_seconds=answer.cost.cpu_seconds,
             peak_bytes=answer.cost.peak_bytes,
+        )
+
+    async def render_set(self, source: Source, jobs: Sequence[Job]) -> tuple[Rendered, ...]:
+        """Make many variants with one decode (engine.port.Engine.render_set)."""
+        if not 0 < len(jobs) <= SET_JOBS:
+            raise ValueError(f"expected 1 to {SET_JOBS} jobs in a set, received {len(jobs)}")
+        orders = [protocol.order_of(job) for job in jobs]
+        answer, body = await self._perform(
+            protocol.RenderSet(source.size, orders),
+            source,
+            work=" ".join(f"{order.recipe} {order.format}" for order in orders),
+            long=True,
+            expects=protocol.MadeSet,
+            body_bytes=min(len(jobs) * self._limits.result_bytes, protocol.SET_BYTES),
+        )
+        assert isinstance(answer, protocol.MadeSet)
+        return tuple(
+            Rendered(
+                data=data,
+                width=part.width,
+                height=part.height,
+                pages=part.pages,
+                cpu_seconds=answer.cost.cpu_seconds / len(jobs),
+                peak_bytes=answer.cost.peak_bytes,
+            )
+            for part, data in zip(answer.parts, protocol.pieces(answer.parts, body), strict=True)
         )
 
     async def close(self) -> None:
@@ -228,7 +271,9 @@ class WorkerPool:
         *,
         work: str,
         long: bool,
-        expects: type[protocol.Seen] | type[protocol.Made],
+        expects: type[Wanted],
+        body_bytes: int = 0,
+        layers: tuple[Source, ...] = (),
     ) -> tuple[protocol.Answer, bytes]:
         """Queue a job and wait for its answer. A cancelled caller's job is dropped, or runs on unheard."""
         self._strikes.refuse(source.digest, work)
@@ -241,6 +286,8 @@ class WorkerPool:
             long=long,
             expects=expects,
             future=asyncio.get_running_loop().create_future(),
+            body_bytes=body_bytes,
+            layers=layers,
         )
         (self._long if long else self._short).append(assignment)
         self._dispatch()
@@ -406,7 +453,6 @@ class WorkerPool:
                     self._setup,
                     start_seconds=self._start_seconds,
                     wall_seconds=self._settings.wall_seconds,
-                    body_bytes=self._limits.result_bytes,
                 )
             except OSError as error:
                 self._cannot_start(error.strerror or str(error))

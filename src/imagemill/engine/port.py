@@ -6,9 +6,11 @@ will call `render` in its own process behind this same page.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from imagemill.engine.findings import Findings
 from imagemill.recipe.model import FocalPoint, Recipe
 from imagemill.recipe.vocabulary import Format
 
@@ -41,8 +43,9 @@ class Facts:
 class Job:
     """One variant to make. `recipe` has no AUTO left; `format` is the concrete output format.
 
-    `focal` is the original's stored focal point (used where the recipe names no gravity). `first` is the estimate
-    in CPU-seconds that admission used, so that the pool can size the time limit.
+    `focal` is the original's stored focal point (used where the recipe names no gravity). `estimate` is what admission
+    reckoned with, in CPU-seconds. `layers` are the facts of the originals that the recipe's image layers name, in their
+    order.
     """
 
     recipe: Recipe
@@ -50,6 +53,7 @@ class Job:
     facts: Facts
     focal: FocalPoint | None = None
     estimate: float = 0.0
+    layers: tuple[Facts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,10 @@ class Source:
     digest: str
 
 
+SET_JOBS = 64
+"""Variants in one set: eight widths in eight formats."""
+
+
 class Engine(Protocol):
     """Looks at originals and makes variants.
 
@@ -92,8 +100,19 @@ class Engine(Protocol):
         """Decode every pixel once, to be sure that the picture is whole before it becomes an original."""
         ...
 
-    async def render(self, source: Source, job: Job) -> Rendered:
-        """Make the variant."""
+    async def inspect(self, source: Source, facts: Facts) -> Findings:
+        """Learn everything that can be told of an original of `facts`: metadata, colours, placeholders."""
+        ...
+
+    async def render(self, source: Source, job: Job, layers: Sequence[Source] = ()) -> Rendered:
+        """Make the variant; `layers` are the originals of its image layers, one for each of `job.layers`."""
+        ...
+
+    async def render_set(self, source: Source, jobs: Sequence[Job]) -> tuple[Rendered, ...]:
+        """Make many variants of one original with one decode; at most `SET_JOBS`, none of them with image layers.
+
+        The cost of the whole stands in each of the answers as its share.
+        """
         ...
 
     async def close(self) -> None:

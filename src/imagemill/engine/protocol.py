@@ -5,20 +5,23 @@ alike. A request comes from the server and is trusted. An answer comes from a pr
 a decoder, so each length is bounded before memory is set aside, each field is checked, and nothing in it is code (no
 pickle). One request at a time travels on a socket, so bytes beyond an answer mean a broken worker.
 
-    request   length (4 bytes, network order) · msgpack of a `Request`; the original's descriptor rides with it
+    request   length (4 bytes, network order) · msgpack of a `Request`; the originals' descriptors ride with it
     answer    length of the head (4) · length of the body (4) · msgpack of an `Answer` · the variant's bytes
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
+from collections.abc import Sequence
 
 import msgspec
 
 from imagemill import errors
+from imagemill.engine.findings import Findings
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Facts, Job
+from imagemill.engine.port import SET_JOBS, Facts, Job
 from imagemill.recipe.canonical import parse_canonical, text_of
 from imagemill.recipe.model import FocalPoint
 from imagemill.recipe.vocabulary import Format
@@ -34,6 +37,12 @@ HEAD_BYTES = 32 * 1024
 
 FIRST_READ_BYTES = 64 * 1024
 """Room for the first read of an answer: most thumbnails arrive whole in one system call."""
+
+FINDINGS_BYTES = 1024 * 1024
+"""The longest body of an answer to `Inspect`; what a picture says of itself is cut long before."""
+
+SET_BYTES = 256 * 1024 * 1024
+"""The most bytes that the variants of one set have together."""
 
 SENTENCE_LENGTH = 1000
 FAULT_COUNT = 64
@@ -67,18 +76,46 @@ class Verify(msgspec.Struct, frozen=True, tag="verify", array_like=True):
     size: int
 
 
-class Render(msgspec.Struct, frozen=True, tag="render", array_like=True):
-    """Make a variant; `recipe` is the canonical text, the one spelling that is tested to be lossless."""
+class Inspect(msgspec.Struct, frozen=True, tag="inspect", array_like=True):
+    """Tell everything of an original of `size` bytes and these `facts`."""
 
     size: int
+    facts: Facts
+
+
+class Layer(msgspec.Struct, frozen=True, array_like=True):
+    """One image layer's original: its size in bytes and what is known of it."""
+
+    size: int
+    facts: Facts
+
+
+class Order(msgspec.Struct, frozen=True, array_like=True):
+    """A job in writing; `recipe` is the canonical text, the one spelling that is tested to be lossless."""
+
     recipe: str
     format: Format
     facts: Facts
     focal: FocalPoint | None
     estimate: float
+    layers: list[Layer]
 
 
-Request = Setup | Probe | Verify | Render
+class Render(msgspec.Struct, frozen=True, tag="render", array_like=True):
+    """Make a variant of an original of `size` bytes; the layers' descriptors follow the original's."""
+
+    size: int
+    order: Order
+
+
+class RenderSet(msgspec.Struct, frozen=True, tag="set", array_like=True):
+    """Make many variants of one original of `size` bytes."""
+
+    size: int
+    orders: list[Order]
+
+
+Request = Setup | Probe | Verify | Inspect | Render | RenderSet
 
 
 class Cost(msgspec.Struct, frozen=True, array_like=True):
@@ -113,6 +150,28 @@ class Made(msgspec.Struct, frozen=True, tag="made", array_like=True):
     cost: Cost
 
 
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """One variant of a set: its size in pixels, its frames, how many of the body's bytes are its own."""
+
+    width: int
+    height: int
+    pages: int
+    length: int
+
+
+class MadeSet(msgspec.Struct, frozen=True, tag="madeset", array_like=True):
+    """The answer to `RenderSet`; the variants' bytes follow as the body, one after the other."""
+
+    parts: list[Part]
+    cost: Cost
+
+
+class Told(msgspec.Struct, frozen=True, tag="told", array_like=True):
+    """The answer to `Inspect`; the findings follow as the body, in JSON."""
+
+    cost: Cost
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
     """The job ended in one of our errors, or in a surprise (`error` is then "ImagemillError").
 
@@ -130,11 +189,12 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
     cost: Cost
 
 
-Answer = Ready | Seen | Made | Failed
+Answer = Ready | Seen | Made | MadeSet | Told | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+_findings: msgspec.json.Decoder[Findings] = msgspec.json.Decoder(Findings)
 
 _RAISED: dict[str, type[errors.ImagemillError]] = {
     kind.__name__: kind for kind in (errors.InvalidRequest, errors.NotFound, errors.NotAnImage, errors.Unprocessable)
@@ -142,20 +202,41 @@ _RAISED: dict[str, type[errors.ImagemillError]] = {
 """The errors a worker may speak for. Any other word from it becomes a plain failure of ours."""
 
 
-def render_request(size: int, job: Job) -> Render:
-    """Return the message that asks for `job` on an original of `size` bytes."""
-    return Render(size, text_of(job.recipe), job.format, job.facts, job.focal, job.estimate)
+def order_of(job: Job, layer_sizes: Sequence[int] = ()) -> Order:
+    """Return `job` in writing; ValueError where there are not as many layers' originals as facts of them."""
+    layers = [Layer(size, facts) for size, facts in zip(layer_sizes, job.layers, strict=True)]
+    return Order(text_of(job.recipe), job.format, job.facts, job.focal, job.estimate, layers)
 
 
-def job_of(request: Render) -> Job:
-    """Return the job that `render_request` wrote down."""
+def job_of(order: Order) -> Job:
+    """Return the job that `order_of` wrote down."""
     return Job(
-        recipe=parse_canonical(request.recipe),
-        format=request.format,
-        facts=request.facts,
-        focal=request.focal,
-        estimate=request.estimate,
+        recipe=parse_canonical(order.recipe),
+        format=order.format,
+        facts=order.facts,
+        focal=order.focal,
+        estimate=order.estimate,
+        layers=tuple(layer.facts for layer in order.layers),
     )
+
+
+def findings_body(findings: Findings) -> bytes:
+    """Return findings as the body of an answer."""
+    return msgspec.json.encode(findings)
+
+
+def findings_of(body: bytes) -> Findings:
+    """Return the findings in a body; Garbage where they are none."""
+    try:
+        return _findings.decode(body)
+    except msgspec.DecodeError as error:
+        raise Garbage(f"findings that are none of ours: {error}") from error
+
+
+def pieces(parts: Sequence[Part], body: bytes) -> list[bytes]:
+    """Return the variants of a set; `parts` and `body` have been checked against each other."""
+    ends = list(itertools.accumulate(part.length for part in parts))
+    return [body[end - part.length : end] for part, end in zip(parts, ends, strict=True)]
 
 
 def request_frame(request: Request) -> bytes:
@@ -209,15 +290,33 @@ def _check(answer: Answer) -> None:
     cost = answer.cost
     if not (math.isfinite(cost.cpu_seconds) and cost.cpu_seconds >= 0 <= cost.peak_bytes and cost.resting_bytes >= 0):
         raise Garbage("a cost below zero")
-    if isinstance(answer, Failed):
+    if isinstance(answer, Failed | Told):
         return
-    shape = answer.facts if isinstance(answer, Seen) else answer
-    if not (0 < shape.width < SIDE and 0 < shape.height < SIDE and 0 < shape.pages < PAGES):
-        raise Garbage("a picture of impossible size")
+    for shape in _shapes(answer):
+        if not (0 < shape.width < SIDE and 0 < shape.height < SIDE and 0 < shape.pages < PAGES):
+            raise Garbage("a picture of impossible size")
     if isinstance(answer, Seen):
         words = (answer.facts.format, answer.facts.colour, answer.facts.profile or "-")
         if not all(0 < len(word) <= WORD_LENGTH and word.isprintable() for word in words):
             raise Garbage("a word that is none of ours")
+
+
+def _shapes(answer: Seen | Made | MadeSet) -> Sequence[Facts | Made | Part]:
+    """Whatever in an answer has a width, a height and pages."""
+    if isinstance(answer, MadeSet):
+        return answer.parts
+    return (answer.facts,) if isinstance(answer, Seen) else (answer,)
+
+
+def _check_body(answer: Answer, length: int) -> None:
+    """Raise Garbage where the body is longer or shorter than its head says."""
+    if isinstance(answer, MadeSet):
+        if not 0 < len(answer.parts) <= SET_JOBS or any(part.length <= 0 for part in answer.parts):
+            raise Garbage("a set that cannot be")
+        if sum(part.length for part in answer.parts) != length:
+            raise Garbage("a set whose parts are not its whole")
+    elif bool(length) != isinstance(answer, Made | Told):
+        raise Garbage("a body where none belongs, or none where one does")
 
 
 class AnswerReader:
@@ -228,7 +327,7 @@ class AnswerReader:
     """
 
     def __init__(self, body_bytes: int) -> None:
-        """`body_bytes` is the longest body that is believed."""
+        """`body_bytes` is the longest body that is believed, until `expect` says otherwise."""
         self._body_bytes = body_bytes
         self._first = bytearray(FIRST_READ_BYTES)
         self._view = memoryview(self._first)
@@ -239,6 +338,10 @@ class AnswerReader:
         self._answer: Answer | None = None
         self._body = b""
         self._large: memoryview | None = None
+
+    def expect(self, body_bytes: int) -> None:
+        """Believe a body of at most so many bytes from now on."""
+        self._body_bytes = body_bytes
 
     def room(self) -> memoryview:
         """Where the next bytes go; never empty."""
@@ -275,8 +378,7 @@ class AnswerReader:
         except msgspec.DecodeError as error:
             raise Garbage(f"an answer that is none of ours: {error}") from error
         _check(answer)
-        if bool(body_length) != isinstance(answer, Made):
-            raise Garbage("a body where none belongs, or none where one does")
+        _check_body(answer, body_length)
         if self._filled > body_at + body_length:
             raise Garbage("more bytes than one answer has")
         self._answer = answer

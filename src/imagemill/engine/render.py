@@ -6,7 +6,7 @@ translation of its errors therefore stands around all of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -57,15 +57,24 @@ class Encoded:
     pages: int
 
 
-def render(data: Buffer, job: Job, limits: Limits, *, default_quality: int = DEFAULT_QUALITY) -> Encoded:
+def render(
+    data: Buffer,
+    job: Job,
+    limits: Limits,
+    *,
+    default_quality: int = DEFAULT_QUALITY,
+    layers: Sequence[Buffer] = (),
+) -> Encoded:
     """Make one variant. `data` is the whole original (bytes, mmap or memoryview; it is not copied).
+
+    `layers` are the originals of the recipe's image layers, one for each of `job.layers`.
 
     Raises Unprocessable (`damaged`, `too_many_pixels`, `too_many_bytes`), InvalidRequest for what this original cannot
     give (a page, a crop), NotBuilt for a recipe beyond this version, NotAnImage.
     """
     with plain_words():
         refuse_what_is_not_built(job)
-        work = prepare(data, job, limits, default_quality)
+        work = replace(prepare(data, job, limits, default_quality), layers=tuple(layers))
         frames, delays = _frames(data, work)
         encoded = encode(join(frames, delays, work), work, limits)
     return Encoded(data=encoded, width=work.layout.width, height=work.layout.height, pages=len(frames))

@@ -24,7 +24,7 @@ class Work:
     `shrink` is the factor (1, 2, 4, 8) by which the JPEG decoder reduces; `frames` how many frames are rendered,
     starting at `page`; `quality` is on JPEG's scale. `window` is where a looked-for cover crop was found in the scaled
     picture and `background` the one in force: both are settled on the first frame of an animation, so that its frames
-    do not jump or flicker.
+    do not jump or flicker. `layers` are the originals of the recipe's image layers (`job.layers` are their facts).
     """
 
     job: Job
@@ -35,6 +35,7 @@ class Work:
     frames: int = 1
     window: Box | None = None
     background: Background | None = None
+    layers: tuple[Buffer, ...] = ()
 
     @property
     def keeps_alpha(self) -> bool:

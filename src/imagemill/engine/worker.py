@@ -23,15 +23,17 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from imagemill.engine import protocol
 from imagemill.engine.confinement import confine, leave_with_parent
+from imagemill.engine.findings import Findings
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job
 from imagemill.errors import ImagemillError, Unprocessable
+from imagemill.recipe.options.layers import MAX_LAYERS
 
 TRIM_BYTES = 64 * 1024 * 1024
 """Growth since the start above which the heap is given back right after a job."""
@@ -42,6 +44,9 @@ IDLE_SECONDS = 0.25
 CODECS = ("ascii", "latin-1", "cp1252", "mac-roman", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "unicode-escape")
 """Text encodings that pictures' metadata and our own error texts use. Python loads a codec's file at its first use, and
 by then a worker can open none."""
+
+MOST_DESCRIPTORS = 1 + MAX_LAYERS
+"""An original and those of its image layers."""
 
 Data = bytes | memoryview
 """An original's bytes: a view of the mapped file, or a copy where it cannot be mapped."""
@@ -74,8 +79,18 @@ class Result(Protocol):
 class RenderFunction(Protocol):
     """The shape of `engine.render.render`."""
 
-    def __call__(self, data: Data, job: Job, limits: Limits, /, *, default_quality: int) -> Result:
+    def __call__(
+        self, data: Data, job: Job, limits: Limits, /, *, default_quality: int, layers: Sequence[Data]
+    ) -> Result:
         """Make the variant."""
+        ...
+
+
+class RenderSetFunction(Protocol):
+    """The shape of `engine.render_set.render_set`."""
+
+    def __call__(self, data: Data, jobs: Sequence[Job], limits: Limits, /, *, default_quality: int) -> Sequence[Result]:
+        """Make the variants of a set."""
         ...
 
 
@@ -87,7 +102,9 @@ class Tasks:
     """Load the libraries, close what must stay closed, return the engine's revision."""
     probe: Callable[[Data, Limits], Facts]
     verify: Callable[[Data, Limits], Facts]
+    inspect: Callable[[Data, Facts, Limits], Findings]
     render: RenderFunction
+    render_set: RenderSetFunction
 
 
 class Closed(Exception):
@@ -104,9 +121,9 @@ class Channel:
         """Whether a request comes within `seconds`."""
         return bool(select.select([self._sock], [], [], seconds)[0])
 
-    def receive(self) -> tuple[protocol.Request, int | None]:
-        """Return the next request and the descriptor that came with it; Closed when there is none."""
-        room = socket.CMSG_SPACE(array.array("i").itemsize)
+    def receive(self) -> tuple[protocol.Request, list[int]]:
+        """Return the next request and the descriptors that came with it; Closed when there is none."""
+        room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
         data, ancillary, _flags, _address = self._sock.recvmsg(protocol.REQUEST_BYTES, room)
         descriptors = array.array("i")
         for level, kind, payload in ancillary:
@@ -117,7 +134,7 @@ class Channel:
         (length,) = protocol.REQUEST_PREFIX.unpack_from(frame)
         self._fill(frame, protocol.REQUEST_PREFIX.size + length)
         request = protocol.parse_request(frame[protocol.REQUEST_PREFIX.size :])
-        return request, descriptors[0] if descriptors else None
+        return request, list(descriptors)
 
     def _fill(self, frame: bytearray, length: int) -> None:
         while len(frame) < length:
@@ -189,24 +206,33 @@ class Heap:
 
 
 @contextlib.contextmanager
-def original(descriptor: int | None, size: int) -> Iterator[Data]:
-    """Map `size` bytes of the original and close its descriptor; read it where it cannot be mapped.
+def originals(descriptors: Sequence[int], sizes: Sequence[int]) -> Iterator[list[Data]]:
+    """Map the originals of a job and close their descriptors; raises as `original`, ValueError for a wrong count."""
+    with contextlib.ExitStack() as mapped:
+        try:
+            if len(descriptors) != len(sizes):
+                raise ValueError(f"a request for {len(sizes)} originals came with {len(descriptors)} descriptors")
+            data = [mapped.enter_context(original(*pair)) for pair in zip(descriptors, sizes, strict=True)]
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        yield data
+
+
+@contextlib.contextmanager
+def original(descriptor: int, size: int) -> Iterator[Data]:
+    """Map `size` bytes of the original; read it where it cannot be mapped.
 
     Mapped read-only and private: a page of it is the page cache's own, and costs no memory of ours. Raises
     Unprocessable where the file has become shorter: touching the missing part of a mapping kills the process.
     """
-    if descriptor is None:
-        raise ValueError("the request came without a descriptor")
+    if os.fstat(descriptor).st_size < size:
+        raise Unprocessable("The original changed while it was being read.", code="damaged")
     try:
-        if os.fstat(descriptor).st_size < size:
-            raise Unprocessable("The original changed while it was being read.", code="damaged")
-        try:
-            mapped = mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) if size else None
-        except OSError:
-            mapped = None
-        data = memoryview(mapped) if mapped is not None else memoryview(os.pread(descriptor, size, 0))
-    finally:
-        os.close(descriptor)
+        mapped = mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) if size else None
+    except OSError:
+        mapped = None
+    data = memoryview(mapped) if mapped is not None else memoryview(os.pread(descriptor, size, 0))
     try:
         yield data
     finally:
@@ -224,25 +250,60 @@ def allow_cpu(seconds: float) -> None:
 
 
 def _carry_out(
-    tasks: Tasks, setup: protocol.Setup, request: protocol.Request, data: Data
-) -> tuple[Facts, None] | tuple[None, Result]:
+    tasks: Tasks, setup: protocol.Setup, request: protocol.Request, data: Sequence[Data]
+) -> Facts | Findings | Sequence[Result]:
+    """Do what `request` asks; `data` are the original and those of its image layers."""
+    limits = setup.limits
     if isinstance(request, protocol.Probe):
-        return tasks.probe(data, setup.limits), None
+        return tasks.probe(data[0], limits)
     if isinstance(request, protocol.Verify):
-        return tasks.verify(data, setup.limits), None
+        return tasks.verify(data[0], limits)
+    if isinstance(request, protocol.Inspect):
+        return tasks.inspect(data[0], request.facts, limits)
     if isinstance(request, protocol.Render):
-        return None, tasks.render(data, protocol.job_of(request), setup.limits, default_quality=setup.quality)
+        job = protocol.job_of(request.order)
+        return (tasks.render(data[0], job, limits, default_quality=setup.quality, layers=data[1:]),)
+    if isinstance(request, protocol.RenderSet):
+        jobs = [protocol.job_of(order) for order in request.orders]
+        return tasks.render_set(data[0], jobs, limits, default_quality=setup.quality)
     raise ValueError("a worker is set up once")
 
 
+def _sizes(request: protocol.Request) -> list[int]:
+    """How many bytes each original has, in the order of the descriptors."""
+    if isinstance(request, protocol.Setup):
+        return []
+    layers = request.order.layers if isinstance(request, protocol.Render) else []
+    return [request.size, *(layer.size for layer in layers)]
+
+
+def _in_words(
+    request: protocol.Request, outcome: Facts | Findings | Sequence[Result], limits: Limits, cost: protocol.Cost
+) -> tuple[protocol.Answer, bytes]:
+    """Put what was found or made into an answer and its body."""
+    if isinstance(outcome, Facts):
+        return protocol.Seen(outcome, cost), b""
+    if isinstance(outcome, Findings):
+        return protocol.Told(cost), protocol.findings_body(outcome)
+    longest = max(len(result.data) for result in outcome)
+    whole = sum(len(result.data) for result in outcome)
+    if longest > limits.result_bytes or whole > protocol.SET_BYTES:
+        sentence = f"The result has {longest} bytes; expected at most {limits.result_bytes}."
+        return protocol.failed_with(Unprocessable(sentence, code="too_complex"), cost), b""
+    if isinstance(request, protocol.RenderSet):
+        parts = [protocol.Part(made.width, made.height, made.pages, len(made.data)) for made in outcome]
+        return protocol.MadeSet(parts, cost), b"".join(made.data for made in outcome)
+    made = outcome[0]
+    return protocol.Made(made.width, made.height, made.pages, cost), made.data
+
+
 def answer_to(
-    tasks: Tasks, setup: protocol.Setup, request: protocol.Request, descriptor: int | None, meter: Meter
+    tasks: Tasks, setup: protocol.Setup, request: protocol.Request, descriptors: Sequence[int], meter: Meter
 ) -> tuple[protocol.Answer, bytes]:
     """Do one job and return what to say; every failure becomes words, so that none ends the worker."""
     try:
-        size = 0 if isinstance(request, protocol.Setup) else request.size
-        with original(descriptor, size) as data:
-            facts, result = _carry_out(tasks, setup, request, data)
+        with originals(descriptors, _sizes(request)) as data:
+            outcome = _carry_out(tasks, setup, request, data)
     except Exception as error:  # noqa: BLE001 - a worker answers whatever a decoder raises
         cost = meter.cost()
         if cost.peak_bytes > setup.memory_bytes:
@@ -250,14 +311,7 @@ def answer_to(
             return protocol.failed_with(MemoryError(), cost), b""
         detail = "" if isinstance(error, ImagemillError) else "".join(traceback.format_exception(error))[-2000:]
         return protocol.failed_with(error, cost, detail=detail), b""
-    if facts is not None:
-        return protocol.Seen(facts, meter.cost()), b""
-    assert result is not None
-    if len(result.data) > setup.limits.result_bytes:
-        limit = setup.limits.result_bytes
-        sentence = f"The result has {len(result.data)} bytes; expected at most {limit}."
-        return protocol.failed_with(Unprocessable(sentence, code="too_complex"), meter.cost()), b""
-    return protocol.Made(result.width, result.height, result.pages, meter.cost()), result.data
+    return _in_words(request, outcome, setup.limits, meter.cost())
 
 
 def run(sock: socket.socket, tasks: Tasks) -> None:
@@ -281,10 +335,10 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
         while True:
             if not channel.waiting(IDLE_SECONDS):
                 heap.give_back(0)
-            request, descriptor = channel.receive()
+            request, descriptors = channel.receive()
             allow_cpu(setup.cpu_seconds)
             meter.begin()
-            answer, body = answer_to(tasks, setup, request, descriptor, meter)
+            answer, body = answer_to(tasks, setup, request, descriptors, meter)
             channel.send(answer, body)
             del answer, body
             heap.give_back(TRIM_BYTES)
@@ -292,13 +346,20 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
 
 def production_tasks() -> Tasks:
     """The real engine; imported here, so that a test's worker need not load libvips."""
-    from imagemill.engine import libvips, probe, render
+    from imagemill.engine import inspect, libvips, probe, render, render_set
 
     def start() -> str:
         libvips.start()
         return libvips.revision()
 
-    return Tasks(start=start, probe=probe.probe, verify=probe.verify, render=render.render)
+    return Tasks(
+        start=start,
+        probe=probe.probe,
+        verify=probe.verify,
+        inspect=inspect.inspect,
+        render=render.render,
+        render_set=render_set.render_set,
+    )
 
 
 def main(tasks: Callable[[], Tasks] = production_tasks) -> int:

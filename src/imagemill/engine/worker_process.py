@@ -67,10 +67,15 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return WORKER_DEFAULTS | kept
 
 
+Wanted = protocol.Seen | protocol.Made | protocol.MadeSet | protocol.Told
+"""The answers that mean success."""
+
+
 @dataclass(slots=True, eq=False)
 class Assignment:
     """One job on its way to a worker: what to say, with which original, and who waits for the answer.
 
+    `layers` are further originals whose descriptors go with it; `body_bytes` is the longest answer that is believed.
     `work` names the kind of job for the strike list; `long` jobs count against the pool's size, short ones need not
     wait for them; `expects` is the answer that means success. `begun` is when a worker last got it, `struck` when it
     last lost one to somebody else's kill (both in the loop's seconds), `blows` how often.
@@ -80,8 +85,10 @@ class Assignment:
     source: Source
     work: str
     long: bool
-    expects: type[protocol.Seen] | type[protocol.Made]
+    expects: type[Wanted]
     future: asyncio.Future[tuple[protocol.Answer, bytes]]
+    body_bytes: int
+    layers: tuple[Source, ...] = ()
     begun: float = 0.0
     struck: float = -math.inf
     blows: int = 0
@@ -114,9 +121,8 @@ class WorkerProcess:
         *,
         start_seconds: float,
         wall_seconds: float,
-        body_bytes: int,
     ) -> None:
-        """`body_bytes` bounds a variant's bytes; raises OSError where no process can be started."""
+        """Raises OSError where no process can be started."""
         self.loop = asyncio.get_running_loop()
         self.started = self.loop.time()
         self.jobs = 0
@@ -133,7 +139,7 @@ class WorkerProcess:
         self._detail = ""
         self._ending = False
         self._page = os.sysconf("SC_PAGE_SIZE")
-        self._reader = protocol.AnswerReader(body_bytes)
+        self._reader = protocol.AnswerReader(0)
         self._diagnosis, theirs_err = os.pipe()
         self._socket, theirs = socket.socketpair()
         try:
@@ -149,7 +155,7 @@ class WorkerProcess:
         self._socket.setblocking(False)
         os.set_blocking(self._diagnosis, False)
         self.loop.add_reader(self._socket, self._readable)
-        self._send(protocol.request_frame(setup), None)
+        self._send(protocol.request_frame(setup), [])
 
     @property
     def pid(self) -> int:
@@ -170,7 +176,11 @@ class WorkerProcess:
         assignment.begun = self.loop.time()
         self._deadline = assignment.begun + self._wall_seconds
         try:
-            self._send(assignment.frame, assignment.source.descriptor)
+            self._reader.expect(assignment.body_bytes)
+            self._send(
+                assignment.frame,
+                [assignment.source.descriptor, *(layer.descriptor for layer in assignment.layers)],
+            )
         except OSError:
             self.assignment = None
             raise
@@ -209,10 +219,10 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
-    def _send(self, frame: bytes, descriptor: int | None) -> None:
+    def _send(self, frame: bytes, descriptors: list[int]) -> None:
         """Write a frame in one piece: the socket of a worker without a job is empty and holds more than a frame."""
         try:
-            sent = socket.send_fds(self._socket, [frame], [] if descriptor is None else [descriptor])
+            sent = socket.send_fds(self._socket, [frame], descriptors)
         except BlockingIOError:
             sent = 0
         except (BrokenPipeError, ConnectionResetError):

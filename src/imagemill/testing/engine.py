@@ -10,9 +10,11 @@ import asyncio
 import io
 import os
 import warnings
+from collections.abc import Sequence
 
 from PIL import Image
 
+from imagemill.engine.findings import Findings
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job, Rendered, Source
 from imagemill.errors import NotAnImage, Unprocessable
@@ -30,6 +32,7 @@ class PillowEngine:
         self.probes = 0
         self.verifications = 0
         self.renders = 0
+        self.inspections = 0
         self.gate = asyncio.Event()
         """Every verb waits for it; set at first, so that only a test which clears it sees a slow engine."""
         self.gate.set()
@@ -52,7 +55,17 @@ class PillowEngine:
             raise Unprocessable("The image is damaged.") from error
         return facts
 
-    async def render(self, source: Source, job: Job) -> Rendered:
+    async def inspect(self, source: Source, facts: Facts) -> Findings:
+        """Tell no more than the facts; `inspections` counts."""
+        self.inspections += 1
+        await self.gate.wait()
+        return Findings(format=facts.format, width=facts.width, height=facts.height)
+
+    async def render_set(self, source: Source, jobs: Sequence[Job]) -> tuple[Rendered, ...]:
+        """Make each by itself."""
+        return tuple([await self.render(source, job) for job in jobs])
+
+    async def render(self, source: Source, job: Job, layers: Sequence[Source] = ()) -> Rendered:
         """Make the picture fit its box; other parts of the recipe are not carried out."""
         self.renders += 1
         await self.gate.wait()
