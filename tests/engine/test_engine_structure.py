@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagemill.engine.claims import Structure
 from imagemill.engine.limits import Limits
 from imagemill.engine.sniff import sniff
-from imagemill.engine.structure import Structure, check_frames, examine
+from imagemill.engine.structure import check_frames, examine
 from imagemill.errors import NotAnImage, Unprocessable
 
 LIMITS = Limits()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagemill.engine import icc
+from imagemill.engine.claims import Structure
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import is_sideways
 from imagemill.engine.port import Facts
@@ -10,7 +11,7 @@ from imagemill.engine.render import plain_words
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.colour import PROFILE_FIELD
 from imagemill.engine.steps.load import Image, open_frames, open_pages
-from imagemill.engine.structure import Structure, check_canvas, check_frames, examine
+from imagemill.engine.structure import check_canvas, check_frames, examine
 from imagemill.engine.work import Buffer
 
 _ANIMATED = frozenset(("gif", "webp"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from imagemill.engine.claims import Structure, big, box, boxes, damaged, little
 from imagemill.engine.limits import Limits
 from imagemill.errors import Unprocessable
 
@@ -18,32 +18,11 @@ _MOST_SEGMENTS = 100_000  # JPEG segments before the frame header; the oddest re
 _MOST_EARLY_CHUNKS = 16  # PNG chunks before the header
 _MOST_BLOCKS = 1_000_000  # GIF sub-blocks walked: 255 bytes each, so more than the largest upload holds
 _MOST_CHUNKS = 100_000  # WebP chunks walked
-_MOST_BOXES = 4096  # AVIF boxes walked in one container
 
 _RATIO = 20_000  # pixels per byte that only filler reaches (D2)
 _RATIO_FROM = 20_000_000  # pixels below which a plain surface may well be that small
 
 _SCAN = re.compile(rb"\xff\xda")  # in entropy-coded data FF is followed by 00, so this is a start of scan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Structure:
-    """What the headers claim: the canvas in stored (not upright) pixels, how many frames, how it must be decoded.
-
-    `whole_frame` says that a decoder holds the whole picture at once; `frames` stops counting one above the limit;
-    `scans` is 0 unless the file is a JPEG of several scans.
-    """
-
-    width: int
-    height: int
-    frames: int = 1
-    whole_frame: bool = False
-    scans: int = 0
-
-
-def damaged(what: str) -> Unprocessable:
-    """The error for a file whose headers do not hold together."""
-    return Unprocessable(f"The picture is damaged: {what}.", code="damaged")
 
 
 def examine(view: memoryview, kind: str, limits: Limits) -> Structure:
@@ -96,20 +75,6 @@ def check_frames(frames: int, width: int, height: int, limits: Limits) -> None:
         )
 
 
-def _big(view: memoryview, at: int, count: int) -> int:
-    """`count` bytes at `at`, big-endian; IndexError beyond the end (a slice would be silently short)."""
-    if at + count > len(view):
-        raise IndexError(at)
-    return int.from_bytes(view[at : at + count], "big")
-
-
-def _little(view: memoryview, at: int, count: int) -> int:
-    """`count` bytes at `at`, little-endian; IndexError beyond the end."""
-    if at + count > len(view):
-        raise IndexError(at)
-    return int.from_bytes(view[at : at + count], "little")
-
-
 def _jpeg(view: memoryview, limits: Limits) -> Structure:
     """Walk the segments to the frame header and the first scan (ITU T.81 B.1).
 
@@ -118,7 +83,7 @@ def _jpeg(view: memoryview, limits: Limits) -> Structure:
     """
     at, frame = 2, None
     for _ in range(_MOST_SEGMENTS):
-        marker = _big(view, at, 2)
+        marker = big(view, at, 2)
         if marker == 0xFFFF:  # a fill byte (B.1.1.2)
             at += 1
             continue
@@ -130,10 +95,10 @@ def _jpeg(view: memoryview, limits: Limits) -> Structure:
         if code == 0xD9:
             raise damaged("the JPEG ends before its first scan")
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
-            frame = (code, _big(view, at + 3, 2), _big(view, at + 5, 2), view[at + 7])
+            frame = (code, big(view, at + 3, 2), big(view, at + 5, 2), view[at + 7])
         elif code == 0xDA:
             break
-        at += max(2, _big(view, at, 2))
+        at += max(2, big(view, at, 2))
     if frame is None:
         raise damaged("the JPEG has no frame header")
     code, height, width, components = frame
@@ -160,20 +125,20 @@ def _png(view: memoryview, _limits: Limits) -> Structure:
     at = 8
     for _ in range(_MOST_EARLY_CHUNKS):
         if bytes(view[at + 4 : at + 8]) == b"IHDR":
-            return Structure(width=_big(view, at + 8, 4), height=_big(view, at + 12, 4), whole_frame=view[at + 20] != 0)
-        at += 12 + _big(view, at, 4)
+            return Structure(width=big(view, at + 8, 4), height=big(view, at + 12, 4), whole_frame=view[at + 20] != 0)
+        at += 12 + big(view, at, 4)
     raise damaged("the PNG does not start with its header")
 
 
 def _gif(view: memoryview, limits: Limits) -> Structure:
     """The logical screen, grown by frames that stand outside it as libnsgif grows it, and the frames (GIF89a 18-20)."""
-    width, height = _little(view, 6, 2), _little(view, 8, 2)
+    width, height = little(view, 6, 2), little(view, 8, 2)
     at, frames, steps = 13 + _colours(view[10]), 0, 0
     while frames <= limits.frames and steps < _MOST_BLOCKS and at < len(view):
         kind, at = view[at], at + 1
         if kind == 0x2C:
-            width = max(width, _little(view, at, 2) + _little(view, at + 4, 2))
-            height = max(height, _little(view, at + 2, 2) + _little(view, at + 6, 2))
+            width = max(width, little(view, at, 2) + little(view, at + 4, 2))
+            height = max(height, little(view, at + 2, 2) + little(view, at + 6, 2))
             frames += 1
             at += 9 + _colours(view[at + 8]) + 1
         elif kind == 0x21:
@@ -203,15 +168,15 @@ def _webp(view: memoryview, limits: Limits) -> Structure:
     """The first chunk of a WebP file (RFC 9649 section 2)."""
     kind = bytes(view[12:16])
     if kind == b"VP8X":
-        width, height = _little(view, 24, 3) + 1, _little(view, 27, 3) + 1
+        width, height = little(view, 24, 3) + 1, little(view, 27, 3) + 1
         frames = _webp_frames(view, limits) if view[20] & 2 else 1
         return Structure(width=width, height=height, frames=frames)
     if kind == b"VP8L":
-        bits = _little(view, 21, 4)
+        bits = little(view, 21, 4)
         return Structure(width=(bits & 0x3FFF) + 1, height=(bits >> 14 & 0x3FFF) + 1)
     if bytes(view[23:26]) != b"\x9d\x01\x2a":
         raise damaged("the WebP does not start with a key frame")
-    return Structure(width=_little(view, 26, 2) & 0x3FFF, height=_little(view, 28, 2) & 0x3FFF)
+    return Structure(width=little(view, 26, 2) & 0x3FFF, height=little(view, 28, 2) & 0x3FFF)
 
 
 def _webp_frames(view: memoryview, limits: Limits) -> int:
@@ -221,54 +186,29 @@ def _webp_frames(view: memoryview, limits: Limits) -> int:
         if at + 8 > len(view) or frames > limits.frames:
             break
         frames += bytes(view[at : at + 4]) == b"ANMF"
-        size = _little(view, at + 4, 4)
+        size = little(view, at + 4, 4)
         at += 8 + size + (size & 1)
     return max(1, frames)
 
 
 def _avif(view: memoryview, _limits: Limits) -> Structure:
     """The largest extent that any image property claims (ISO/IEC 23008-12 6.5.3); a grid claims its own."""
-    meta = _box(view, 0, len(view), b"meta")
+    meta = box(view, 0, len(view), b"meta")
     if meta is None:
         raise damaged("the AVIF has no still picture (sequences alone are not read)")
-    properties = _box(view, meta[0] + 4, meta[1], b"iprp")
-    container = properties and _box(view, properties[0], properties[1], b"ipco")
+    properties = box(view, meta[0] + 4, meta[1], b"iprp")
+    container = properties and box(view, properties[0], properties[1], b"ipco")
     if not container:
         raise damaged("the AVIF names no image properties")
     extents = [
-        (_big(view, start + 4, 4), _big(view, start + 8, 4))
-        for kind, start, _ in _boxes(view, *container)
+        (big(view, start + 4, 4), big(view, start + 8, 4))
+        for kind, start, _ in boxes(view, *container)
         if kind == b"ispe"
     ]
     if not extents or any(width < 1 or height < 1 for width, height in extents):
         raise damaged("the AVIF gives no size")
     width, height = max(extents, key=lambda extent: extent[0] * extent[1])
     return Structure(width=width, height=height, whole_frame=True)
-
-
-def _boxes(view: memoryview, start: int, end: int) -> list[tuple[bytes, int, int]]:
-    """The boxes of one container as (type, first byte of content, end); a size that does not fit ends the walk."""
-    found: list[tuple[bytes, int, int]] = []
-    at = start
-    while at + 8 <= end and len(found) < _MOST_BOXES:
-        size, head = _big(view, at, 4), 8
-        if size == 1:
-            size, head = _big(view, at + 8, 8), 16
-        elif size == 0:
-            size = end - at
-        if size < head or at + size > end:
-            break
-        found.append((bytes(view[at + 4 : at + 8]), at + head, at + size))
-        at += size
-    return found
-
-
-def _box(view: memoryview, start: int, end: int, name: bytes) -> tuple[int, int] | None:
-    """The content of the first box called `name`."""
-    for kind, first, last in _boxes(view, start, end):
-        if kind == name:
-            return first, last
-    return None
 
 
 _READERS: dict[str, Callable[[memoryview, Limits], Structure]] = {
