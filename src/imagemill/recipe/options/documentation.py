@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from imagemill.recipe.availability import LATER, PRESET_ROW
 from imagemill.recipe.negotiation import DENSITIES, LADDER
+from imagemill.recipe.options.gallery import GALLERY, Example
 from imagemill.recipe.options.layers import LAYERS, WORDS
 from imagemill.recipe.options.option import Option
 from imagemill.recipe.options.output import OUTPUT
@@ -52,9 +53,9 @@ def page() -> str:
         "\n\n".join(
             [
                 _INTRODUCTION,
-                "## The picture\n\n" + _table(PICTURE),
-                "## Layers and text\n\n" + _table((*LAYERS, *WORDS)),
-                "## The bytes\n\n" + _table(OUTPUT),
+                "## The picture\n\n" + _table(PICTURE) + _gallery(PICTURE),
+                "## Layers and text\n\n" + _table((*LAYERS, *WORDS)) + _gallery((*LAYERS, *WORDS)),
+                "## The bytes\n\n" + _table(OUTPUT) + _gallery(OUTPUT),
                 "## The request\n\n" + _table(REQUEST),
                 _EQUAL,
                 _together(),
@@ -92,6 +93,22 @@ def _built(option: Option) -> str:
 
 def _part(what: str) -> str:
     return "all but `none`" if what == "meta" else f"`{what}`"
+
+
+def _gallery(options: Iterable[Option]) -> str:
+    """The pictures of some options, three in a row, each above the words that made it."""
+    names = {option.key for option in options}
+    shown = [example for example in GALLERY if example.option in names]
+    if not shown:
+        return ""
+    head = "| | | |\n|---|---|---|\n"
+    cells = [_picture(example) for example in shown] + [""] * (-len(shown) % 3)
+    return "\n\n" + head + "\n".join(f"| {' | '.join(cells[at : at + 3])} |" for at in range(0, len(cells), 3))
+
+
+def _picture(example: Example) -> str:
+    """A cell of the gallery."""
+    return f"![{example.options}](pictures/options/{example.file})<br>`{example.options}`"
 
 
 def _together() -> str:

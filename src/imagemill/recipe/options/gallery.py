@@ -1,0 +1,73 @@
+"""One picture for each option and telling value: shown in `docs/options.md`, and compared by a test (goldens).
+
+Separate from the option rows because one row may want several pictures, and some want other options beside theirs.
+A picture's file is `docs/pictures/options/<name>.webp`, made from a sample photo by
+`python -m tests.engine.goldens --write NAME…` and looked at by whoever adds the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNSEEN = {
+    "max_bytes": "a later version",
+    "dl": "names the file, and leaves the picture as it is",
+    "meta": "is about what stands beside the pixels",
+    "p": "stands for other options",
+    "hdr": "keeps what most screens do not show",
+}
+"""Options that no picture can show, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A picture: which option it shows, its file's stem, the options as in a URL, the sample it is made from."""
+
+    option: str
+    name: str
+    options: str
+    sample: str = "rocket.jpg"
+
+    @property
+    def file(self) -> str:
+        """The picture's file name."""
+        return f"{self.name}.webp"
+
+
+GALLERY: tuple[Example, ...] = (
+    Example("w", "w", "w=160"),
+    Example("h", "h", "h=25p"),
+    Example("ar", "ar", "w=200,ar=16:9", "astronaut.jpg"),
+    Example("fit", "fit-inside", "w=200,h=200,fit=inside"),
+    Example("fit", "fit-cover", "w=200,h=200,fit=cover"),
+    Example("fit", "fit-contain", "w=200,h=200,fit=contain,bg=fff8e0"),
+    Example("fit", "fit-fill", "w=200,h=200,fit=fill"),
+    Example("fit", "fit-outside", "w=160,h=160,fit=outside"),
+    Example("g", "g-w", "w=120,h=200,g=w"),
+    Example("g", "g-attention", "w=120,h=200,g=attention", "astronaut.jpg"),
+    Example("g", "g-entropy", "w=120,h=200,g=entropy", "chelsea.png"),
+    Example("g", "g-fp", "w=120,h=200,g=fp:0.9:0.5"),
+    Example("enlarge", "enlarge", "crop=180:60:100:70,w=200,enlarge=1", "chelsea.png"),
+    Example("dpr", "dpr", "w=100,dpr=2"),
+    Example("crop", "crop", "crop=25p:10p:50p:50p,w=200", "chelsea.png"),
+    Example("trim", "trim", "trim=20,w=200", "windmill.png"),
+    Example("pad", "pad", "w=180,pad=10:30,bg=ffd166"),
+    Example("bg", "bg-colour", "w=200,bg=06d6a0", "windmill.png"),
+    Example("bg", "bg-auto", "w=200,h=120,fit=contain,bg=auto", "astronaut.jpg"),
+    Example("bg", "bg-blur", "w=200,h=120,fit=contain,bg=blur", "astronaut.jpg"),
+    Example("radius", "radius", "w=200,radius=24"),
+    Example("radius", "radius-corners", "w=200,radius=60:0:60:0"),
+    Example("mask", "mask-circle", "w=160,h=160,fit=cover,mask=circle", "astronaut.jpg"),
+    Example("mask", "mask-ellipse", "w=200,mask=ellipse"),
+    Example("fm", "fm-png", "w=160,fm=png", "windmill.png"),
+    Example("fm", "fm-jpeg", "w=160,fm=jpeg", "windmill.png"),
+    Example("fm", "fm-gif", "w=160,fm=gif", "windmill.png"),
+    Example("q", "q-5", "w=200,q=5,fm=jpeg", "chelsea.png"),
+    Example("q", "q-76", "w=200,q=76,fm=jpeg", "chelsea.png"),
+    Example("lossless", "lossless", "w=160,lossless=1,fm=webp", "chelsea.png"),
+    Example("anim", "anim-1", "w=160,fm=webp", "mill.gif"),
+    Example("anim", "anim-0", "w=160,anim=0,fm=webp", "mill.gif"),
+    Example("page", "page", "w=160,page=9,fm=webp", "mill.gif"),
+    Example("icc", "icc-p3", "w=200,icc=p3", "coffee.png"),
+)
+"""Pictures in the order of the option table. Those that name no format and quality are written without loss."""
