@@ -31,7 +31,7 @@ from imagemill.engine.structure import check_frames, examine
 from imagemill.engine.work import Buffer, Work, animates
 from imagemill.errors import Fault, InvalidRequest, NotBuilt, Unprocessable
 from imagemill.recipe.availability import LATER
-from imagemill.recipe.model import DerivedBackground
+from imagemill.recipe.model import DerivedBackground, Recipe
 from imagemill.recipe.quality import DEFAULT_QUALITY
 
 Step = Callable[[Image, Work], Image]
@@ -96,17 +96,21 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Wor
         check_frames(facts.pages, facts.width, facts.height, limits)
     trimmed = None if recipe.trim is None else find_trimmed(data, facts, recipe.trim, recipe.page)
     layout = lay_out(facts, recipe, limits=limits, focal=job.focal, trimmed=trimmed)
-    quality = recipe.output.quality if isinstance(recipe.output.quality, int) else default_quality
     work = Work(
         job=job,
         layout=layout,
-        quality=quality,
+        quality=quality_of(recipe, default_quality),
         shrink=shrink_for(facts, layout),
         page=recipe.page,
         frames=facts.pages if animated else 1,
         background=recipe.background,
     )
     return _settled(data, work) if animated else work
+
+
+def quality_of(recipe: Recipe, default_quality: int) -> int:
+    """The quality that the encoder is given, on JPEG's scale."""
+    return recipe.output.quality if isinstance(recipe.output.quality, int) else default_quality
 
 
 @contextmanager
@@ -147,9 +151,14 @@ def _frames(data: Buffer, work: Work) -> tuple[list[Image], list[int]]:
     for page in opened:
         if not frames and work.frames > 1 and page.get_typeof("delay"):
             delays = list(page.get("delay"))
-        frame = _through(TO_RESULT, _through(TO_SIZE, page, work), work)
+        frame = finished(page, work)
         frames.append(frame.copy_memory() if work.frames > 1 else frame)
     return frames, delays
+
+
+def finished(page: Image, work: Work) -> Image:
+    """The frame that is written, from the opened page: every step between the decoder and the encoder, still lazy."""
+    return _through(TO_RESULT, _through(TO_SIZE, page, work), work)
 
 
 def _settled(data: Buffer, work: Work) -> Work:
