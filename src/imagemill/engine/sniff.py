@@ -7,15 +7,49 @@ server may call it in its own process.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 from imagemill.errors import NotAnImage
 
 READ = ("jpeg", "png", "gif", "webp", "avif")
-"""The words `sniff` may answer: the formats this installation reads."""
+"""The formats that every installation reads, in the raster workers."""
+
+RARE = ("svg", "heic", "jxl", "bmp", "ico", "jp2", "pdf")
+"""The formats that have their own workers; which of them are read depends on what is installed (`rare.readable`)."""
+
+KNOWN = frozenset((*READ, *RARE))
+"""All words that `recognise` may answer."""
+
+LABELS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "tiff": "TIFF",
+    "svg": "SVG",
+    "heic": "HEIC",
+    "jxl": "JPEG XL",
+    "bmp": "BMP",
+    "ico": "ICO",
+    "jp2": "JPEG 2000",
+    "pdf": "PDF",
+}
+"""How people write each word."""
 
 HEAD_BYTES = 4096
-"""As many bytes as `sniff` may want; 64 decide all formats but an AVIF with a long list of brands."""
+"""As many bytes as `sniff` may want; 64 decide most formats, an SVG may begin with a comment."""
 
-_ADVICE = "Imagemill reads JPEG, PNG, GIF, WebP and AVIF."
+_ADVICE = {
+    "heic": "It needs the extra `heic`: pip install 'imagemill[heic]'.",
+    "jxl": "It needs the extra `jxl`: pip install 'imagemill[jxl]'.",
+    "jp2": "It needs a libvips that was built with OpenJPEG.",
+    "pdf": "It needs a libvips that was built with PDFium or Poppler.",
+    "svg": "It needs a libvips that was built with librsvg.",
+    "gzip": "An SVG in gzip (.svgz) must be unpacked first.",
+}
+"""What to do about a format that is not read here."""
 
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"))
@@ -26,16 +60,11 @@ _FOREIGN = (
     (b"MM\x00*", "TIFF"),
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"%PDF-", "PDF"),
     (b"%!PS", "PostScript"),
     (b"8BPS", "PSD"),
     (b"BM", "BMP"),
     (b"\x00\x00\x01\x00", "ICO"),
-    (b"\x00\x00\x02\x00", "CUR"),
+    (b"\x00\x00\x02\x00", "CUR, a mouse pointer"),
     (b"qoif", "QOI"),
     (b"PK\x03\x04", "ZIP"),
     (b"\x1f\x8b", "gzip"),
@@ -56,12 +85,38 @@ _FOREIGN = (
     (b"PF\n", "PFM"),
 )
 
+_RARE_SIGNS = (
+    (b"\xff\x0a", "jxl"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),
+    (b"%PDF-", "pdf"),
+)
+_BMP_HEADERS = frozenset((12, 16, 40, 52, 56, 64, 108, 124))  # bytes of the information header, by version
+_PROLOGUE = re.compile(  # what may stand before the root element (XML 1.0 section 2.8); the parser looks closer later
+    r"""(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^<>\[]*(?:\[.*?\]\s*)?>)*+<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]""",
+    re.DOTALL,
+)
 
-def sniff(head: bytes) -> str:
-    """Return the format of the file that starts with `head` (its first 64 to 4096 bytes), one of `READ`.
 
-    Raises NotAnImage (code `not_an_image`), naming what it looks like where that can be told.
+def sniff(head: bytes, reads: Collection[str] = READ) -> str:
+    """Return the format of the file that starts with `head` (its first 64 to 4096 bytes), one of `reads`.
+
+    Raises NotAnImage (code `not_an_image`), naming what it looks like where that can be told, and what is read.
     """
+    word = recognise(head)
+    if word in reads:
+        return str(word)
+    raise NotAnImage(_refusal(head, word, reads))
+
+
+def recognise(head: bytes) -> str | None:
+    """Return the word of `KNOWN` for a file that starts with `head`, read here or not; None for any other."""
+    return _common(head) or _rare(head)
+
+
+def _common(head: bytes) -> str | None:
+    """One of the formats that every installation reads."""
     if _is_jpeg(head):
         return "jpeg"
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 33 and head[12:16].isalpha():
@@ -70,10 +125,30 @@ def sniff(head: bytes) -> str:
         return "gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[12:16] in (b"VP8 ", b"VP8L", b"VP8X"):
         return "webp"
-    brands = _brands(head)
-    if brands & _AVIF_BRANDS:
-        return "avif"
-    raise NotAnImage(_refusal(head, brands))
+    return "avif" if _brands(head) & _AVIF_BRANDS else None
+
+
+def _rare(head: bytes) -> str | None:
+    """One of the formats that have their own workers."""
+    for sign, word in _RARE_SIGNS:
+        if head.startswith(sign):
+            return word
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "bmp"
+    if head[:4] == b"\x00\x00\x01\x00" and head[4:6] != b"\x00\x00" and len(head) >= 22:
+        return "ico"
+    if _brands(head) & _HEIC_BRANDS:
+        return "heic"
+    return "svg" if _is_svg(head) else None
+
+
+def _is_svg(head: bytes) -> bool:
+    """Whether the first element is `svg`, whatever stands before it; in UTF-8, or UTF-16 with its mark."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")):
+        if head.startswith(mark):
+            return _PROLOGUE.match(head[len(mark) : HEAD_BYTES].decode(encoding, "replace")) is not None
+    text = head[:HEAD_BYTES]
+    return text.lstrip(b" \t\r\n").startswith(b"<") and _PROLOGUE.match(text.decode("latin-1")) is not None
 
 
 def _is_jpeg(head: bytes) -> bool:
@@ -93,26 +168,27 @@ def _brands(head: bytes) -> frozenset[bytes]:
     return frozenset(compatible | {bytes(head[8:12])})
 
 
-def _refusal(head: bytes, brands: frozenset[bytes]) -> str:
+def _refusal(head: bytes, word: str | None, reads: Collection[str]) -> str:
     """The sentence for bytes that are none of ours."""
+    labels = [LABELS[name] for name in LABELS if name in reads]
+    reading = f"Imagemill reads {', '.join(labels[:-1])} and {labels[-1]} here."
     if not head:
-        return f"The file is empty. {_ADVICE}"
-    word = _looks_like(head, brands)
-    if word is None:
-        return f"These bytes are not an image that this installation reads. {_ADVICE}"
-    return f"This looks like {word}, which this installation does not read. {_ADVICE}"
+        return f"The file is empty. {reading}"
+    name = LABELS[word] if word is not None else _looks_like(head)
+    if name is None:
+        return f"These bytes are not an image that this installation reads. {reading}"
+    advice = _ADVICE.get(word or name)
+    return f"This looks like {name}, which this installation does not read. {advice or reading}"
 
 
-def _looks_like(head: bytes, brands: frozenset[bytes]) -> str | None:
+def _looks_like(head: bytes) -> str | None:
     """A word for a format known but not read; only for the sentence, nothing is decided by it."""
-    if brands:
-        return "HEIC" if brands & _HEIC_BRANDS else "a video or another ISO media file"
+    if _brands(head):
+        return "a video or another ISO media file"
     for magic, word in _FOREIGN:
         if head.startswith(magic):
             return word
     text = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in head[:HEAD_BYTES].lower():
-        return "SVG"
     if text.startswith((b"<!doctype html", b"<html", b"<?xml", b"<script")):
         return "a web page or another XML text"
     return None
