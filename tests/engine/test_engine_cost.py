@@ -15,7 +15,7 @@ from imagemill.recipe.model import Output, Pixels, Recipe, Resize
 from imagemill.recipe.vocabulary import Format
 
 PHOTO = Facts(format="jpeg", width=4000, height=3000)
-MEMORY = EngineSettings().memory_bytes
+SETTINGS = EngineSettings()
 
 
 def cost(facts: Facts, width: int | None, fmt: Format = Format.JPEG, *, output: Output | None = None) -> Estimate:
@@ -63,10 +63,18 @@ def test_what_does_not_fit_is_refused_before_it_is_decoded(facts: Facts, fits: b
     """Decoders that hold the whole picture are refused by what they would hold."""
     asked = cost(facts, 720)
     if fits:
-        check_affordable(asked, MEMORY)
+        check_affordable(asked, SETTINGS)
         return
     with pytest.raises(Unprocessable, match="memory") as caught:
-        check_affordable(asked, MEMORY)
+        check_affordable(asked, SETTINGS)
+    assert caught.value.code == "too_complex"
+
+
+def test_what_cannot_be_done_in_time_is_refused_before_it_is_decoded() -> None:
+    """An estimate is believed beyond doubt: twice the limit. Below that the limit itself decides."""
+    check_affordable(Estimate(15.9, 0), SETTINGS)
+    with pytest.raises(Unprocessable, match="CPU-seconds") as caught:
+        check_affordable(Estimate(16.1, 0), SETTINGS)
     assert caught.value.code == "too_complex"
 
 

@@ -58,7 +58,7 @@ def plan(
         lossless=recipe.output.lossless,
     )
     cost = estimate(original.facts, recipe, output, layout)
-    check_affordable(cost, engine.memory_bytes)
+    check_affordable(cost, engine)
     final = _with_format(recipe, output)
     vary = settled.vary if settings.negotiation == "vary" else tuple(n for n in settled.vary if n != "Accept")
     return Plan(

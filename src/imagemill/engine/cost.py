@@ -13,6 +13,7 @@ from imagemill.engine.geometry import Layout
 from imagemill.engine.orientation import is_sideways
 from imagemill.engine.port import Facts
 from imagemill.engine.sampling import shrink_for
+from imagemill.engine.settings import EngineSettings
 from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
 from imagemill.recipe.model import Colour, Recipe
@@ -54,6 +55,8 @@ _HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0}
 _HELD_RESULT = {Format.JPEG: 0.5, Format.PNG: 1.0, Format.WEBP: 6.0, Format.AVIF: 21.0, Format.GIF: 12.0}
 _HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0}
 
+_DOUBT = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -78,11 +81,17 @@ def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> Es
     return Estimate(_FIXED + seconds, _bytes(facts, recipe, output, layout, frames))
 
 
-def check_affordable(cost: Estimate, memory_bytes: int) -> None:
-    """Refuse, before anything is decoded, a job that would not fit; raises Unprocessable (`too_complex`)."""
-    if cost.peak_bytes > memory_bytes:
+def check_affordable(cost: Estimate, settings: EngineSettings) -> None:
+    """Refuse, before anything is decoded, a job that would not fit; raises Unprocessable (`too_complex`).
+
+    What may just fit in time is tried, because an estimate of time is right within a factor of two and no more.
+    """
+    if cost.peak_bytes > settings.memory_bytes:
+        asked, most = cost.peak_bytes // 2**20, settings.memory_bytes // 2**20
+        raise Unprocessable(f"This would take about {asked} MiB of memory; a job may use {most}.", code="too_complex")
+    if cost.cpu_seconds > _DOUBT * settings.cpu_seconds:
         raise Unprocessable(
-            f"This would take about {cost.peak_bytes // 2**20} MiB of memory; a job may use {memory_bytes // 2**20}.",
+            f"This would take about {cost.cpu_seconds:.0f} CPU-seconds; a job may use {settings.cpu_seconds:g}.",
             code="too_complex",
         )
 
