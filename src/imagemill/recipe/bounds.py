@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from imagemill.errors import Fault, InvalidRequest
 from imagemill.recipe.model import Hinted, Length, Percent, Pixels, Recipe, TextLayer
+from imagemill.recipe.turning import bounding
 
 SIDE = 8192
 """Pixels of one side of a result (contract, "dpr" and "Limits")."""
@@ -31,24 +32,43 @@ def bounds_faults(recipe: Recipe, *, side: int = SIDE, pixels: int = PIXELS) -> 
 
     The option to blame is one that the caller wrote: a side, or else the padding.
     """
-    pad = recipe.pad
-    across = _stated(recipe.resize.width, 0 if pad is None else pad.left + pad.right)
-    down = _stated(recipe.resize.height, 0 if pad is None else pad.top + pad.bottom)
     wide, high = isinstance(recipe.resize.width, Pixels), isinstance(recipe.resize.height, Pixels)
+    across, down = _outer(recipe)
+    after = "dpr and pad" if recipe.rotate == 0 else "dpr, rot and pad"
     blamed: set[str] = set()
     for name, length in (("w" if wide else "pad", across), ("h" if high else "pad", down)):
         if length is not None and length > side and name not in blamed:
             blamed.add(name)
-            yield Fault(name, f"at most {side} pixels a side after dpr and pad", str(length))
+            yield Fault(name, f"at most {side} pixels a side after {after}", str(length))
     name = "w" if wide else "h" if high else "pad"
     if across is not None and down is not None and across * down > pixels and name not in blamed:
         yield Fault(name, f"at most {pixels} pixels of width times height", f"{across}x{down}")
 
 
-def _stated(length: Length | Hinted | None, room: int) -> int | None:
-    """Return the pixels of a side with its padding; of an unknown side only the padding is known, None without it."""
-    if isinstance(length, Pixels):
-        return length.count + room
+def _outer(recipe: Recipe) -> tuple[int | None, int | None]:
+    """Return the sides of the result as far as they are stated, turned and padded; None where nothing is known.
+
+    A side that depends on the original is at least one pixel, and so much is known of it where it is turned or padded.
+    """
+    pad = recipe.pad
+    width, height = _stated(recipe.resize.width), _stated(recipe.resize.height)
+    if recipe.rotate and (width is not None or height is not None):
+        width, height = bounding(width or 1, height or 1, recipe.rotate)
+    if pad is None:
+        return width, height
+    across, down = pad.left + pad.right, pad.top + pad.bottom
+    return _with_room(width, across), _with_room(height, down)
+
+
+def _stated(length: Length | Hinted | None) -> int | None:
+    """Return a side's pixels where the recipe says them."""
+    return length.count if isinstance(length, Pixels) else None
+
+
+def _with_room(length: int | None, room: int) -> int | None:
+    """Return a side with its padding; of an unknown side only the padding is known, None without it."""
+    if length is not None:
+        return length + room
     return 1 + room if room else None
 
 
