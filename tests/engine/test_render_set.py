@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from PIL import Image
 from tests.engine.engine_pictures import LIMITS, corpus_bytes, encoded, quarters
 
 from imagemill import demo
-from imagemill.engine import render_set as module
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
 from imagemill.engine.probe import probe
@@ -22,6 +21,8 @@ from imagemill.engine.render_set import render_set
 from imagemill.errors import InvalidRequest, NotAnImage, NotBuilt, Unprocessable
 from imagemill.recipe.options import parse_options
 from imagemill.recipe.vocabulary import Format
+
+module: Any = importlib.import_module("imagemill.engine.render_set")
 
 FORMATS = (Format.JPEG, Format.WEBP, Format.AVIF, Format.PNG)
 
@@ -56,7 +57,7 @@ def check_equal(data: bytes, *asked: str) -> None:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The shrink factors with which the set's own pages were opened, in their order."""
     factors: list[int] = []
     real = module.open_frames
@@ -66,7 +67,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return real(*arguments, shrink=shrink, **options)
 
     monkeypatch.setattr(module, "open_frames", counted)
-    yield factors
+    return factors
 
 
 @pytest.mark.parametrize(
