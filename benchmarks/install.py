@@ -32,8 +32,17 @@ def _stamp(folder: Path, lock: Path) -> None:
     (folder / ".lock-digest").write_text(hashlib.sha256(lock.read_bytes()).hexdigest())
 
 
-def _run(command: list[str], what: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_SECONDS, check=False)
+def run(
+    command: list[str],
+    what: str,
+    cwd: Path | None = None,
+    environment: dict[str, str] | None = None,
+    seconds: float = _SECONDS,
+) -> None:
+    """Run a command that installs `what`; NotInstalled with the end of what it said where that fails."""
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
     if done.returncode:
         raise NotInstalled(f"{what} could not be installed: {(done.stderr or done.stdout).strip()[-400:]}")
 
@@ -43,9 +52,9 @@ def python_environment(name: str, lock: Path) -> Path:
     folder = PEERS / name
     if not _fresh(folder, lock):
         shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)], name)
+        run([sys.executable, "-m", "venv", str(folder)], name)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--require-hashes", "--requirement", str(lock)], name)
+        run([*pip, "--require-hashes", "--requirement", str(lock)], name)
         _stamp(folder, lock)
     return folder / "bin"
 
@@ -60,16 +69,22 @@ def thumbor() -> Path:
     return python_environment("thumbor", SETUP / "requirements-thumbor.txt") / "thumbor"
 
 
-def ipx() -> Path:
-    """The folder with IPX's server script and its node_modules."""
+def npm_folder(name: str) -> Path:
+    """The folder with the node_modules that the lock file in `peer_setup/<name>` pins."""
     if shutil.which("npm") is None or shutil.which("node") is None:
-        raise NotInstalled("IPX needs node and npm, which are not installed")
-    folder, lock = PEERS / "ipx", SETUP / "ipx" / "package-lock.json"
+        raise NotInstalled(f"{name} needs node and npm, which are not installed")
+    folder, lock = PEERS / name, SETUP / name / "package-lock.json"
     if not _fresh(folder, lock):
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(SETUP / "ipx", folder)
-        _run(["npm", "ci", "--no-audit", "--no-fund", "--omit=dev", "--loglevel=error"], "IPX", cwd=folder)
+        shutil.copytree(SETUP / name, folder)
+        run(["npm", "ci", "--no-audit", "--no-fund", "--omit=dev", "--loglevel=error"], name, cwd=folder)
         _stamp(folder, lock)
+    return folder
+
+
+def ipx() -> Path:
+    """The folder with IPX's server script and its node_modules."""
+    folder = npm_folder("ipx")
     shutil.copyfile(SETUP / "ipx" / "server.mjs", folder / "server.mjs")
     return folder
 

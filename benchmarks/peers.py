@@ -1,8 +1,10 @@
-"""Side by side with others: thumbor and IPX do the same work on the same files in the same run.
+"""Side by side with others: imgproxy, imagor, thumbor and IPX do the same work on the same files in the same run.
 
-Each server is started by the benchmark as its own documentation says, with as many processes as cores where it has
-such an option, keeps nothing, and is asked for sizes it has not made. All get the same encoder quality numbers. What
-comes back is judged too (bytes, SSIMULACRA2 against a full decode with lanczos3): fast and ugly is no win.
+Each server is started by the benchmark as its own documentation says, with as many processes or jobs at once as cores
+where it has such an option, keeps nothing, and is asked for sizes it has not made. All get the same encoder quality
+numbers. imgproxy and imagor run on the same libvips as we do; both are told the AVIF speed 8, which imgproxy 4 takes by
+default (these two would take 5, which costs much more). What comes back is judged too (bytes, SSIMULACRA2 against a
+full decode with lanczos3): fast and ugly is no win.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import pyvips
 
-from benchmarks import install, load, pictures, processes
+from benchmarks import go_servers, install, load, pictures, processes
 from benchmarks.measure import PAIRS, Figure, Outcome, percentile, rounded
 from benchmarks.server import Imagemill, fetch, free_port, status_of
 
@@ -60,6 +62,17 @@ def thumbor_path(key: str, width: int, kind: str) -> str:
     return f"/unsafe/{width}x0/filters:format({kind}):quality({QUALITY[kind]})/{key}"
 
 
+def imgproxy_path(key: str, width: int, kind: str) -> str:
+    """The URL of imgproxy; its word for JPEG is jpg."""
+    word = "jpg" if kind == "jpeg" else kind
+    return f"/insecure/w:{width}/q:{QUALITY[kind]}/f:{word}/plain/local:///{key}"
+
+
+def imagor_path(key: str, width: int, kind: str) -> str:
+    """The URL of imagor, which is thumbor's."""
+    return thumbor_path(key, width, kind)
+
+
 def ipx_path(key: str, width: int, kind: str) -> str:
     """The URL of IPX."""
     return f"/w_{width},f_{kind},q_{QUALITY[kind]}/{key}"
@@ -83,14 +96,13 @@ def _running(names: list[str], server: Imagemill) -> Iterator[tuple[list[Peer], 
     """All servers that can be started here, ours first, and a sentence for each that cannot."""
     peers = [Peer("Imagemill", server.pid, server.port, imagemill_path)]
     missing = []
-    environment = {"PICTURES": str(server.data)}
     with contextlib.ExitStack() as stack:
-        for name, path, command in (("thumbor", thumbor_path, _thumbor), ("IPX", ipx_path, _ipx)):
+        for name, path, start in _OTHERS:
             port = free_port()
             try:
-                started = command(port, server.data)
+                command, environment = start(port, server.data)
                 log = server.scratch / f"{name}.log"
-                pid = stack.enter_context(_spawned(started, environment, port, path(names[0], 300, "jpeg"), log))
+                pid = stack.enter_context(_spawned(command, environment, port, path(names[0], 300, "jpeg"), log))
             except (install.NotInstalled, RuntimeError) as error:
                 missing.append(f"{name} is missing: {error}")
             else:
@@ -98,14 +110,48 @@ def _running(names: list[str], server: Imagemill) -> Iterator[tuple[list[Peer], 
         yield peers, missing
 
 
-def _thumbor(port: int, _folder: Path) -> list[str]:
-    cores = len(os.sched_getaffinity(0))
+Start = tuple[list[str], dict[str, str]]
+"""A command and what its environment has besides ours."""
+
+AVIF_SPEED = "8"
+
+
+def _cores() -> str:
+    return str(len(os.sched_getaffinity(0)))
+
+
+def _imgproxy(port: int, folder: Path) -> Start:
+    environment = {
+        "IMGPROXY_BIND": f"127.0.0.1:{port}",
+        "IMGPROXY_LOCAL_FILESYSTEM_ROOT": str(folder),
+        "IMGPROXY_CONCURRENCY": _cores(),
+        "IMGPROXY_AVIF_SPEED": AVIF_SPEED,
+    }
+    return [str(go_servers.imgproxy())], environment
+
+
+def _imagor(port: int, folder: Path) -> Start:
+    where = ["-bind", f"127.0.0.1:{port}", "-file-loader-base-dir", str(folder), "-imagor-unsafe"]
+    work = ["-imagor-process-concurrency", _cores(), "-vips-strip-metadata", "-vips-avif-speed", AVIF_SPEED]
+    return [str(go_servers.imagor()), *where, *work], {}
+
+
+def _thumbor(port: int, folder: Path) -> Start:
     conf = install.SETUP / "thumbor.conf"
-    return [str(install.thumbor()), "-i", "127.0.0.1", "-p", str(port), "-c", str(conf), "--processes", str(cores)]
+    where = ["-i", "127.0.0.1", "-p", str(port), "-c", str(conf)]
+    return [str(install.thumbor()), *where, "--processes", _cores()], {"PICTURES": str(folder)}
 
 
-def _ipx(port: int, folder: Path) -> list[str]:
-    return ["node", str(install.ipx() / "server.mjs"), str(port), str(folder)]
+def _ipx(port: int, folder: Path) -> Start:
+    return ["node", str(install.ipx() / "server.mjs"), str(port), str(folder)], {}
+
+
+_OTHERS: tuple[tuple[str, Callable[[str, int, str], str], Callable[[int, Path], Start]], ...] = (
+    ("imgproxy", imgproxy_path, _imgproxy),
+    ("imagor", imagor_path, _imagor),
+    ("thumbor", thumbor_path, _thumbor),
+    ("IPX", ipx_path, _ipx),
+)
 
 
 def measure() -> Outcome:
@@ -185,7 +231,7 @@ def _judge(peer: Peer, names: list[str], kind: str, scratch: Path) -> tuple[floa
         sizes.append(len(body))
         made = pyvips.Image.new_from_buffer(body, "")
         mine, reference = scratch / f"{peer.name}-{kind}-{name}.png", scratch / f"{peer.name}-{kind}-{name}-ref.png"
-        made.colourspace("srgb").pngsave(str(mine), keep="none")
+        _upright_srgb(made).pngsave(str(mine), keep="none")
         _reference(scratch / "data" / name, made.width, made.height).pngsave(str(reference), keep="none")
         pairs.append((reference, mine))
     return statistics.mean(sizes), statistics.mean(install.scores(pairs))
@@ -193,10 +239,16 @@ def _judge(peer: Peer, names: list[str], kind: str, scratch: Path) -> tuple[floa
 
 def _reference(path: Path, width: int, height: int) -> pyvips.Image:
     """A full decode with lanczos3, upright and in sRGB."""
-    image = pyvips.Image.jpegload(str(path)).autorot()
-    if image.get_typeof("icc-profile-data"):
-        image = image.icc_transform("srgb", embedded=True)
+    image = _upright_srgb(pyvips.Image.jpegload(str(path)))
     return image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+
+
+def _upright_srgb(image: pyvips.Image) -> pyvips.Image:
+    """As a viewer shows it: turned by its orientation and through its profile, where it has them."""
+    image = image.autorot()
+    if image.get_typeof("icc-profile-data"):
+        return image.icc_transform("srgb", embedded=True)
+    return image.colourspace("srgb")
 
 
 def _row(peer: Peer, kind: str, size: float, score: float) -> tuple[str, ...]:

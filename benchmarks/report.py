@@ -17,7 +17,7 @@ TITLES = {
     "quality": "Quality of shrink-on-load",
     "memory": "Memory",
     "fairness": "Many at once",
-    "peers": "Side by side with thumbor and IPX",
+    "peers": "Side by side with imgproxy, imagor, thumbor and IPX",
 }
 _HEAD = """# Benchmarks
 
