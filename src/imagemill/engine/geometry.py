@@ -14,9 +14,11 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts
 from imagemill.errors import Fault, InvalidRequest
 from imagemill.recipe.model import FocalPoint, Gravity, Hinted, Length, Pad, Pixels, Ratio, Recipe, Region
+from imagemill.recipe.turning import bounding
 from imagemill.recipe.vocabulary import Anchor, Fit
 
 _DEFAULTS = Limits()
+_NO_PAD = Pad(top=0, right=0, bottom=0, left=0)
 
 _ACROSS = {
     Anchor.NORTH_WEST: 0,
@@ -64,8 +66,8 @@ class Layout:
     """Everything that is known about a variant's shape before a pixel is read.
 
     `region` of the upright page is read and scaled to `scaled`; of that a window of size `window` is kept (equal to
-    `scaled` unless the fit is `cover`), placed by `gravity` (ATTENTION and ENTROPY look at the pixels); the window
-    stands at `x`, `y` on a canvas of `width` × `height`, which is the result.
+    `scaled` unless the fit is `cover`), placed by `gravity` (ATTENTION and ENTROPY look at the pixels); the window,
+    turned clockwise by `angle` degrees, stands at `x`, `y` on a canvas of `width` × `height`, which is the result.
     """
 
     region: Box
@@ -76,11 +78,22 @@ class Layout:
     height: int
     x: int = 0
     y: int = 0
+    angle: float = 0
+
+    @property
+    def turned(self) -> Size:
+        """The size of the window after it was turned: what stands on the canvas."""
+        return turned_by(self.window, self.angle)
 
     @property
     def canvas(self) -> bool:
         """Whether there is room around the picture that a background must fill."""
-        return (self.width, self.height) != (self.window.width, self.window.height)
+        return Size(self.width, self.height) != self.turned
+
+
+def turned_by(size: Size, degrees: float) -> Size:
+    """The box around a picture of `size` that was turned by `degrees`."""
+    return Size(*bounding(size.width, size.height, degrees))
 
 
 def lay_out(
@@ -102,13 +115,15 @@ def lay_out(
     gravity = _gravity(recipe, focal, facts, region)
     box = _box(recipe, region)
     shape = _shapes(recipe, region, box, limits)
+    canvas = turned_by(shape.canvas, recipe.rotate)
     layout = Layout(
         region=region,
         scaled=shape.scaled,
         window=shape.window,
         gravity=gravity,
-        width=shape.canvas.width,
-        height=shape.canvas.height,
+        width=canvas.width,
+        height=canvas.height,
+        angle=recipe.rotate,
     )
     layout = _cut_before_enlarging(layout, limits)
     return _placed(layout, recipe, limits)
@@ -210,11 +225,12 @@ def _shapes(recipe: Recipe, region: Box, box: _Asked, limits: Limits) -> _Shapes
     source = Size(region.width, region.height)
     fit = Fit.COVER if recipe.resize.ratio is not None else recipe.resize.fit
     if box.width is None or box.height is None:
-        scaled = _bounded(_one_sided(source, box, enlarge=enlarge), limits, recipe.pad)
-        canvas = scaled if fit is not Fit.CONTAIN else _one_sided_canvas(scaled, box, limits)
+        scaled = _bounded(_one_sided(source, box, enlarge=enlarge), limits, recipe)
+        canvas = scaled if fit is not Fit.CONTAIN else _one_sided_canvas(scaled, box, limits, recipe.rotate)
         return _Shapes(scaled, scaled, canvas)
     target = Size(box.width, box.height)
-    target = _checked(target, limits) if box.stated else _bounded(target, limits, recipe.pad)
+    target = _bounded(target, limits, recipe) if not box.stated else target
+    _check(turned_by(target, recipe.rotate), limits)
     if fit is Fit.COVER:
         window = target if enlarge else _largest_inside(source, target)
         return _Shapes(_around(source, window), window, window)
@@ -222,7 +238,7 @@ def _shapes(recipe: Recipe, region: Box, box: _Asked, limits: Limits) -> _Shapes
         scaled = target if enlarge else Size(min(target.width, source.width), min(target.height, source.height))
         return _Shapes(scaled, scaled, scaled)
     if fit is Fit.OUTSIDE:
-        scaled = _bounded(_not_enlarged(source, _around(source, target), enlarge=enlarge), limits, recipe.pad)
+        scaled = _bounded(_not_enlarged(source, _around(source, target), enlarge=enlarge), limits, recipe)
         return _Shapes(scaled, scaled, scaled)
     scaled = _not_enlarged(source, _within(source, target), enlarge=enlarge)
     return _Shapes(scaled, scaled, target if fit is Fit.CONTAIN else scaled)
@@ -239,10 +255,10 @@ def _one_sided(source: Size, box: _Asked, *, enlarge: bool) -> Size:
     return _not_enlarged(source, scaled, enlarge=enlarge)
 
 
-def _one_sided_canvas(scaled: Size, box: _Asked, limits: Limits) -> Size:
+def _one_sided_canvas(scaled: Size, box: _Asked, limits: Limits, rotate: float) -> Size:
     """`contain` with one side keeps that side as canvas where the picture is not enlarged to it, within the limits."""
     canvas = Size(max(scaled.width, box.width or 1), max(scaled.height, box.height or 1))
-    return canvas if _bounded(canvas, limits) == canvas else scaled
+    return scaled if _is_too_large(turned_by(canvas, rotate), limits) else canvas
 
 
 def _not_enlarged(source: Size, scaled: Size, *, enlarge: bool) -> Size:
@@ -273,31 +289,40 @@ def _largest_inside(source: Size, box: Size) -> Size:
     return _within(box, source)
 
 
-def _checked(size: Size, limits: Limits) -> Size:
-    """A stated size, refused over the limits of a result (A2)."""
-    if max(size.width, size.height) > limits.side_result or size.pixels > limits.pixels_result:
+def _is_too_large(size: Size, limits: Limits) -> bool:
+    """Whether a result of `size` is over the limits (A2)."""
+    return max(size.width, size.height) > limits.side_result or size.pixels > limits.pixels_result
+
+
+def _check(size: Size, limits: Limits) -> None:
+    """Refuse a size that was stated and is over the limits of a result."""
+    if _is_too_large(size, limits):
         raise InvalidRequest(
             f"The result would be {size.width}x{size.height}; at most {limits.side_result} a side and "
             f"{limits.pixels_result / 1e6:g} megapixels are made.",
             code="too_big",
             faults=(Fault("size", f"at most {limits.side_result} a side", f"{size.width}x{size.height}"),),
         )
-    return size
 
 
-def _bounded(size: Size, limits: Limits, pad: Pad | None = None) -> Size:
-    """A size nobody stated, made smaller until it is within the limits of a result together with its padding."""
+def _bounded(size: Size, limits: Limits, recipe: Recipe) -> Size:
+    """A size nobody stated, made smaller until it is within the limits of a result, turned and padded as it will be."""
     longer = max(size.width, size.height)
-    if longer > limits.side_result:
+    if longer > limits.side_result and recipe.rotate == 0:
         size = Size(_half_up(size.width, limits.side_result, longer), _half_up(size.height, limits.side_result, longer))
     if size.pixels > limits.pixels_result:
         width = max(1, isqrt(limits.pixels_result * size.width // size.height))
         size = Size(width, max(1, min(limits.pixels_result // width, _half_up(size.height, width, size.width))))
-    return size if pad is None else _bounded_with(pad, size, limits)
+    if recipe.pad is None and recipe.rotate == 0:
+        return size
+    return _bounded_with(recipe.pad or _NO_PAD, recipe.rotate, size, limits)
 
 
-def _bounded_with(pad: Pad, size: Size, limits: Limits) -> Size:
-    """The largest size of this shape that has room for `pad` around it; `size` where the padding alone is too much."""
+def _bounded_with(pad: Pad, rotate: float, size: Size, limits: Limits) -> Size:
+    """The largest size of this shape that, turned, has room for `pad` around it.
+
+    It is `size` where the padding alone is too much.
+    """
     across, down = pad.left + pad.right, pad.top + pad.bottom
     longer = max(size.width, size.height)
 
@@ -305,8 +330,8 @@ def _bounded_with(pad: Pad, size: Size, limits: Limits) -> Size:
         return Size(_half_up(size.width, side, longer), _half_up(size.height, side, longer))
 
     def is_too_large(side: int) -> bool:
-        width, height = sized(side).width + across, sized(side).height + down
-        return max(width, height) > limits.side_result or width * height > limits.pixels_result
+        turned = turned_by(sized(side), rotate)
+        return _is_too_large(Size(turned.width + across, turned.height + down), limits)
 
     side = bisect_left(range(1, longer + 1), True, key=is_too_large)
     return sized(side) if side else size
@@ -348,9 +373,10 @@ def _placed(layout: Layout, recipe: Recipe, limits: Limits) -> Layout:
     A gravity that looks for something to keep (attention, a focal point) says nothing about where to stand: centre.
     """
     anchor = layout.gravity if isinstance(layout.gravity, Anchor) else Anchor.CENTER
-    place = _inner(Size(layout.width, layout.height), layout.window, anchor)
+    place = _inner(Size(layout.width, layout.height), layout.turned, anchor)
     if recipe.pad is None:
         return replace(layout, x=place.left, y=place.top)
     pad = recipe.pad
-    size = _checked(Size(layout.width + pad.left + pad.right, layout.height + pad.top + pad.bottom), limits)
+    size = Size(layout.width + pad.left + pad.right, layout.height + pad.top + pad.bottom)
+    _check(size, limits)
     return replace(layout, width=size.width, height=size.height, x=place.left + pad.left, y=place.top + pad.top)
