@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Job
+from imagemill.engine.port import Facts, Job
 from imagemill.engine.sampling import shrink_for
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.background import background, edge_colour
@@ -21,6 +21,7 @@ from imagemill.engine.steps.colour import colour
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.encode import encode, join
 from imagemill.engine.steps.flatten import flatten
+from imagemill.engine.steps.layers import layers as lay
 from imagemill.engine.steps.load import Image, open_frames
 from imagemill.engine.steps.mask import mask
 from imagemill.engine.steps.orient import orient
@@ -39,7 +40,7 @@ Step = Callable[[Image, Work], Image]
 TO_SIZE: tuple[Step, ...] = (crop, resize, orient, colour)
 """From the opened page to the scaled, upright picture in its colour space."""
 
-TO_RESULT: tuple[Step, ...] = (window, background, mask, flatten)
+TO_RESULT: tuple[Step, ...] = (window, background, mask, lay, flatten)
 """From there to the frame that is written."""
 
 
@@ -74,6 +75,8 @@ def render(
     """
     with plain_words():
         refuse_what_is_not_built(job)
+        for layer, facts in zip(layers, job.layers, strict=True):
+            _check_bytes(layer, facts, limits)
         work = replace(prepare(data, job, limits, default_quality), layers=tuple(layers))
         frames, delays = _frames(data, work)
         encoded = encode(join(frames, delays, work), work, limits)
@@ -83,7 +86,7 @@ def render(
 def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Work:
     """Decide everything that can be decided before the pixels flow: pages, layout, shrink, what must be looked at."""
     facts, recipe = job.facts, job.recipe
-    _check_bytes(data, job, limits)
+    _check_bytes(data, job.facts, limits)
     if recipe.page >= facts.pages:
         last = facts.pages - 1
         raise InvalidRequest(
@@ -131,11 +134,11 @@ def refuse_what_is_not_built(job: Job) -> None:
         raise NotBuilt(f"Not built yet: {', '.join(later.what for later in missing)}.", row=missing[0].row)
 
 
-def _check_bytes(data: Buffer, job: Job, limits: Limits) -> None:
+def _check_bytes(data: Buffer, facts: Facts, limits: Limits) -> None:
     """The bytes may have changed since they were looked at: what they are and how large is read again, from headers."""
     view = memoryview(data)
     kind = sniff(bytes(view[:HEAD_BYTES]))
-    if kind != job.facts.format:
+    if kind != facts.format:
         raise Unprocessable("The picture is not the one that was looked at before: its format has changed.")
     examine(view, kind, limits)
 

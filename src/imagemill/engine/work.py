@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from mmap import mmap
+from typing import Any
 
 from imagemill.engine.geometry import Box, Layout
 from imagemill.engine.port import Job
@@ -24,7 +25,8 @@ class Work:
     `shrink` is the factor (1, 2, 4, 8) by which the JPEG decoder reduces; `frames` how many frames are rendered,
     starting at `page`; `quality` is on JPEG's scale. `window` is where a looked-for cover crop was found in the scaled
     picture and `background` the one in force: both are settled on the first frame of an animation, so that its frames
-    do not jump or flicker. `layers` are the originals of the recipe's image layers (`job.layers` are their facts).
+    do not jump or flicker. `layers` are the originals of the recipe's image layers (`job.layers` are their facts),
+    and `drawn` what `steps.layers` has made of them so far, so that the frames of an animation share it.
     """
 
     job: Job
@@ -36,6 +38,7 @@ class Work:
     window: Box | None = None
     background: Background | None = None
     layers: tuple[Buffer, ...] = ()
+    drawn: dict[object, tuple[Any, Box] | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def keeps_alpha(self) -> bool:

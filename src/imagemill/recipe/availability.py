@@ -43,8 +43,6 @@ LATER: tuple[Later, ...] = (
     Later("normalize", "normalize", "T5", lambda r: r.adjust.normalize),
     Later("duotone", "duotone", "T5", lambda r: r.adjust.duotone is not None),
     Later("redact", "redact", "T5", lambda r: r.redact is not None),
-    Later("wm", "wm", "T6", lambda r: any(isinstance(layer, ImageLayer) for layer in r.layers)),
-    Later("text", "text", "T6", lambda r: any(isinstance(layer, TextLayer) for layer in r.layers)),
     Later("fm", "fm=tiff", "T2", lambda r: r.output.format is Format.TIFF),
     Later("fm", "fm=jxl", "T2", lambda r: r.output.format is Format.JXL),
     Later("fm", "fm=best", "T7", lambda r: r.output.format is Format.BEST),

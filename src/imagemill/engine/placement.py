@@ -1,0 +1,93 @@
+"""Where layers stand and how large they are, as arithmetic: pure, so that planning and the worker agree.
+
+A layer stands on the canvas, which is the whole result with its padding. Its offsets go right and down from where its
+gravity puts it, and what lies outside the canvas is cut off. Nothing is cut off for its size alone: a picture larger
+than the canvas is made smaller until it fits.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+
+from imagemill.engine.geometry import Box, Size
+from imagemill.engine.port import Facts
+from imagemill.errors import Fault, InvalidRequest
+from imagemill.recipe.model import ImageLayer, Place, TextLayer
+from imagemill.recipe.vocabulary import Anchor
+
+_HALVES = {
+    Anchor.NORTH_WEST: (0, 0),
+    Anchor.NORTH: (1, 0),
+    Anchor.NORTH_EAST: (2, 0),
+    Anchor.WEST: (0, 1),
+    Anchor.EAST: (2, 1),
+    Anchor.SOUTH_WEST: (0, 2),
+    Anchor.SOUTH: (1, 2),
+    Anchor.SOUTH_EAST: (2, 2),
+}
+"""Of the room that is left, how many halves lie to the left of a layer and above it; others stand in the middle."""
+
+GLYPH_PIXELS = 32_000_000
+"""Letters times the square of their size, at most: they are drawn one by one and kept until the text is done."""
+
+
+def layer_size(layer: ImageLayer, facts: Facts, canvas: Size) -> Size:
+    """Return the size at which an original of `facts` is laid on `canvas`.
+
+    With a scale: that share of the canvas's width, whatever its own size. Without: its own pixels, which `dpr` does not
+    scale. Either way it fits inside the canvas, in its own shape.
+    """
+    width, height = facts.width, facts.height
+    if layer.scale is not None:
+        width = max(1, int(canvas.width * layer.scale / 100 + 0.5))
+        height = _in_shape(facts.height, width, facts.width)
+    if width > canvas.width:
+        width, height = canvas.width, _in_shape(facts.height, canvas.width, facts.width)
+    if height > canvas.height:
+        width, height = min(canvas.width, _in_shape(facts.width, canvas.height, facts.height)), canvas.height
+    return Size(width, height)
+
+
+def place_of(place: Place, size: Size, canvas: Size, margin: int = 0) -> Box:
+    """Return where something of `size` stands on `canvas`, `margin` pixels from the edges as far as there is room.
+
+    The box may lie partly or wholly outside.
+    """
+    across, down = _HALVES.get(place.gravity, (1, 1))
+    left = _along(canvas.width - size.width, across, margin) + place.x
+    top = _along(canvas.height - size.height, down, margin) + place.y
+    return Box(left, top, size.width, size.height)
+
+
+def text_margin(size: int) -> int:
+    """Return how far words of `size` stay from the edges of the canvas, in pixels."""
+    return size // 2
+
+
+def wrap_width(size: int, width: int) -> int:
+    """Return the longest line of words of `size` on a canvas of `width`, in pixels."""
+    return max(1, width // 2, width - 2 * text_margin(size))
+
+
+def check_room(layer: TextLayer) -> None:
+    """Raise InvalidRequest (`bad_option`) where so many letters of this size would cover a picture many times over."""
+    if len(layer.text) * layer.size**2 > GLYPH_PIXELS:
+        most = max(1, isqrt(GLYPH_PIXELS // len(layer.text)))
+        raise text_too_large(f"at most {most} for a text of {len(layer.text)} characters", layer)
+
+
+def text_too_large(expected: str, layer: TextLayer) -> InvalidRequest:
+    """Return the error for letters that are too large."""
+    fault = Fault("textsize", expected, str(layer.size))
+    return InvalidRequest(f"The text is too large to draw: {fault}.", code="bad_option", faults=(fault,))
+
+
+def _along(room: int, halves: int, margin: int) -> int:
+    """A position on one axis."""
+    margin = max(0, min(margin, room // 2))
+    return margin + (room - 2 * margin) * halves // 2
+
+
+def _in_shape(side: int, other: int, whole: int) -> int:
+    """`side` scaled as `other` is of `whole`, rounded half up, at least 1."""
+    return max(1, (2 * side * other + whole) // (2 * whole))
