@@ -35,6 +35,10 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (b"RIFF\x24\x00\x00\x00WEBPVP8 ", "webp"),
         (b"RIFF\x24\x00\x00\x00WEBPVP8L", "webp"),
         (b"RIFF\x24\x00\x00\x00WEBPVP8X", "webp"),
+        (b"II*\x00\x08\x00\x00\x00", "tiff"),
+        (b"MM\x00*\x00\x00\x00\x08", "tiff"),
+        (b"II+\x00\x08\x00\x00\x00", "tiff"),
+        (b"MM\x00+\x00\x08\x00\x00", "tiff"),
         (ftyp(b"avif", b"mif1", b"miaf"), "avif"),
         (ftyp(b"mif1", b"avif"), "avif"),
         (ftyp(b"avis", b"msf1"), "avif"),
@@ -82,7 +86,7 @@ def test_what_has_its_own_workers(head: bytes, word: str | None) -> None:
 
 def test_advice_says_what_is_read_here() -> None:
     """The sentence lists what this installation reads, or says what to install."""
-    with pytest.raises(NotAnImage, match=r"reads JPEG, PNG, GIF, WebP, AVIF, SVG and BMP here"):
+    with pytest.raises(NotAnImage, match=r"reads JPEG, PNG, GIF, WebP, AVIF, TIFF, SVG and BMP here"):
         sniff(b"8BPS\x00\x01", (*READ, "svg", "bmp"))
     with pytest.raises(NotAnImage, match=r"pip install 'imagemill\[heic\]'"):
         sniff(ftyp(b"heic", b"mif1"))
@@ -95,7 +99,6 @@ def test_advice_says_what_is_read_here() -> None:
         (ftyp(b"heic", b"mif1"), "HEIC"),
         (ftyp(b"mif1", b"heic"), "HEIC"),
         (ftyp(b"isom", b"mp42"), "video"),
-        (b"II*\x00\x08\x00\x00\x00", "TIFF"),
         (BMP, "BMP"),
         (b"\x00\x00\x01\x00\x01\x00" + bytes(16), "ICO"),
         (b"\x00\x00\x02\x00\x01\x00" + bytes(16), "CUR"),

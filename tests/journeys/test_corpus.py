@@ -17,8 +17,8 @@ from tests.tools import need
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(os.environ.get("IMAGEMILL_CORPUS", ROOT.parent / "shared" / "images"))
-READ_NOW = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif"}
-LATER = {".tif", ".tiff", ".svg", ".svgz", ".gz", ".heic", ".heif", ".hif", ".jxl", ".bmp", ".ico", ".jp2", ".pdf"}
+READ_NOW = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".tif", ".tiff"}
+LATER = {".svg", ".svgz", ".gz", ".heic", ".heif", ".hif", ".jxl", ".bmp", ".ico", ".jp2", ".pdf"}
 
 
 def _files() -> list[str]:
@@ -77,7 +77,7 @@ READABLE_ALL = [
 
 @pytest.mark.parametrize("name", READABLE_ALL)
 def test_every_clean_picture_of_our_formats_is_served(name: str, pictures: RunningServer) -> None:
-    """Nothing in clean/ and photos/ that is JPEG, PNG, GIF, WebP or AVIF is refused, as JPEG, WebP or AVIF."""
+    """Nothing in clean/ and photos/ that is JPEG, PNG, GIF, WebP, AVIF or TIFF is refused, as JPEG, WebP or AVIF."""
     with pictures.client(admin=False) as client:
         for fmt in ("jpeg", "webp", "avif"):
             answer = client.get(f"/img/w=120,fm={fmt}/{name}")

@@ -26,7 +26,7 @@ _FIXED = 0.003  # seconds: reading headers, building pipelines, Python
 _FIXED_BYTES = 32 * 1024 * 1024  # what a rested worker has, and strips in flight
 
 # Seconds a megapixel.
-_DECODE = {"jpeg": 0.0030, "png": 0.0150, "gif": 0.0090, "webp": 0.0150, "avif": 0.0280}
+_DECODE = {"jpeg": 0.0030, "png": 0.0150, "gif": 0.0090, "webp": 0.0150, "avif": 0.0280, "tiff": 0.0090}
 _DECODE_REDUCED = {1: 1.0, 2: 0.8, 4: 0.7, 8: 0.65}  # a JPEG's entropy coding is read whatever the factor
 _DECODE_PROGRESSIVE = 0.0080
 _RESIZE = 0.0018  # of the pixels that the decoder delivers
@@ -45,14 +45,22 @@ _ENCODE = {
     Format.WEBP: 0.0430,
     Format.AVIF: 0.0550,
     Format.GIF: 0.3900,
+    Format.TIFF: 0.0340,
 }
 _ENCODE_ALPHA = {Format.WEBP: 2.5, Format.AVIF: 1.2, Format.PNG: 1.2}  # times
 _ENCODE_LOSSLESS = {Format.WEBP: 0.0650, Format.AVIF: 0.2200}
 
 # Bytes a pixel held at once: of one frame of the original, of the result.
-_HELD = {"jpeg": 0.0, "png": 0.8, "gif": 6.0, "webp": 8.0, "avif": 16.0}
-_HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0}
-_HELD_RESULT = {Format.JPEG: 0.5, Format.PNG: 1.0, Format.WEBP: 6.0, Format.AVIF: 21.0, Format.GIF: 12.0}
+_HELD = {"jpeg": 0.0, "png": 0.8, "gif": 6.0, "webp": 8.0, "avif": 16.0, "tiff": 1.0}
+_HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0, "tiff": 5.0}
+_HELD_RESULT = {
+    Format.JPEG: 0.5,
+    Format.PNG: 1.0,
+    Format.WEBP: 6.0,
+    Format.AVIF: 21.0,
+    Format.GIF: 12.0,
+    Format.TIFF: 3.0,
+}
 _HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0}
 
 _DOUBT = 2.0

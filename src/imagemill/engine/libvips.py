@@ -30,8 +30,8 @@ FLOOR = (8, 18, 4)
 ENGINE_REVISION = 1
 """Ours: counted up when the same recipe gives other pixels, so that kept variants are remade."""
 
-_LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource")
-_SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer")
+_LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource", "TiffSource")
+_SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer", "TiffBuffer")
 
 FOREIGN_SAMPLES = (
     ("matrixload_source", b"2 2\n1 2\n3 4\n"),  # VIPS_BLOCK_UNTRUSTED leaves this one open

@@ -7,7 +7,7 @@ will call `render` in its own process behind this same page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from imagemill.engine.findings import Findings
@@ -23,6 +23,8 @@ class Facts:
     `format` is our sniffed word ("jpeg", "png", "gif", "webp", "avif"); `colour` is "srgb", "gray", "cmyk" or "rgb16"…
     as libvips calls it; `profile` is the ICC description's short word or None; `loop` is 0 for ever;
     `whole_frame` says that the decoder must hold the whole picture (progressive, interlaced, AVIF, GIF).
+    `page_sizes` are width and height of the first pages where pages are not all alike (TIFF); the rest of the facts is
+    that of the first page.
     """
 
     format: str
@@ -37,6 +39,14 @@ class Facts:
     profile: str | None = None
     loop: int = 0
     whole_frame: bool = False
+    page_sizes: tuple[tuple[int, int], ...] = ()
+
+    def of_page(self, page: int) -> Facts:
+        """The facts to plan with for `page`: its own size where that is known."""
+        if not 0 < page < len(self.page_sizes):
+            return self
+        width, height = self.page_sizes[page]
+        return replace(self, width=width, height=height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ class _Set:
 
     def _work_of(self, at: Index, work: Work) -> Work:
         """`work` for another of the jobs that have its pixels."""
-        job = self.jobs[at]
+        job = replace(self.jobs[at], facts=work.job.facts)  # those of the page, where pages are not all alike
         return replace(work, job=job, quality=quality_of(job.recipe, self.quality))
 
     def _opened(self, facts: Facts, which: _Page) -> Image:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from imagemill.errors import NotAnImage
 
-READ = ("jpeg", "png", "gif", "webp", "avif")
+READ = ("jpeg", "png", "gif", "webp", "avif", "tiff")
 """The formats that every installation reads, in the raster workers."""
 
 RARE = ("svg", "heic", "jxl", "bmp", "ico", "jp2", "pdf")
@@ -55,11 +55,9 @@ _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"))
 _MOST_BRANDS = 64  # a real file names fewer than ten
 
+_TIFF_SIGNS = frozenset((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))  # byte order, then classic or BigTIFF
+
 _FOREIGN = (
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
     (b"%!PS", "PostScript"),
     (b"8BPS", "PSD"),
     (b"BM", "BMP"),
@@ -125,6 +123,8 @@ def _common(head: bytes) -> str | None:
         return "gif"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[12:16] in (b"VP8 ", b"VP8L", b"VP8X"):
         return "webp"
+    if head[:4] in _TIFF_SIGNS and len(head) >= 8:
+        return "tiff"
     return "avif" if _brands(head) & _AVIF_BRANDS else None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from imagemill.engine.claims import Structure, big, box, boxes, damaged, little
 from imagemill.engine.limits import Limits
+from imagemill.engine.tiff_structure import read_tiff
 from imagemill.errors import Unprocessable
 
 _MOST_SEGMENTS = 100_000  # JPEG segments before the frame header; the oddest real file has a few hundred
@@ -217,4 +218,5 @@ _READERS: dict[str, Callable[[memoryview, Limits], Structure]] = {
     "gif": _gif,
     "webp": _webp,
     "avif": _avif,
+    "tiff": read_tiff,
 }

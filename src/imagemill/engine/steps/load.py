@@ -21,8 +21,9 @@ _LOADERS = {
     "gif": "gifload_source",
     "webp": "webpload_source",
     "avif": "heifload_source",
+    "tiff": "tiffload_source",
 }
-_PAGED = frozenset(("gif", "webp"))
+_PAGED = frozenset(("gif", "webp", "tiff"))
 
 
 _BATCH_BYTES = 256 * 1024 * 1024
@@ -33,10 +34,10 @@ def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink
     """Open `count` pages (-1: all) from `page` on; several stand one above the other. Nothing is decoded yet.
 
     A source made of memory is read where it lies: pyvips would copy a buffer first. A file that ends early is an error,
-    not a grey half (`fail_on`).
+    not a grey half (`fail_on`); of a TIFF, whose strips stand alone, any that cannot be decoded is one.
     """
     libvips.start()
-    options: dict[str, object] = {"access": "sequential", "fail_on": "truncated"}
+    options: dict[str, object] = {"access": "sequential", "fail_on": "error" if kind == "tiff" else "truncated"}
     if kind in _PAGED and (page, count) != (0, 1):
         options |= {"page": page, "n": count}
     if shrink > 1:
@@ -45,6 +46,24 @@ def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink
     image = pyvips.Operation.call(_LOADERS[kind], source, **options)
     # As pyvips' own new_from_source does: the bytes must outlive every image made from this one.
     image._references.append(source)  # noqa: SLF001  # Operation.call, needed to name the loader, does not keep it
+    return _usual(image) if kind == "tiff" else image
+
+
+def _usual(image: Image) -> Image:
+    """A TIFF's page in the bands and numbers that the steps know: grey, RGB or CMYK, one alpha, 8 or 16 bits.
+
+    Of further bands (an editor's saved selections) nothing is shown. Floats are linear light from 0 to 1; what is
+    brighter is cut off, and a profile, which would speak of the floats, is left behind. CMYK is brought to 8 bits, as
+    its transforms are.
+    """
+    colours = {"cmyk": 4, "b-w": 1, "grey16": 1}.get(str(image.interpretation), 3)
+    if image.bands > colours + 1:
+        image = image.extract_band(0, n=colours + 1)
+    if image.format == "float":
+        image = image.colourspace("rgb16").copy()
+        image.remove("icc-profile-data")
+    if image.interpretation == "cmyk" and image.format == "ushort":
+        image = (image >> 8).cast("uchar").copy(interpretation="cmyk")
     return image
 
 
