@@ -23,6 +23,7 @@ from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
+from imagemill.engine import fonts
 from imagemill.engine.pool import WorkerPool
 from imagemill.errors import ImagemillError
 from imagemill.gateway.app import AsgiApp, Gateway
@@ -219,6 +220,10 @@ async def _import_control() -> None:
 
 def build_engine(settings: Settings) -> WorkerPool:
     """Return the workers alone, not yet started; `doctor` tries them without a store."""
+    try:
+        fonts.available(settings.engine.fonts)
+    except fonts.UnfitFont as error:
+        raise SettingsError(f"engine.fonts: {error}") from error
     return WorkerPool(settings.engine, settings.limits)
 
 

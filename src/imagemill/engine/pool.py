@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from imagemill.engine import protocol
 from imagemill.engine.findings import Findings
+from imagemill.engine.fonts import absolute
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
@@ -96,7 +97,9 @@ class WorkerPool:
         self._strikes = strikes or Strikes()
         self._start_seconds = start_seconds
         self._grace_seconds = grace_seconds
-        self._setup = protocol.Setup(limits, settings.cpu_seconds, settings.memory_bytes, settings.quality)
+        self._setup = protocol.Setup(
+            limits, settings.cpu_seconds, settings.memory_bytes, settings.quality, absolute(settings.fonts)
+        )
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
         self._leaving: set[WorkerProcess] = set()

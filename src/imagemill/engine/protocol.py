@@ -56,12 +56,13 @@ class Garbage(Exception):
 
 
 class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
-    """The first message to a worker: the rules that hold for all its jobs."""
+    """The first message to a worker: the rules that hold for all its jobs; `fonts` is the operator's folder."""
 
     limits: Limits
     cpu_seconds: float
     memory_bytes: int
     quality: int
+    fonts: str = ""
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe", array_like=True):

@@ -17,3 +17,4 @@ class EngineSettings:
     recycle_jobs: Annotated[int, "A worker is replaced by a fresh one after this many jobs."] = 2000
     recycle_bytes: Annotated[int, "A worker whose resting memory is above this is replaced."] = 200 * 1024 * 1024
     quality: Annotated[int, "Quality where the URL names none, 1…100 on JPEG's scale."] = 76
+    fonts: Annotated[str, "A folder of up to six fonts (.ttf, .otf) for text, beside the two built-in ones."] = ""

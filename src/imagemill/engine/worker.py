@@ -105,6 +105,8 @@ class Tasks:
     inspect: Callable[[Data, Facts, Limits], Findings]
     render: RenderFunction
     render_set: RenderSetFunction
+    load_fonts: Callable[[str], object] = str
+    """Load our fonts and those of a folder, while files can be opened; by default there is nothing to load."""
 
 
 class Closed(Exception):
@@ -324,6 +326,7 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
         if not isinstance(setup, protocol.Setup):
             raise TypeError("the first message to a worker is its setup")
         revision = tasks.start()
+        tasks.load_fonts(setup.fonts)
         for name in CODECS:
             codecs.lookup(name)
         meter = Meter()
@@ -347,6 +350,7 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
 def production_tasks() -> Tasks:
     """The real engine; imported here, so that a test's worker need not load libvips."""
     from imagemill.engine import inspect, libvips, probe, render, render_set
+    from imagemill.engine.steps import text
 
     def start() -> str:
         libvips.start()
@@ -359,6 +363,7 @@ def production_tasks() -> Tasks:
         inspect=inspect.inspect,
         render=render.render,
         render_set=render_set.render_set,
+        load_fonts=text.load_fonts,
     )
 
 

@@ -33,6 +33,11 @@ class UnfitFont(ValueError):
     """A font of the operator's folder that cannot be used; its text says which and why."""
 
 
+def absolute(folder: str) -> str:
+    """Return the folder of the setting from anywhere: a worker's own folder is the root."""
+    return str(Path(folder).expanduser().absolute()) if folder else ""
+
+
 @cache
 def available(folder: str = "") -> dict[str, Path]:
     """Return the fonts by PostScript name (OpenType "name" table, id 6), ours first, then those of `folder`.
@@ -75,7 +80,8 @@ def check_font(name: str, names: tuple[str, ...]) -> None:
 def _files(folder: str) -> list[Path]:
     """The font files of the operator's folder."""
     try:
-        return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in _ENDINGS and path.is_file())
+        files = Path(absolute(folder)).iterdir()
+        return sorted(path for path in files if path.suffix.lower() in _ENDINGS and path.is_file())
     except OSError as error:
         raise UnfitFont(f"The folder of fonts cannot be read: {error.strerror or 'unknown reason'}.") from error
 
