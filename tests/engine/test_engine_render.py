@@ -31,7 +31,6 @@ from imagemill.engine.probe import probe, verify
 from imagemill.engine.render import plain_words, render
 from imagemill.errors import ImagemillError, InvalidRequest, NotBuilt, Unprocessable
 from imagemill.recipe.model import (
-    Adjust,
     Colour,
     DerivedBackground,
     FocalPoint,
@@ -41,11 +40,12 @@ from imagemill.recipe.model import (
     Pixels,
     Radius,
     Recipe,
+    Redaction,
     Region,
     SearchedQuality,
     TextLayer,
 )
-from imagemill.recipe.vocabulary import Anchor, Dynamic, Fit, Flip, Format, Mask, Metadata, Profile
+from imagemill.recipe.vocabulary import Anchor, Dynamic, Fit, Format, Mask, Metadata, Obscure, Profile
 
 FORMATS = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
 WHITE = (255, 255, 255)
@@ -365,12 +365,7 @@ def test_p3_results_carry_our_own_profile() -> None:
 
 
 BEYOND = [
-    Recipe(flip=Flip.HORIZONTAL),
-    Recipe(rotate=90),
-    Recipe(blur=2),
-    Recipe(sharpen=2),
-    Recipe(pixelate=8),
-    Recipe(adjust=Adjust(brightness=5)),
+    Recipe(redact=Redaction(how=Obscure.BLUR, faces=True)),
     Recipe(resize=sized(10, 10, Fit.COVER, gravity=Anchor.FACES)),
     Recipe(layers=(TextLayer(text="x"),)),
     Recipe(output=Output(quality=SearchedQuality())),

@@ -16,16 +16,22 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job
 from imagemill.engine.sampling import shrink_for
 from imagemill.engine.sniff import HEAD_BYTES, sniff
+from imagemill.engine.steps.adjust import adjust, before_tones
 from imagemill.engine.steps.background import background, edge_colour
 from imagemill.engine.steps.colour import colour
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.encode import encode, join
 from imagemill.engine.steps.flatten import flatten
+from imagemill.engine.steps.flip import flip
 from imagemill.engine.steps.layers import layers as lay
 from imagemill.engine.steps.load import Image, open_frames
 from imagemill.engine.steps.mask import mask
 from imagemill.engine.steps.orient import orient
+from imagemill.engine.steps.redact import hide, patches_of, redact
 from imagemill.engine.steps.resize import resize
+from imagemill.engine.steps.rotate import rotate
+from imagemill.engine.steps.soften import soften
+from imagemill.engine.steps.tones import tones_of
 from imagemill.engine.steps.trim import find_trimmed
 from imagemill.engine.steps.window import LOOKS, look, window
 from imagemill.engine.structure import check_frames, examine
@@ -40,7 +46,10 @@ Step = Callable[[Image, Work], Image]
 TO_SIZE: tuple[Step, ...] = (crop, resize, orient, colour)
 """From the opened page to the scaled, upright picture in its colour space."""
 
-TO_RESULT: tuple[Step, ...] = (window, background, mask, lay, flatten)
+TO_SOFT: tuple[Step, ...] = (window, flip, rotate, hide, soften)
+"""From there to the picture that is cut out, turned and blurred."""
+
+TO_RESULT: tuple[Step, ...] = (*TO_SOFT, adjust, redact, background, mask, lay, flatten)
 """From there to the frame that is written."""
 
 
@@ -108,7 +117,7 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Wor
         frames=facts.pages if animated else 1,
         background=recipe.background,
     )
-    return _settled(data, work) if animated else work
+    return _settled(data, work)
 
 
 def quality_of(recipe: Recipe, default_quality: int) -> int:
@@ -165,17 +174,34 @@ def finished(page: Image, work: Work) -> Image:
 
 
 def _settled(data: Buffer, work: Work) -> Work:
-    """Look at the first frame of an animation for all of them, where a gravity or a background has to look."""
+    """Look at the first frame of an animation for all of them, where something has to be decided by looking.
+
+    That is a gravity that looks, the tones to stretch, what covers redacted areas, and an edge's colour: each is looked
+    for at its own place in the order of work. The window of a still is found this early where areas are redacted, as
+    they must be known in it.
+    """
+    recipe, animated = work.job.recipe, work.frames > 1
     looks = work.layout.gravity in LOOKS and work.layout.window != work.layout.scaled
+    looks = looks and (animated or recipe.redact is not None)
     derived = isinstance(work.background, DerivedBackground) and work.background.how == "auto"
-    if not looks and not derived:
+    later = animated and (recipe.adjust.normalize or recipe.redact is not None or derived)
+    if not looks and not later:
         return work
     single = replace(work, frames=1)
-    first = _through(TO_SIZE, next(open_frames(data, single.job.facts)), single).copy_memory()
+    page = next(open_frames(data, single.job.facts, page=work.page, shrink=work.shrink))
+    image = _through(TO_SIZE, page, single).copy_memory()
     if looks:
-        work = replace(work, window=look(first, work))
+        work = replace(work, window=look(image, work))
+    if not later:
+        return work
+    image = _through(TO_SOFT, image, work).copy_memory()
+    if recipe.adjust.normalize:
+        work = replace(work, tones=tones_of(before_tones(image, work).copy_memory()))
+    image = adjust(image, work).copy_memory()
+    if recipe.redact is not None:
+        work = replace(work, patches=patches_of(image, work))
     if derived:
-        work = replace(work, background=edge_colour(window(first, work)))
+        work = replace(work, background=edge_colour(redact(image, work).copy_memory()))
     return work
 
 

@@ -25,7 +25,8 @@ class Work:
     `shrink` is the factor (1, 2, 4, 8) by which the JPEG decoder reduces; `frames` how many frames are rendered,
     starting at `page`; `quality` is on JPEG's scale. `window` is where a looked-for cover crop was found in the scaled
     picture and `background` the one in force: both are settled on the first frame of an animation, so that its frames
-    do not jump or flicker. `layers` are the originals of the recipe's image layers (`job.layers` are their facts),
+    do not jump or flicker; so are the `tones` that `normalize` stretches and the `patches` that redacted areas show.
+    `layers` are the originals of the recipe's image layers (`job.layers` are their facts),
     and `drawn` what `steps.layers` has made of them so far, so that the frames of an animation share it.
     """
 
@@ -37,6 +38,8 @@ class Work:
     frames: int = 1
     window: Box | None = None
     background: Background | None = None
+    tones: tuple[float, float] | None = None
+    patches: tuple[Any, ...] | None = None
     layers: tuple[Buffer, ...] = ()
     drawn: dict[object, tuple[Any, Box] | None] = field(default_factory=dict, compare=False, repr=False)
 
