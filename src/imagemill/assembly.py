@@ -17,10 +17,12 @@ from typing import Any
 from imagemill.cache.memory import MemoryCache
 from imagemill.control.auth import AdminKey
 from imagemill.data_folder import DataFolder
+from imagemill.delivery.access import Access
 from imagemill.delivery.explain import Explain
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
+from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
 from imagemill.engine import fonts
@@ -34,7 +36,7 @@ from imagemill.object_store.local import LocalStore
 from imagemill.object_store.memory import MemoryStore
 from imagemill.object_store.port import ObjectStore
 from imagemill.observability.access_log import AccessLog, Log, NullLog
-from imagemill.observability.logging import wants_text
+from imagemill.observability.logging import events, wants_text
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.settings import Settings, SettingsError
@@ -61,6 +63,13 @@ class Platform:
         self.originals = Originals(
             self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
         )
+        self.access = Access.of(settings.delivery, settings.sizes)
+        self.presets = PresetBook(
+            settings.presets,
+            LocalStore(data.own, data.own / "site", threads=1),
+            side=settings.limits.side_result,
+            pixels=settings.limits.pixels_result,
+        )
         self.log: Log = self._access_log()
         cores = self.engine.size
         self.slots = Slots(
@@ -78,6 +87,7 @@ class Platform:
         self.keys = _admin_key(settings, data)
         self.health = Health({"store": self._check_store, "workers": self._check_workers})
         memo = Memo(self.originals, self.cache, self.metrics)
+        self.presets.on_change(memo.forget)
         self.app = Gateway(
             delivery=Delivery(
                 originals=self.originals,
@@ -86,6 +96,9 @@ class Platform:
                 memo=memo,
                 metrics=self.metrics,
                 settings=settings.delivery,
+                access=self.access,
+                presets=self.presets,
+                public_url=settings.server.public_url,
                 engine=settings.engine,
                 limits=settings.limits,
             ),
@@ -104,6 +117,9 @@ class Platform:
 
     async def start(self) -> None:
         """Start the workers and the housekeeping; raises when a worker cannot start."""
+        await self.presets.load()
+        if self.presets.unreadable:
+            events().warning("presets.unreadable", names=list(self.presets.unreadable))
         await self.engine.start()
         self.originals.on_change(self._forget)
         if not self.settings.originals.url:
@@ -138,7 +154,16 @@ class Platform:
                 public_url=settings.server.public_url,
                 body_seconds=settings.server.body_seconds,
                 admin_key=self.keys,
-                explain=Explain(self.originals, self.variants, settings.delivery, settings.engine, settings.limits),
+                explain=Explain(
+                    self.originals,
+                    self.variants,
+                    settings.delivery,
+                    self.access,
+                    self.presets,
+                    settings.engine,
+                    settings.limits,
+                ),
+                presets=self.presets,
                 on_purge=self._purge_memory,
             )
         return self._control_app
@@ -241,10 +266,10 @@ def _admin_key(settings: Settings, data: DataFolder) -> AdminKey:
 
 def _refuse_unbuilt(settings: Settings) -> None:
     """Fail closed: an access rule that this version cannot enforce must not be taken for one that it does."""
-    if settings.delivery.access not in ("", "open"):
+    if settings.delivery.access not in ("", "open", "sizes", "presets"):
         raise SettingsError(
-            f"delivery.access: expected open, received {settings.delivery.access}; "
-            "sizes and presets (row T10) and signatures (row E7) are not in this version"
+            f"delivery.access: expected open, sizes or presets, received {settings.delivery.access}; "
+            "signatures (row E7) are not in this version"
         )
 
 

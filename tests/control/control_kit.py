@@ -16,6 +16,8 @@ from tests.originals.library_kit import Kit
 from imagemill.control.app import create_control
 from imagemill.control.asgi import ASGIApp
 from imagemill.control.auth import AdminKey
+from imagemill.delivery.preset_book import PresetBook
+from imagemill.object_store.memory import MemoryStore
 
 OWN_KEY = "a-key-of-ones-own-0123456789"
 
@@ -40,6 +42,7 @@ class Control:
     kit: Kit = field(default_factory=Kit)
     public_url: str = ""
     body_seconds: float = 5.0
+    written: Mapping[str, str] = field(default_factory=dict)
     purged: list[tuple[str | None, str | None, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,6 +51,8 @@ class Control:
             path.write_text(OWN_KEY + "\n")
             path.chmod(0o600)
             self.key = AdminKey(path)
+        limits = self.kit.limits
+        self.presets = PresetBook(self.written, MemoryStore(), side=limits.side_result, pixels=limits.pixels_result)
         self.app: ASGIApp = create_control(
             originals=self.kit.originals,
             variants=self.kit.variants,
@@ -56,6 +61,7 @@ class Control:
             admin_key=self.key,
             explain=self._explain,
             on_purge=self._on_purge,
+            presets=self.presets,
             body_seconds=self.body_seconds,
         )
 

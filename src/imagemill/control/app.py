@@ -36,10 +36,12 @@ from imagemill.control.limits import limits_router
 from imagemill.control.listing import listing_router
 from imagemill.control.openapi import document
 from imagemill.control.originals import originals_router
+from imagemill.control.presets import presets_router
 from imagemill.control.purges import purges_router
 from imagemill.control.services import Explainer, PurgeHook, Services
 from imagemill.control.unbuilt import check_built
 from imagemill.control.variants import variants_router
+from imagemill.delivery.preset_book import PresetBook
 from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
 from imagemill.gateway.problems import internal_error
@@ -58,6 +60,7 @@ def create_control(
     admin_key: AdminKey,
     explain: Explainer,
     on_purge: PurgeHook,
+    presets: PresetBook,
     body_seconds: float = 20.0,
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
@@ -72,6 +75,7 @@ def create_control(
         pause=body_seconds,
         explain=explain,
         on_purge=on_purge,
+        presets=presets,
     )
     return Boundary(Authenticated(Idempotent(Built(_resources(services))), admin_key))
 
@@ -93,6 +97,7 @@ def _resources(services: Services) -> FastAPI:
         content_router(services),
         variants_router(services),
         purges_router(services),
+        presets_router(services),
         limits_router(services),
         explain_router(services),
     )

@@ -9,11 +9,22 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from imagemill.control.originals import OriginalChanges
+from imagemill.control.presets import PresetList, PresetView, PresetWritten
 from imagemill.control.purges import Purge, PurgeView
 from imagemill.control.variants import PurgedView, VariantsView
 from imagemill.control.views import OriginalView
 
-STRUCTS = (OriginalView, OriginalChanges, VariantsView, PurgedView, Purge, PurgeView)
+STRUCTS = (
+    OriginalView,
+    OriginalChanges,
+    VariantsView,
+    PurgedView,
+    Purge,
+    PurgeView,
+    PresetView,
+    PresetWritten,
+    PresetList,
+)
 
 PROBLEM = {
     "type": "object",

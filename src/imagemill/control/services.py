@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from imagemill.delivery.preset_book import PresetBook
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
 from imagemill.variants.port import VariantStore
@@ -33,3 +34,4 @@ class Services:
     pause: float
     explain: Explainer
     on_purge: PurgeHook
+    presets: PresetBook

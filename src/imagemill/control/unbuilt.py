@@ -9,7 +9,6 @@ ROWS = {
     "versions": "O4",
     "restores": "O4",
     "uploads": "O3",
-    "presets": "T10",
     "sites": "E4",
     "rules": "E8",
     "api-keys": "G3",

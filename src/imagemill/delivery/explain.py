@@ -5,14 +5,17 @@ Walks the same stages as `pipeline`, and stops before anything is made.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from imagemill.delivery import plan as planning
+from imagemill.delivery.access import Access
+from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.settings import DeliverySettings
-from imagemill.delivery.values import Plan
-from imagemill.delivery.verify import verify
+from imagemill.delivery.values import Plan, Redirect, VerifiedRequest
+from imagemill.delivery.verify import check_possible, verify, with_preset
 from imagemill.dialects.native.parse import parse_url
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
@@ -49,6 +52,8 @@ class Explain:
         originals: Originals,
         variants: VariantStore,
         settings: DeliverySettings,
+        access: Access,
+        presets: PresetBook,
         engine: EngineSettings,
         limits: Limits,
     ) -> None:
@@ -56,6 +61,8 @@ class Explain:
         self._originals = originals
         self._variants = variants
         self._settings = settings
+        self._access = access
+        self._presets = presets
         self._engine = engine
         self._limits = limits
 
@@ -65,25 +72,45 @@ class Explain:
         Raises what delivery would raise for a URL that cannot be read; a verdict of "refused" is part of the answer.
         """
         parts = urlsplit(url)
-        image = parse_url(parts.path.encode("utf-8"), parts.query.encode("utf-8"))
+        presets = self._presets.current
+        asked = parse_url(parts.path.encode("utf-8"), parts.query.encode("utf-8"))
+        image, preset = with_preset(asked, presets)
         answer: dict[str, Any] = {
             "url": url,
             "dialect": "native",
             "key": image.key,
+            "preset": None if preset is None else {"name": preset.name, "options": preset.options},
             "canonical": text_of(image.asked.recipe),
             "order": list(ORDER),
+            "access": self._access.mode,
             "verdict": "allowed",
             "warnings": [],
         }
         try:
-            verified = verify(image, self._settings, self._limits)
+            check_possible(image, self._limits)
         except ImagemillError as error:
-            return answer | {"verdict": error.code, "warnings": [error.sentence]}
+            return answer | _refusal(error)
+        try:
+            verified = verify(asked, self._access, self._limits, presets)
+        except ImagemillError as error:
+            answer |= _refusal(error)
+        else:
+            if isinstance(verified, Redirect):
+                answer |= {"verdict": "redirect", "location": verified.location}
+        if answer["verdict"] == "allowed":
+            return answer | await self._planned(VerifiedRequest(image), headers)
+        with contextlib.suppress(ImagemillError):  # what it would cost is only told beside the verdict
+            answer = await self._planned(VerifiedRequest(image), headers) | answer
+        return answer
+
+    async def _planned(self, verified: VerifiedRequest, headers: Mapping[str, str]) -> dict[str, Any]:
+        """Return what would be made, and whether it is kept already."""
+        image = verified.image
         original = await self._originals.locate(image.key)
         hints = read_hints({name.lower(): value for name, value in headers.items()}.get)
-        plan = planning.plan(verified, original, hints, self._settings, self._engine, self._limits)
+        plan = planning.plan(verified, original, hints, self._settings, self._access, self._engine, self._limits)
         kept = await self._variants.fetch(plan.name)
-        return answer | self._facts(plan, image.v) | {"kept": kept is not None}
+        return self._facts(plan, image.v) | {"kept": kept is not None}
 
     def _facts(self, plan: Plan, asked_version: str | None) -> dict[str, Any]:
         original = plan.original
@@ -100,3 +127,12 @@ class Explain:
             "headers": {name.decode(): value.decode() for name, value in plan.headers},
             "warnings": warnings,
         }
+
+
+def _refusal(error: ImagemillError) -> dict[str, Any]:
+    """Return a refusal as the problem document would tell it."""
+    faults = [
+        {"option": fault.option, "expected": fault.expected, "received": fault.received} for fault in error.faults
+    ]
+    reason = {"code": error.code, "detail": error.sentence, **({"errors": faults} if faults else {})}
+    return {"verdict": "refused", "reason": reason, "warnings": [error.sentence]}

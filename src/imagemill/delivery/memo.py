@@ -48,6 +48,11 @@ class Memo:
         self._negotiated: dict[tuple[bytes, bytes, str], Shortcut] = {}
         self._accepts: dict[bytes | None, str] = {}
 
+    def forget(self) -> None:
+        """Forget every URL: what some of them mean has changed (a preset)."""
+        self._fixed.clear()
+        self._negotiated.clear()
+
     def learn(self, request: HttpRequest, plan: Plan, kept: Kept) -> None:
         """Remember where this URL led."""
         if request.method != "GET" or any(name != "Accept" for name in plan.vary):
@@ -56,8 +61,7 @@ class Memo:
         headers += [(b"cache-status", FROM_MEMORY), (b"content-length", b"%d" % len(kept.data))]
         shortcut = Shortcut(plan, kept.etag, headers, quoted(request.path.decode("ascii", "replace")))
         if len(self._fixed) + len(self._negotiated) >= MAX_URLS:
-            self._fixed.clear()
-            self._negotiated.clear()
+            self.forget()
         if plan.vary:
             accept = self._class_of(request.headers.get(b"accept"))
             self._negotiated[request.path, request.query, accept] = shortcut

@@ -9,16 +9,21 @@ so that a hit in memory parses nothing (measured: parsing each time halves the r
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery import plan as planning
+from imagemill.delivery.access import Access
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.preflight import preflight
+from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.recall import recall_near
+from imagemill.delivery.redirect import redirect
 from imagemill.delivery.respond import respond
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.spend import client_of
-from imagemill.delivery.values import HttpRequest, HttpResponse, Plan, Variant, VerifiedRequest
+from imagemill.delivery.values import HttpRequest, HttpResponse, Plan, Redirect, Variant, VerifiedRequest
 from imagemill.delivery.verify import verify
 from imagemill.dialects.native.parse import parse_url
 from imagemill.dialects.values import ImageRequest
@@ -29,6 +34,7 @@ from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
 from imagemill.recipe.negotiation import read_hints
+from imagemill.recipe.presets import Presets
 
 
 class Delivery:
@@ -43,38 +49,46 @@ class Delivery:
         memo: Memo,
         metrics: Metrics,
         settings: DeliverySettings,
+        access: Access,
+        presets: PresetBook,
+        public_url: str,
         engine: EngineSettings,
         limits: Limits,
     ) -> None:
-        """Everything is shared; delivery itself holds no state."""
+        """Everything is shared; delivery itself holds no state. Of `public_url` only the path counts (redirects)."""
         self._originals = originals
         self._maker = maker
         self._cache = cache
         self._memo = memo
         self._metrics = metrics
         self._settings = settings
+        self._access = access
+        self._presets = presets
+        self._mount = urlsplit(public_url).path.rstrip("/")
         self._engine = engine
         self._limits = limits
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; once more from `locate` when the original was replaced in between."""
+        presets = self._presets.current
+        verified = self.verify(self.parse(request), presets)
         if request.method == "OPTIONS":
             return preflight()
-        image = self.parse(request)
-        verified = self.verify(image)
+        if isinstance(verified, Redirect):
+            return redirect(self._mount + verified.location, self._settings)
         try:
-            return await self._answer(request, verified)
+            return await self._answer(request, verified, presets)
         except Conflict:
-            return await self._answer(request, verified)
+            return await self._answer(request, verified, presets)
 
-    async def _answer(self, request: HttpRequest, verified: VerifiedRequest) -> HttpResponse:
+    async def _answer(self, request: HttpRequest, verified: VerifiedRequest, presets: Presets) -> HttpResponse:
         original = await self.locate(verified)
         plan = self.plan(request, verified, original)
         variant = recall_near(plan, self._cache)
-        if variant is not None:
-            self._memo.learn(request, plan, variant.kept)  # asked again, so likely to be asked again
-        else:
+        if variant is None:
             variant = await self.make(request, plan)
+        elif presets is self._presets.current:  # while we waited, the URL may have come to mean something else
+            self._memo.learn(request, plan, variant.kept)  # asked again, so likely to be asked again
         self._count(variant, original)
         return respond(request, plan, variant, changed=self._originals.changed_at(original.key))
 
@@ -83,9 +97,9 @@ class Delivery:
         with self._metrics.stage("parse"):
             return parse_url(request.path, request.query)
 
-    def verify(self, image: ImageRequest) -> VerifiedRequest:
-        """Whether this caller may ask it."""
-        return verify(image, self._settings, self._limits)
+    def verify(self, image: ImageRequest, presets: Presets) -> VerifiedRequest | Redirect:
+        """Whether this caller may ask it, and what its preset stands for."""
+        return verify(image, self._access, self._limits, presets)
 
     async def locate(self, verified: VerifiedRequest) -> Original:
         """Which original that is, and its present version."""
@@ -95,7 +109,7 @@ class Delivery:
     def plan(self, request: HttpRequest, verified: VerifiedRequest, original: Original) -> Plan:
         """What exactly will be answered, without any AUTO, and its name."""
         hints = read_hints(request.header)
-        return planning.plan(verified, original, hints, self._settings, self._engine, self._limits)
+        return planning.plan(verified, original, hints, self._settings, self._access, self._engine, self._limits)
 
     async def make(self, request: HttpRequest, plan: Plan) -> Variant:
         """The variant from the store, or made now."""

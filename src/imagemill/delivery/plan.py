@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from imagemill.delivery.access import Access
 from imagemill.delivery.caching_headers import cache_control
 from imagemill.delivery.disposition import disposition
+from imagemill.delivery.formats import bucket_for, permitted
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, VerifiedRequest
 from imagemill.engine.cost import check_affordable, estimate
@@ -16,7 +18,7 @@ from imagemill.engine.settings import EngineSettings
 from imagemill.originals.values import Original, tag_of
 from imagemill.recipe.canonical import leaf_of
 from imagemill.recipe.model import Colour, Recipe
-from imagemill.recipe.negotiation import Hints, bucket_of, format_for, settle, webp_named
+from imagemill.recipe.negotiation import Hints, format_for, settle, webp_named
 from imagemill.recipe.vocabulary import Format
 from imagemill.variants.port import VariantName
 
@@ -35,29 +37,36 @@ def plan(
     original: Original,
     hints: Hints,
     settings: DeliverySettings,
+    access: Access,
     engine: EngineSettings,
     limits: Limits,
 ) -> Plan:
     """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost."""
     image = verified.image
-    settled = settle(image.asked.recipe, hints, side=limits.side_result, pixels=limits.pixels_result)
+    settled = settle(
+        image.asked.recipe, hints, side=limits.side_result, pixels=limits.pixels_result, ladder=access.ladder
+    )
     recipe = settled.recipe
-    layout = lay_out(original.facts, recipe, limits=limits, focal=original.description.focal)
+    facts = original.facts.of_page(recipe.page)
+    layout = lay_out(facts, recipe, limits=limits, focal=original.description.focal)
     negotiated = recipe.output.format is Format.AUTO
     negotiable = negotiated and settings.negotiation != "off"
     accept = hints.accept if negotiable else None
-    bucket = bucket_of(accept)
+    bucket = bucket_for(accept, access.formats)
+    alpha = keeps_transparency(facts, recipe, layout)
+    animated = facts.animated and recipe.output.animate and not recipe.page
     output = format_for(
         bucket,
         asked=recipe.output.format,
-        alpha=keeps_transparency(original.facts, recipe, layout),
-        animated=original.facts.animated and recipe.output.animate and not recipe.page,
+        alpha=alpha,
+        animated=animated,
         pixels=layout.width * layout.height,
-        source_format=original.facts.format,
-        webp_named=webp_named(accept),
+        source_format=facts.format,
+        webp_named=webp_named(accept) and access.writes(Format.WEBP),
         lossless=recipe.output.lossless,
     )
-    cost = estimate(original.facts, recipe, output, layout)
+    output = permitted(output, access.formats, alpha=alpha, animated=animated, lossless=recipe.output.lossless)
+    cost = estimate(facts, recipe, output, layout)
     check_affordable(cost, engine)
     final = _with_format(recipe, output)
     vary = settled.vary if settings.negotiation == "vary" else tuple(n for n in settled.vary if n != "Accept")
@@ -109,10 +118,12 @@ def _headers(
     settings: DeliverySettings,
 ) -> tuple[tuple[bytes, bytes], ...]:
     image = verified.image
+    # What a preset means can change while the original stays, so its pictures are never immutable.
+    named = None if image.asked.preset is not None and image.v == original.version else image.v
     headers = [
         (b"content-type", output.media_type.encode()),
         (b"content-disposition", disposition(original.key, output.extension, image.asked.download)),
-        (b"cache-control", cache_control(settings, asked_version=image.v, version=original.version)),
+        (b"cache-control", cache_control(settings, asked_version=named, version=original.version)),
         (b"cache-tag", cache_tag(original.site, original.key).encode()),
         (b"accept-ranges", b"bytes"),
         *SECURITY,

@@ -45,9 +45,16 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRequest:
-    """A request whose recipe is possible and may be asked by this caller."""
+    """A request whose recipe is possible, has its preset's options in it, and may be asked by this caller."""
 
     image: ImageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """What was asked stands at another address of ours: `location` is its path and query (308)."""
+
+    location: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ class Later(NamedTuple):
 LATER: tuple[Later, ...] = (
     Later("g", "g=faces", "T3", lambda r: r.resize.gravity is Anchor.FACES),
     Later("redact", "redact=…:faces", "T3", lambda r: r.redact is not None and r.redact.faces),
-    Later("fm", "fm=tiff", "T2", lambda r: r.output.format is Format.TIFF),
     Later("fm", "fm=jxl", "T2", lambda r: r.output.format is Format.JXL),
     Later("fm", "fm=best", "T7", lambda r: r.output.format is Format.BEST),
     Later("q", "q=auto", "T7", lambda r: isinstance(r.output.quality, SearchedQuality)),
@@ -37,17 +36,12 @@ LATER: tuple[Later, ...] = (
     Later("icc", "icc=keep", "T4", lambda r: r.output.profile is Profile.KEEP),
     Later("hdr", "hdr=keep", "T4", lambda r: r.output.dynamic is not Dynamic.SDR),
 )
-"""Rows about a recipe; a preset (`PRESET_ROW`) is about the request."""
-
-PRESET_ROW = "T10"
+"""Every part that a later version brings."""
 
 
 def missing(asked: Asked) -> tuple[tuple[str, str], ...]:
     """Return what of `asked` is not built, as pairs of words for it (`q=auto`) and its capability row (`T7`)."""
-    absent = [(later.what, later.row) for later in LATER if later.used(asked.recipe)]
-    if asked.preset is not None:
-        absent.append(("p", PRESET_ROW))
-    return tuple(absent)
+    return tuple((later.what, later.row) for later in LATER if later.used(asked.recipe))
 
 
 def check_available(asked: Asked) -> None:
@@ -66,19 +60,36 @@ UNSIGNED_SEARCH = 90
 """SSIMULACRA2 up to which anyone may ask for a searched quality; above it, each step doubles the bytes and the work."""
 
 
-def needs_signature(asked: Asked) -> tuple[str, ...]:
-    """Return the words, as in the setting `delivery.allow` of what needs a signature (contract, "Access").
+_SAID_BY = {"meta": "meta", "max_bytes": "max_bytes", "lossless": "lossless", "best": "fm", "tiff": "fm", "auto": "q"}
+"""The option that says what a word of `needs_signature` stands for; the options of a layer begin with its word."""
 
+
+def needs_signature(asked: Asked, preset: Asked | None = None) -> tuple[str, ...]:
+    """Return the words, as in the setting `delivery.allow`, of what needs a signature (contract, "Access").
+
+    `asked` is expanded; what its `preset` says by itself is the site's own, unless an option beside it changes that.
     `wm` is listed always: whether the caller could see that original is known only where originals are.
     """
-    output = asked.recipe.output
-    layers = asked.recipe.layers
+    words = _closed(asked.recipe)
+    if preset is None or not words:
+        return words
+    own, said = _closed(preset.recipe), preset.given
+    changed = {name for name, value in asked.given.items() if name not in said or said[name] != value}
+    return tuple(word for word in words if word not in own or any(_says(name, word) for name in changed))
+
+
+def _says(option: str, word: str) -> bool:
+    return option.startswith(word) if word in ("text", "wm") else option == _SAID_BY[word]
+
+
+def _closed(recipe: Recipe) -> tuple[str, ...]:
+    output = recipe.output
     quality = output.quality
     target = quality.target if isinstance(quality, SearchedQuality) else None
     listed = (
         ("meta", output.metadata in (Metadata.ALL, Metadata.ALL_GPS)),
-        ("text", any(isinstance(layer, TextLayer) for layer in layers)),
-        ("wm", any(isinstance(layer, ImageLayer) for layer in layers)),
+        ("text", any(isinstance(layer, TextLayer) for layer in recipe.layers)),
+        ("wm", any(isinstance(layer, ImageLayer) for layer in recipe.layers)),
         ("max_bytes", output.max_bytes is not None),
         ("lossless", output.lossless),
         ("best", output.format is Format.BEST),

@@ -8,7 +8,7 @@ for the sizes and `format_for` for the bytes. Three rules hold throughout: a hea
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from imagemill.recipe.bounds import PIXELS, SIDE, bounds_faults, scaled_faults
@@ -138,8 +138,12 @@ def _weight(parameters: str) -> int:
 # --- sizes ---------------------------------------------------------------------------------------------------------
 
 
-def settle(recipe: Recipe, hints: Hints, *, side: int = SIDE, pixels: int = PIXELS) -> Settled:
+def settle(
+    recipe: Recipe, hints: Hints, *, side: int = SIDE, pixels: int = PIXELS, ladder: Sequence[int] = LADDER
+) -> Settled:
     """Settle `w=auto`, `dpr=auto` and `q=auto` from `hints`; of Accept only the name is noted (see `format_for`).
+
+    `ladder` are the widths that a hint is snapped up to, ascending.
 
     No hint: `dpr` 1, and the width that the picture has. A hint never makes a good URL a bad one: of the densities up
     to the client's, and of the widths, the largest is taken whose result stays within `side` and `pixels`.
@@ -153,7 +157,7 @@ def settle(recipe: Recipe, hints: Hints, *, side: int = SIDE, pixels: int = PIXE
         recipe = _with_density(recipe, hints.dpr, side, pixels)
     if isinstance(resize.width, Hinted):  # after the density, which must not multiply it: it is in device pixels
         vary += ["Sec-CH-Width", "Width"]
-        recipe = _with_width(recipe, hints.width, side, pixels)
+        recipe = _with_width(recipe, hints.width, side, pixels, ladder)
     if recipe.output.quality == SearchedQuality():
         vary.append("Save-Data")
         if hints.save_data:
@@ -161,18 +165,18 @@ def settle(recipe: Recipe, hints: Hints, *, side: int = SIDE, pixels: int = PIXE
     return Settled(normalise(recipe) if len(vary) > 1 or "Accept" not in vary else recipe, tuple(vary))
 
 
-def snapped_width(width: int) -> int:
+def snapped_width(width: int, ladder: Sequence[int] = LADDER) -> int:
     """Return the next width of the ladder, the largest above it."""
-    return LADDER[min(bisect_left(LADDER, width), len(LADDER) - 1)]
+    return ladder[min(bisect_left(ladder, width), len(ladder) - 1)]
 
 
-def _with_width(recipe: Recipe, hint: int | None, side: int, pixels: int) -> Recipe:
+def _with_width(recipe: Recipe, hint: int | None, side: int, pixels: int, ladder: Sequence[int]) -> Recipe:
     resize = recipe.resize
     if hint is None:
         whole = Percent(100) if resize.ratio is not None else None
         return replace(recipe, resize=replace(resize, width=whole))
     wide = recipe
-    for width in reversed(LADDER[: LADDER.index(snapped_width(hint)) + 1]):
+    for width in reversed(ladder[: ladder.index(snapped_width(hint, ladder)) + 1]):
         wide = normalise(replace(recipe, resize=replace(resize, width=Pixels(width))))
         if _fits(wide, side, pixels):
             break

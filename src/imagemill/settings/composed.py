@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from imagemill.cache.settings import CacheSettings
-from imagemill.delivery.settings import DeliverySettings
+from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
-from imagemill.errors import ImagemillError, Kind
+from imagemill.errors import ImagemillError, InvalidRequest, Kind, NotBuilt
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
 from imagemill.originals.settings import OriginalsSettings
-from imagemill.settings.reference import SECTIONS, DataSettings, Described, Row, described, near, written
+from imagemill.settings.reference import SECTIONS, DataSettings, Described, Row, described, name_of, near, written
 from imagemill.settings.rules import NOT_BUILT_WORDS, not_built
 from imagemill.settings.source import (
     FILE_NAME,
+    PRESETS,
     Given,
     Unreadable,
     from_environment,
@@ -55,7 +56,7 @@ class Settings:
     """All settings of one process. Made by `load`; tests may compose one by hand.
 
     `data` is the data folder's absolute path; `config` the file that was read, if any; `sources` says where each value
-    that is not a default came from.
+    that is not a default came from. `presets` are option lists by name.
     """
 
     data: Path = Path("imagemill-data")
@@ -65,9 +66,11 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     limits: Limits = field(default_factory=Limits)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    sizes: SizesSettings = field(default_factory=SizesSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
     admin: AdminSettings = field(default_factory=AdminSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    presets: Mapping[str, str] = field(default_factory=dict)
     config: Path | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -103,11 +106,13 @@ class Settings:
 
     @classmethod
     def _of(cls, given: Mapping[str, Given], cwd: Path, config: Path | None) -> Settings:
-        values = _checked(given)
+        presets = {name[len(PRESETS) + 1 :]: one for name, one in given.items() if name.startswith(f"{PRESETS}.")}
+        values = _checked(given, [(one, text) for name, one in presets.items() if (text := _preset_fault(name, one))])
         sections: dict[str, Any] = {section: _section(section, values) for section in SECTIONS if section != "data"}
         sections["admin"] = AdminSettings(key_file=_admin_key_file(given.get("admin.key_file")))
         return cls(
             data=_data_folder(given, cwd),
+            presets={name: str(one.value) for name, one in presets.items()},
             config=config,
             sources={name: one.source for name, one in given.items()},
             **sections,
@@ -115,12 +120,13 @@ class Settings:
 
     def describe(self) -> tuple[Row, ...]:
         """Return each setting's name, value, source and help, for `imagemill settings`."""
-        return tuple(self._row(one) for one in described().values())
+        named = tuple(self._preset_row(name) for name in sorted(self.presets))
+        return (*(self._row(one) for one in described().values()), *named)
 
     def value(self, name: str) -> object:
         """Return one value by its full name."""
         section, _, rest = name.partition(".")
-        return str(self.data) if section == "data" else getattr(getattr(self, section), rest)
+        return str(self.data) if section == "data" else getattr(getattr(self, section), _field(rest))
 
     def _row(self, one: Described) -> Row:
         return Row(
@@ -131,6 +137,30 @@ class Settings:
             help=one.help,
             restart=True,  # nothing is read twice: a running server keeps what it started with
         )
+
+    def _preset_row(self, name: str) -> Row:
+        full = f"{PRESETS}.{name}"
+        source = self.sources.get(full, "default")
+        return Row(full, written(self.presets[name]), '""', source, f"What p={name} stands for in a URL.", restart=True)
+
+
+def _field(name: str) -> str:
+    """Return the field of a setting; see `reference.name_of`."""
+    return f"{name}_" if name == "else" else name
+
+
+def _preset_fault(name: str, one: Given) -> str:
+    """Return what is wrong with a preset, empty where nothing is; the grammar is imported only where there is one."""
+    from imagemill.recipe.presets import read_preset
+
+    label = _label(f"{PRESETS}.{name}", one)
+    if not isinstance(one.value, str):
+        return f'{label}: expected options in quotes, such as "w=300,fit=cover", received {received(one.value)}.'
+    try:
+        read_preset(name, one.value)
+    except (InvalidRequest, NotBuilt) as error:
+        return f"{label}: {error.sentence}"
+    return ""
 
 
 def _data_folder(given: Mapping[str, Given], cwd: Path) -> Path:
@@ -161,15 +191,16 @@ def _admin_key_file(given: Given | None) -> str:
 
 def _section(section: str, values: Mapping[str, object]) -> object:
     owner = SECTIONS[section]
-    return owner(**{one.name: values[f"{section}.{one.name}"] for one in fields(owner)})
+    return owner(**{one.name: values[name_of(section, one.name)] for one in fields(owner)})
 
 
-def _checked(given: Mapping[str, Given]) -> dict[str, object]:
-    """Return the value of every setting; raise SettingsError with all that is wrong."""
+def _checked(given: Mapping[str, Given], wrong: list[tuple[Given, str]]) -> dict[str, object]:
+    """Return the value of every setting but presets; raise SettingsError with all that is wrong, after `wrong`."""
     known = described()
-    wrong: list[tuple[Given, str]] = []
     values = {name: one.default for name, one in known.items()}
     for name, one in given.items():
+        if name.partition(".")[0] == PRESETS and (one.value == {} or "." in name):
+            continue
         if name not in known:
             wrong.append((one, _unknown(name, one)))
             continue

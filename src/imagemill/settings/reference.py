@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from imagemill.cache.settings import CacheSettings
-from imagemill.delivery.settings import DeliverySettings
+from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
@@ -39,6 +39,7 @@ SECTIONS: dict[str, type] = {
     "engine": EngineSettings,
     "limits": Limits,
     "delivery": DeliverySettings,
+    "sizes": SizesSettings,
     "cache": CacheSettings,
     "admin": AdminSettings,
     "log": LogSettings,
@@ -76,7 +77,7 @@ def described() -> dict[str, Described]:
     for section, owner in SECTIONS.items():
         hints = get_type_hints(owner, include_extras=True)
         for one in fields(owner):
-            name = f"{section}.{one.name}"
+            name = name_of(section, one.name)
             kind, text = get_args(hints[one.name])[:2]
             rule = RULES.get(name, Rule())
             if get_origin(kind) is Literal:
@@ -84,6 +85,11 @@ def described() -> dict[str, Described]:
             assert one.default is not MISSING, f"{name} needs a default"
             found[name] = Described(name, kind, one.default, text, rule)
     return found
+
+
+def name_of(section: str, field: str) -> str:
+    """Return the full name of a setting; `else` is a word of Python's own, so its field is called `else_`."""
+    return f"{section}.{field.removesuffix('_')}"
 
 
 def written(value: object) -> str:

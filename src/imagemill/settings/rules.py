@@ -14,6 +14,12 @@ _TIME = Rule(unit=Unit.SECONDS)
 _ROOM = Rule(unit=Unit.BYTES)
 _SIZE_LIMIT = Rule(unit=Unit.BYTES, low=1)
 _COUNT_LIMIT = Rule(unit=Unit.COUNT, low=1)
+_SIDES = Rule(unit=Unit.COUNT, low=1, high=8192)
+_FREE_OPTIONS = (
+    *("page", "trim", "crop", "enlarge", "g", "flip", "rot", "blur", "sharpen", "pixelate", "bri", "con", "sat", "hue"),
+    *("gam", "grayscale", "sepia", "invert", "normalize", "duotone", "redact", "pad", "bg", "radius", "mask", "wm"),
+    *("text", "q", "max_bytes", "lossless", "meta", "icc", "hdr"),
+)
 
 RULES: dict[str, Rule] = {
     "data.dir": Rule(filled=True),
@@ -51,11 +57,17 @@ RULES: dict[str, Rule] = {
     "limits.queue_seconds": _TIME_LIMIT,
     "limits.client_burst": _TIME_LIMIT,
     "limits.client_rate": _TIME_LIMIT,
-    "delivery.allow": Rule(words=("lossless", "tiff", "text", "wm", "max_bytes", "best", "meta")),
+    "delivery.allow": Rule(words=("lossless", "tiff", "text", "wm", "max_bytes", "best", "meta", "auto")),
+    "delivery.formats": Rule(words=("jpeg", "png", "webp", "avif", "gif", "tiff", "jxl")),
     "delivery.max_age": _TIME,
     "delivery.stale_while_revalidate": _TIME,
     "delivery.stale_if_error": _TIME,
     "delivery.not_found_max_age": _TIME,
+    "sizes.widths": _SIDES,
+    "sizes.heights": _SIDES,
+    "sizes.ratios": Rule(unit=Unit.RATIOS),
+    "sizes.qualities": Rule(unit=Unit.COUNT, low=1, high=100),
+    "sizes.options": Rule(words=_FREE_OPTIONS),
     "cache.memory_bytes": _ROOM,
     "log.format": Rule(words=("", "json", "text")),
     "log.level": Rule(words=("debug", "info", "warning", "error")),
@@ -68,8 +80,6 @@ NOT_BUILT: dict[str, str] = {
     "cdn": "purging a CDN (capability E2)",
     "sources": "further sources of originals (capability T14)",
     "sites": "several sites (capability E4)",
-    "presets": "presets (capability T10)",
-    "sizes": "listed sizes (capability T10)",
     "rules": "firewall rules (capability E8)",
     "admin.listen": "a listening address of its own for the control API (capability G3)",
     "freshness": "several processes or nodes on one store (capability D2)",
@@ -77,8 +87,6 @@ NOT_BUILT: dict[str, str] = {
 """First part of a name (or the whole name) of the contract → what it would configure."""
 
 NOT_BUILT_WORDS: dict[tuple[str, object], str] = {
-    ("delivery.access", "sizes"): "restriction to listed sizes (capability T10)",
-    ("delivery.access", "presets"): "restriction to presets (capability T10)",
     ("delivery.access", "signed"): "delivery by signed URLs only (capability E7)",
 }
 """Words of the contract that this version would not keep: starting with them would leave open what should be closed."""

@@ -14,6 +14,8 @@ from pathlib import Path
 PREFIX = "IMAGEMILL_"
 FILE_NAME = "imagemill.toml"
 FLAG = "flag"
+PRESETS = "presets"
+"""The section whose names are the user's own."""
 _LONGEST_SECRET = 64 * 1024
 
 
@@ -103,10 +105,13 @@ def from_file(path: Path) -> dict[str, Given]:
 
 
 def _flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    """Yield `section.name` and value; an empty section is yielded too, so that its name is checked."""
+    """Yield `section.name` and value; an empty section is yielded too, so that its name is checked.
+
+    A preset's name may hold a dot, so a table below `[presets]` is a value, and a wrong one.
+    """
     for name, value in tree.items():
         full = f"{above}.{name}" if above else name
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and above != PRESETS:
             yield from _flat(value, full)
         else:
             yield full, value

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import get_origin
+from typing import get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
 from imagemill.errors import shown
@@ -35,6 +35,15 @@ class Unit(Enum):
     STORE = "a store's URL"
     LINK = "an address of this server"
     NETWORKS = "addresses"
+    RATIOS = "ratios"
+
+
+_BRIEFLY = {
+    Unit.STORE: "a store's URL",
+    Unit.LINK: "http(s)://…",
+    Unit.NETWORKS: "addresses",
+    Unit.RATIOS: "W:H",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +68,7 @@ class Rule:
             return ", ".join(word or "(empty)" for word in self.words)
         unit = {Unit.COUNT: "", Unit.BYTES: " bytes", Unit.SECONDS: " s"}.get(self.unit)
         if unit is None:
-            return {Unit.STORE: "a store's URL", Unit.LINK: "http(s)://…", Unit.NETWORKS: "addresses"}.get(
-                self.unit, ""
-            )
+            return _BRIEFLY.get(self.unit, "")
         if self.high is not None:
             return f"{self.low:g}…{self.high:g}{unit}"
         return f"{'>' if self.above else '≥'} {self.low:g}{unit}"
@@ -109,7 +116,7 @@ def parse(written: object, kind: object, rule: Rule) -> object:
     if kind is bool:
         return _truth(written)
     if get_origin(kind) is tuple:
-        return _list(written, rule)
+        return _numbers(written, rule) if get_args(kind)[0] is int else _list(written, rule)
     if kind in (int, float):
         number = _number(written, rule, whole=kind is int)
         return int(number) if kind is int else float(number)
@@ -162,7 +169,30 @@ def _list(written: object, rule: Rule) -> tuple[str, ...]:
             raise BadValue(f"a list of words out of {', '.join(rule.words)}")
         if rule.unit is Unit.NETWORKS:
             _network(item)
+        if rule.unit is Unit.RATIOS:
+            _ratio(item)
     return tuple(items)
+
+
+def _numbers(written: object, rule: Rule) -> tuple[int, ...]:
+    """A list of whole numbers is kept in order, each once: who asks what is next in it need not look at all."""
+    if isinstance(written, str):
+        written = [item for item in written.split(",") if item.strip()]
+    if not isinstance(written, list):
+        raise BadValue("a list of numbers, or one string with commas")
+    try:
+        return tuple(sorted({int(_number(item, rule, whole=True)) for item in written}))
+    except BadValue as error:
+        raise BadValue(f"a list in which each is {error.expected}") from None
+
+
+_RATIO = re.compile(r"[1-9][0-9]{0,3}:[1-9][0-9]{0,3}", re.ASCII)
+
+
+def _ratio(item: str) -> None:
+    across, _, down = item.partition(":")
+    if _RATIO.fullmatch(item) is None or not 0.01 <= int(across) / int(down) <= 100:
+        raise BadValue("ratios of whole numbers such as 16:9, from 1:100 to 100:1")
 
 
 def _network(item: str) -> None:

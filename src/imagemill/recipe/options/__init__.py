@@ -6,7 +6,7 @@ splits a segment and gathers every fault, `rules` knows what may not be said tog
 
 from imagemill.recipe.options.asked import Asked
 from imagemill.recipe.options.option import Option
-from imagemill.recipe.options.reading import parse_options
+from imagemill.recipe.options.reading import parse_options, parse_preset
 from imagemill.recipe.options.table import ALL, BY_NAME
 
-__all__ = ["ALL", "BY_NAME", "Asked", "Option", "parse_options"]
+__all__ = ["ALL", "BY_NAME", "Asked", "Option", "parse_options", "parse_preset"]

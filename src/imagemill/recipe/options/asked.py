@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from imagemill.recipe.model import Recipe
 
@@ -12,11 +12,18 @@ from imagemill.recipe.model import Recipe
 class Asked:
     """A parsed option list.
 
-    `recipe` is in normal form; `preset` is a preset's name still to be looked up; `download` is True for a download
-    under the usual name, or a file name; `options` are the canonical names that were written, in their order.
+    `recipe` is in normal form; `preset` is a preset's name still to be looked up (`recipe.presets.expand`), until when
+    the recipe is what stands beside it; `download` is True for a download under the usual name, or a file name;
+    `options` are the canonical names that were written, in their order, and `values` what each of them said.
     """
 
     recipe: Recipe
     preset: str | None = None
     download: str | Literal[True] | None = None
     options: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The value of each option that was written but the preset's name; a new dictionary each time."""
+        return {name: value for name, value in zip(self.options, self.values, strict=True) if name != "p"}

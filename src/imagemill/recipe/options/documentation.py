@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from imagemill.recipe.availability import LATER, PRESET_ROW
+from imagemill.recipe.availability import LATER
 from imagemill.recipe.negotiation import DENSITIES, LADDER
 from imagemill.recipe.options.gallery import GALLERY, Example
 from imagemill.recipe.options.layers import LAYERS, WORDS
@@ -80,8 +80,6 @@ def _table(options: Iterable[Option]) -> str:
 
 def _built(option: Option) -> str:
     """Return "yes", or which parts answer 501 so far and the capability that will bring them."""
-    if option.name == "p":
-        return f"no: {PRESET_ROW}"
     owner = "wm" if option in LAYERS else "text" if option in WORDS else option.name
     later = [entry for entry in LATER if entry.option == owner]
     if not later:

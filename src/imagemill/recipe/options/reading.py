@@ -29,12 +29,17 @@ def parse_options(segment: str) -> Asked:
     return _remembered(segment) if len(segment) <= MAX_REMEMBERED else _parse(segment)
 
 
-def _parse(segment: str) -> Asked:
+def parse_preset(segment: str) -> Asked:
+    """Return what a preset's `segment` says; as `parse_options`, but a URL may bring the partner that is missing."""
+    return _parse(segment, whole=False)
+
+
+def _parse(segment: str, *, whole: bool = True) -> Asked:
     if segment == NOTHING:
         return Asked(recipe=build({}))
     faults: list[Fault] = []
     values, said = _gather(_items(segment), faults)
-    faults.extend(combination_faults(values, said))
+    faults.extend(combination_faults(values, said, whole=whole and "p" not in said))
     recipe, out_of_range = with_dpr(build(values), values.get("dpr"))
     faults.extend(out_of_range)
     if faults:
@@ -44,6 +49,7 @@ def _parse(segment: str) -> Asked:
         preset=values.get("p"),
         download=values.get("dl"),
         options=tuple(values),
+        values=tuple(values.values()),
     )
 
 

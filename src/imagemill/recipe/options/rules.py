@@ -16,11 +16,11 @@ from imagemill.recipe.scaling import scaled
 from imagemill.recipe.vocabulary import Format
 
 
-def combination_faults(values: Values, said: Collection[str]) -> Iterator[Fault]:
-    """Yield every contradiction, and every option whose partner is missing.
+def combination_faults(values: Values, said: Collection[str], *, whole: bool = True) -> Iterator[Fault]:
+    """Yield every contradiction and, where `said` is the `whole`, every option whose partner is missing.
 
     `values` are those that could be read, `said` all names that were written: a partner with a wrong value has its own
-    fault and is not missing. A preset may bring the partner, so beside one only contradictions count.
+    fault and is not missing. In a preset, or beside one, the other may bring the partner, so only contradictions count.
     """
     if "ar" in said and "w" in said and "h" in said:
         yield Fault("ar", "only one of w and h beside it", "both")
@@ -28,7 +28,7 @@ def combination_faults(values: Values, said: Collection[str]) -> Iterator[Fault]
         yield Fault("mask", "no radius beside it, since both cut the corners", "both")
     if values.get("lossless"):
         yield from _lossless_faults(values, said)
-    if "p" not in said:
+    if whole:
         yield from _partner_faults(said)
 
 

@@ -1,0 +1,212 @@
+"""The presets in force: those of the settings, and those that the control API keeps in one document in the store.
+
+Separate from `recipe.presets`, which says what a preset is. Every change is durable before it is in force, and in force
+at once: readers take the snapshot `current`, which is replaced as a whole. The document is written with If-Match, so
+that a second writer of the same store is noticed and nothing of his is lost.
+
+A preset of the settings hides one of the same name in the document. Presets of the document that this version cannot
+read (written by a later one) stay in it untouched, and are unknown to URLs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from imagemill.errors import Conflict, ImagemillError, InvalidRequest, NotFound, Overloaded, PreconditionFailed, shown
+from imagemill.object_store.condition import demand
+from imagemill.object_store.port import Condition, ObjectStore
+from imagemill.recipe.presets import Preset, Presets, read_preset
+
+KEY = "presets.json"
+MAX_PRESETS = 500
+"""Presets of the API; each is at most some 2 kB, and all are written at once."""
+MAX_DOCUMENT = 4 * 1024 * 1024
+_ATTEMPTS = 5
+
+_Document = dict[str, dict[str, Any]]
+
+
+class PresetBook:
+    """All presets; one for each process."""
+
+    def __init__(
+        self,
+        written: Mapping[str, str],
+        store: ObjectStore,
+        *,
+        side: int,
+        pixels: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`written` are those of the settings, already checked; `side` and `pixels` bound the results of new ones."""
+        self._written = {name: read_preset(name, options) for name, options in written.items()}
+        self._store = store
+        self._side = side
+        self._pixels = pixels
+        self._clock = clock
+        self._changing = asyncio.Lock()
+        self._etag: str | None = None
+        self._document: _Document = {}
+        self._listeners: list[Callable[[], None]] = []
+        self.unreadable: tuple[str, ...] = ()
+        self.current: Presets = dict(self._written)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever another snapshot is in force."""
+        self._listeners.append(listener)
+
+    async def load(self) -> None:
+        """Read the document; raise ImagemillError where it cannot be read, rather than serve other presets."""
+        async with self._changing:
+            await self._read()
+
+    async def put(self, name: str, options: str, condition: Condition) -> tuple[Preset, bool]:
+        """Create or replace a preset and return it with whether it is new.
+
+        Raises InvalidRequest (`bad_preset`), Conflict (`managed_by_file`, `too_many_presets`), PreconditionFailed.
+        """
+        preset = read_preset(
+            name,
+            options,
+            managed_by="api",
+            modified=float(int(self._clock())),
+            side=self._side,
+            pixels=self._pixels,
+        )
+        present: Preset | None = None
+
+        def change(document: _Document) -> bool:
+            nonlocal present
+            present = self._own(name, condition)
+            if present is None and len(document) >= MAX_PRESETS:
+                raise Conflict(f"There are {MAX_PRESETS} presets already; remove one first.", code="too_many_presets")
+            if present is not None and present.options == options:
+                return False
+            document[name] = {"options": options, "modified": preset.modified}
+            return True
+
+        await self._change(change)
+        return self.current[name], present is None
+
+    async def delete(self, name: str, condition: Condition) -> None:
+        """Remove a preset; raise NotFound, Conflict (`managed_by_file`), PreconditionFailed."""
+
+        def change(document: _Document) -> bool:
+            if self._own(name, condition) is None:
+                raise no_such_preset(name)
+            del document[name]
+            return True
+
+        await self._change(change)
+
+    def get(self, name: str) -> Preset:
+        """Return the preset in force under `name`; raise NotFound (`no_such_preset`)."""
+        preset = self.current.get(name)
+        if preset is None:
+            raise no_such_preset(name)
+        return preset
+
+    def _own(self, name: str, condition: Condition) -> Preset | None:
+        """Return the API's preset `name`, None where there is none; raise Conflict, or where `condition` fails."""
+        present = self.current.get(name)
+        if present is not None and present.managed_by == "file":
+            raise Conflict(
+                f"The preset “{name}” stands in the settings; change it there and start the server again.",
+                code="managed_by_file",
+            )
+        demand(condition, name, None if present is None else etag_of(present))
+        return present
+
+    # --- the document ----------------------------------------------------------------------------------------------
+
+    async def _change(self, change: Callable[[_Document], bool]) -> None:
+        """Write the document as `change` makes it, again from the newest one where somebody else wrote meanwhile."""
+        async with self._changing:
+            for _ in range(_ATTEMPTS):
+                document = dict(self._document)
+                if not change(document):
+                    return
+                try:
+                    await self._write(document)
+                except PreconditionFailed:
+                    await self._read()
+                    continue
+                self._take(document)
+                return
+            raise Overloaded("The presets are being changed by many at once; please try again.", retry_after=1)
+
+    async def _write(self, document: _Document) -> None:
+        data = json.dumps({"presets": document}, indent=1, sort_keys=True, ensure_ascii=False).encode()
+        upload = await self._store.begin()
+        try:
+            await upload.write(data)
+            known = Condition(if_none_match=True) if self._etag is None else Condition(if_match=(self._etag,))
+            info = await upload.commit(KEY, content_type="application/json", condition=known)
+        except BaseException:
+            await upload.abort()
+            raise
+        self._etag = info.etag
+
+    async def _read(self) -> None:
+        opened = await self._store.open(KEY)
+        if opened is None:
+            self._etag = None
+            self._take({})
+            return
+        try:
+            size = min(opened.info.size, MAX_DOCUMENT)
+            data = os.pread(opened.fileno(), size, 0)
+            etag = opened.info.etag
+        finally:
+            opened.close()
+        document = _decoded(data)
+        self._etag = etag
+        self._take(document)
+
+    def _take(self, document: _Document) -> None:
+        """Put a new snapshot in force."""
+        kept: dict[str, Preset] = {}
+        unreadable: list[str] = []
+        for name, one in document.items():
+            try:
+                kept[name] = read_preset(name, one["options"], managed_by="api", modified=one["modified"])
+            except ImagemillError:
+                unreadable.append(name)
+        self._document = document
+        self.unreadable = tuple(unreadable)
+        self.current = kept | self._written
+        for listener in self._listeners:
+            listener()
+
+
+def _decoded(data: bytes) -> _Document:
+    """Return the presets of a document; raise InvalidRequest (`bad_presets_document`) for what is none."""
+    try:
+        found = json.loads(data)["presets"]
+        return {
+            str(name): {"options": str(one["options"]), "modified": float(one["modified"])}
+            for name, one in found.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidRequest(
+            f"The document of presets ({KEY} among Imagemill's own files) is damaged; put back a good copy, or remove "
+            "it to start without the presets of the API.",
+            code="bad_presets_document",
+        ) from None
+
+
+def etag_of(preset: Preset) -> str:
+    """Return the entity tag of what the API says of `preset`, without quotes."""
+    text = "\0".join((preset.name, preset.options, preset.managed_by, str(preset.modified)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def no_such_preset(name: str) -> NotFound:
+    """Return the error for a preset that there is not."""
+    return NotFound(f"There is no preset “{shown(name)}”.", code="no_such_preset")
