@@ -63,10 +63,21 @@ class Format(StrEnum):
 
 
 class Mask(StrEnum):
-    """A shape cut out of the result."""
+    """A shape cut out of the result; the words are those of weserv/images (peers.md section 2e).
+
+    Its square stands on a corner; `-180` stands on its head.
+    """
 
     CIRCLE = "circle"
     ELLIPSE = "ellipse"
+    TRIANGLE = "triangle"
+    TRIANGLE_DOWN = "triangle-180"
+    PENTAGON = "pentagon"
+    PENTAGON_DOWN = "pentagon-180"
+    HEXAGON = "hexagon"
+    SQUARE = "square"
+    STAR = "star"
+    HEART = "heart"
 
 
 class Flip(StrEnum):

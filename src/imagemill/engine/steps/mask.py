@@ -1,13 +1,13 @@
-"""Round the corners or cut a circle or an ellipse out of the result, with smooth edges."""
+"""Round the corners or cut a shape out of the result, with smooth edges."""
 
 from __future__ import annotations
 
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.steps.background import behind, flattened
 from imagemill.engine.steps.load import Image
+from imagemill.engine.steps.shapes import covered, shaped
 from imagemill.engine.work import Work
 from imagemill.recipe.model import DerivedBackground, Radius
-from imagemill.recipe.vocabulary import Mask
 
 
 def mask(image: Image, work: Work) -> Image:
@@ -19,7 +19,7 @@ def mask(image: Image, work: Work) -> Image:
     if recipe.radius is not None:
         cover = _rounded(image.width, image.height, recipe.radius)
     if recipe.mask is not None:
-        shape = _ellipse(image.width, image.height, circle=recipe.mask is Mask.CIRCLE)
+        shape = shaped(recipe.mask, image.width, image.height)
         cover = shape if cover is None else (cover * shape / 255).cast("uchar")
     if work.keeps_alpha:
         return _with_alpha(image, cover)
@@ -34,11 +34,6 @@ def _with_alpha(image: Image, cover: Image) -> Image:
         return image.bandjoin(cover)
     last = image.bands - 1
     return image.extract_band(0, n=last).bandjoin((image[last] * cover / 255 + 0.5).cast("uchar"))
-
-
-def _covered(distance: Image) -> Image:
-    """How much of each pixel lies inside, 0…255, from the signed distance of its centre to the edge."""
-    return (distance.linear(-255, 127.5 + 0.5)).cast("uchar")
 
 
 def _rounded(width: int, height: int, radius: Radius) -> Image:
@@ -56,20 +51,4 @@ def _rounded(width: int, height: int, radius: Radius) -> Image:
         b=[width - 0.5, height - 0.5],
         corners=[bottom_right, top_right, bottom_left, top_left],
     )
-    return _covered(distance)
-
-
-def _ellipse(width: int, height: int, *, circle: bool) -> Image:
-    """The ellipse that fills the picture, or the largest circle in its middle.
-
-    The distance to an ellipse has no closed form; f·(f-1)/|∇f| for f² = (x/a)² + (y/b)² is right at the edge, which is
-    where the smoothing happens.
-    """
-    half_x, half_y = width / 2, height / 2
-    if circle:
-        half_x = half_y = min(half_x, half_y)
-    at = pyvips.Image.xyz(width, height)
-    x, y = at[0] - (width - 1) / 2, at[1] - (height - 1) / 2
-    f = ((x / half_x) ** 2 + (y / half_y) ** 2) ** 0.5
-    slope = ((x / half_x**2) ** 2 + (y / half_y**2) ** 2) ** 0.5
-    return _covered((f - 1) * f / (slope + 1e-9))
+    return covered(distance)

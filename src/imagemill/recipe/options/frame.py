@@ -169,12 +169,12 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="mask",
-        values="circle or ellipse",
+        values="circle, ellipse, triangle, triangle-180, pentagon, pentagon-180, hexagon, square, star or heart",
         read=one_of({mask.value: mask for mask in Mask}),
         write=lambda r: "" if r.mask is None else r.mask.value,
         example="w=200,h=200,mask=circle",
         row="T3",
-        about="A shape cut out of the result.",
+        about="A shape cut out of the result, as large as fits, in its middle; `square` stands on a corner.",
     ),
 )
 """Rows about size, shape and ground of the picture, in canonical order; `write` takes a Recipe."""
