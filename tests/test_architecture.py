@@ -18,10 +18,10 @@ LAYERS = [
     {"originals", "cache"},
     {"dialects"},
     {"delivery"},
-    {"gateway", "demo"},
+    {"gateway", "demo", "offline"},
     {"control"},
     {"settings"},
-    {"data_folder"},
+    {"data_folder", "workers"},
     {"assembly", "testing"},
     {"cli"},
     {"__main__", "__init__"},
@@ -114,9 +114,9 @@ def test_there_is_no_cycle() -> None:
 
 
 def test_only_the_assembly_chooses_adapters() -> None:
-    """Ports are known everywhere, adapters in one place."""
+    """Ports are known everywhere, adapters where settings become a platform, or workers alone."""
     for name, path in modules().items():
-        if name == "imagemill.assembly" or part_of(name) == "testing":
+        if name in ("imagemill.assembly", "imagemill.workers") or part_of(name) == "testing":
             continue
         chosen = {module for module in imports(path) & ADAPTERS if part_of(module) != part_of(name)}
         assert not chosen, f"{name} imports {chosen}"

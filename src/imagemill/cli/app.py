@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from imagemill.cli import demo, doctor, explain, get, later, ls, purge, put, rm, serve, settings, url
+from imagemill.cli import demo, doctor, explain, get, later, ls, purge, put, render, rm, serve, settings, url
 from imagemill.cli.exit_codes import FAILED, exit_code_of
 from imagemill.cli.words import complain, say
 from imagemill.errors import ImagemillError
@@ -52,6 +52,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     rm.rm,
     url.url,
     purge.purge,
+    render.render,
     explain.explain,
     doctor.doctor,
     settings.settings,

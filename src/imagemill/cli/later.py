@@ -7,7 +7,6 @@ import typer
 from imagemill.cli.exit_codes import UsageError
 
 COMMANDS = {
-    "render": "rendering files offline (capability T12)",
     "info": "reading everything known of a picture (capability T9)",
     "sign": "signing URLs (capability E7)",
 }

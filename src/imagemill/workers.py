@@ -1,0 +1,23 @@
+"""Settings become workers, and nothing else: for commands and scripts that render without a platform.
+
+Separate from `assembly`, whose import brings the server, the store and the control API and takes 100 ms longer. These
+two are the only places that choose adapters.
+"""
+
+from __future__ import annotations
+
+from imagemill.engine import fonts
+from imagemill.engine.pool import WorkerPool
+from imagemill.settings import Settings, SettingsError
+
+GRACE_SECONDS = 5.0
+"""How long running jobs may take to end when the workers are closed."""
+
+
+def build_engine(settings: Settings, *, grace_seconds: float = GRACE_SECONDS) -> WorkerPool:
+    """Return the workers alone, not yet started; raises SettingsError for fonts that cannot be read."""
+    try:
+        fonts.available(settings.engine.fonts)
+    except fonts.UnfitFont as error:
+        raise SettingsError(f"engine.fonts: {error}") from error
+    return WorkerPool(settings.engine, settings.limits, grace_seconds=grace_seconds)
