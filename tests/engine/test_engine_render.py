@@ -45,7 +45,7 @@ from imagemill.recipe.model import (
     SearchedQuality,
     TextLayer,
 )
-from imagemill.recipe.vocabulary import Anchor, Dynamic, Fit, Format, Mask, Metadata, Obscure, Profile
+from imagemill.recipe.vocabulary import Anchor, Dynamic, Fit, Format, Mask, Obscure, Profile
 
 FORMATS = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
 WHITE = (255, 255, 255)
@@ -370,7 +370,6 @@ BEYOND = [
     Recipe(layers=(TextLayer(text="x"),)),
     Recipe(output=Output(quality=SearchedQuality())),
     Recipe(output=Output(max_bytes=5000)),
-    Recipe(output=Output(metadata=Metadata.ALL)),
     Recipe(output=Output(profile=Profile.KEEP)),
     Recipe(output=Output(dynamic=Dynamic.KEEP)),
 ]

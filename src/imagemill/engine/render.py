@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from imagemill.engine.description import describe_page
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
+from imagemill.engine.metadata.keeping import kept_metadata
 from imagemill.engine.port import Facts, Job
 from imagemill.engine.sampling import shrink_for
-from imagemill.engine.sniff import HEAD_BYTES, sniff
+from imagemill.engine.sniff import HEAD_BYTES, KNOWN, sniff
 from imagemill.engine.steps.adjust import adjust, before_tones
 from imagemill.engine.steps.background import background, edge_colour
 from imagemill.engine.steps.colour import colour
@@ -94,15 +96,17 @@ def render(
 
 def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Work:
     """Decide everything that can be decided before the pixels flow: pages, layout, shrink, what must be looked at."""
-    facts, recipe = job.facts, job.recipe
+    recipe = job.recipe
     _check_bytes(data, job.facts, limits)
-    if recipe.page >= facts.pages:
-        last = facts.pages - 1
+    if recipe.page >= job.facts.pages:
+        last = job.facts.pages - 1
         raise InvalidRequest(
             f"There is no page {recipe.page}: pages count from 0, and the last of this picture is {last}.",
             code="no_such_page",
             faults=(Fault("page", f"0…{last}" if last else "0", str(recipe.page)),),
         )
+    facts = describe_page(data, job.facts, recipe.page, limits)
+    job = replace(job, facts=facts)
     animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(job.format)
     if animated:
         check_frames(facts.pages, facts.width, facts.height, limits)
@@ -116,6 +120,7 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Wor
         page=recipe.page,
         frames=facts.pages if animated else 1,
         background=recipe.background,
+        metadata=kept_metadata(data, facts.format, recipe.output.metadata),
     )
     return _settled(data, work)
 
@@ -146,7 +151,7 @@ def refuse_what_is_not_built(job: Job) -> None:
 def _check_bytes(data: Buffer, facts: Facts, limits: Limits) -> None:
     """The bytes may have changed since they were looked at: what they are and how large is read again, from headers."""
     view = memoryview(data)
-    kind = sniff(bytes(view[:HEAD_BYTES]))
+    kind = sniff(bytes(view[:HEAD_BYTES]), KNOWN)
     if kind != facts.format:
         raise Unprocessable("The picture is not the one that was looked at before: its format has changed.")
     examine(view, kind, limits)
@@ -159,7 +164,9 @@ def _frames(data: Buffer, work: Work) -> tuple[list[Image], list[int]]:
     """
     frames: list[Image] = []
     delays: list[int] = []
-    opened = open_frames(data, work.job.facts, page=work.page, count=work.frames, shrink=work.shrink)
+    opened = open_frames(
+        data, work.job.facts, page=work.page, count=work.frames, shrink=work.shrink, layout=work.layout
+    )
     for page in opened:
         if not frames and work.frames > 1 and page.get_typeof("delay"):
             delays = list(page.get("delay"))

@@ -7,15 +7,29 @@ from mmap import mmap
 from typing import Any
 
 from imagemill.engine.geometry import Box, Layout
+from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.port import Job
 from imagemill.recipe.model import Background
-from imagemill.recipe.vocabulary import Format, Profile
+from imagemill.recipe.vocabulary import Dynamic, Format, Profile
 
 Buffer = bytes | bytearray | memoryview | mmap
 """A whole original in memory or mapped; it is read in place, never copied."""
 
 _WITHOUT_ALPHA = frozenset((Format.JPEG,))
+_DEEP = frozenset((Format.PNG, Format.TIFF, Format.AVIF))
 _ANIMATED = frozenset((Format.GIF, Format.WEBP))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GainMap:
+    """An Ultra HDR gain map: a small picture (a pyvips.Image), and how its levels brighten the base, by libvips' names.
+
+    `ratio` is how many pixels of the base one of its own covers, along each side.
+    """
+
+    image: Any
+    numbers: dict[str, Any]
+    ratio: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +42,10 @@ class Work:
     do not jump or flicker; so are the `tones` that `normalize` stretches and the `patches` that redacted areas show.
     `layers` are the originals of the recipe's image layers (`job.layers` are their facts),
     and `drawn` what `steps.layers` has made of them so far, so that the frames of an animation share it.
+
+    Under `icc=keep`, `keeps_colours` says that the pixels are not converted, and `profile` is the original's, under
+    which they are written. `linear_light` scales as light adds up (a setting); `gain_map` is the HDR gain map that goes
+    with the result.
     """
 
     job: Job
@@ -41,6 +59,11 @@ class Work:
     tones: tuple[float, float] | None = None
     patches: tuple[Any, ...] | None = None
     layers: tuple[Buffer, ...] = ()
+    keeps_colours: bool = False
+    profile: bytes | None = None
+    linear_light: bool = False
+    gain_map: GainMap | None = None
+    metadata: Metadata | None = None
     drawn: dict[object, tuple[Any, Box] | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -50,8 +73,18 @@ class Work:
 
     @property
     def space(self) -> str:
-        """The colour space of the result, by libvips' name for its built-in profile."""
-        return "p3" if self.job.recipe.output.profile is Profile.P3 else "srgb"
+        """The colour space of the result, by libvips' name for its built-in profile, where the original's is not kept.
+
+        A GIF has no profile, so it is sRGB whatever was asked.
+        """
+        wide = self.job.recipe.output.profile is Profile.P3 and self.job.format is not Format.GIF
+        return "p3" if wide else "srgb"
+
+    @property
+    def deep(self) -> bool:
+        """Whether the pixels keep more than 8 bits a band (`hdr=keep`, where original and result have them)."""
+        asked = self.job.recipe.output.dynamic is Dynamic.KEEP
+        return asked and self.job.facts.bits > 8 and self.job.format in _DEEP
 
 
 def animates(output: Format) -> bool:

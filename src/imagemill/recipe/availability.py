@@ -32,7 +32,6 @@ LATER: tuple[Later, ...] = (
     Later("fm", "fm=best", "T7", lambda r: r.output.format is Format.BEST),
     Later("q", "q=auto", "T7", lambda r: isinstance(r.output.quality, SearchedQuality)),
     Later("max_bytes", "max_bytes", "T7", lambda r: r.output.max_bytes is not None),
-    Later("meta", "meta", "T4", lambda r: r.output.metadata is not Metadata.NONE),
     Later("icc", "icc=keep", "T4", lambda r: r.output.profile is Profile.KEEP),
     Later("hdr", "hdr=keep", "T4", lambda r: r.output.dynamic is not Dynamic.SDR),
 )

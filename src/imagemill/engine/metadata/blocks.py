@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from imagemill.engine.metadata.exif import Exif, read_exif
-from imagemill.engine.metadata.iptc import Iptc, read_iptc
+from imagemill.engine.metadata.exif import read_exif
+from imagemill.engine.metadata.iptc import read_iptc
 from imagemill.engine.metadata.text import safe_text
-from imagemill.engine.metadata.xmp import MAX_PACKET, Xmp, read_xmp
+from imagemill.engine.metadata.values import Metadata
+from imagemill.engine.metadata.xmp import MAX_PACKET, read_xmp
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Buffer
 
@@ -19,16 +18,6 @@ IPTC_FIELD = "iptc-data"
 
 _GIF_XMP = b"\x21\xff\x0bXMP DataXMP"
 _GIF_TRAILER = b"\x01\xff\xfe\xfd"
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a picture says of itself; `texts` are comments and PNG's text chunks by their keywords."""
-
-    exif: Exif = field(default_factory=Exif)
-    iptc: Iptc = field(default_factory=list)
-    xmp: Xmp = field(default_factory=Xmp)
-    texts: dict[str, str] = field(default_factory=dict)
 
 
 def read_metadata(data: Buffer, kind: str, header: Image) -> Metadata:

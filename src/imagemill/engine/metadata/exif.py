@@ -20,7 +20,7 @@ MAX_ENTRIES = 512
 MAX_VALUE = 8 * 1024
 """Bytes of one value; longer ones are pictures and notes."""
 
-ASCII = 2
+SHORT = 3
 RATIONAL = 5
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
@@ -64,12 +64,6 @@ class Exif:
     def __bool__(self) -> bool:
         """Whether there is any field."""
         return bool(self.main or self.photo or self.gps)
-
-
-def text_field(text: str) -> Field:
-    """Return a text as a field; UTF-8 in the ASCII type, which is what every reader takes."""
-    data = text.encode("utf-8", "ignore") + b"\0"
-    return Field(ASCII, len(data), data)
 
 
 def read_exif(block: bytes | memoryview) -> Exif:

@@ -6,7 +6,7 @@ Read within bounds, told and written as UTF-8. Record 2 only; what is binary (pr
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from imagemill.engine.metadata.text import safe_text
 
@@ -60,7 +60,7 @@ NAMES = {
 }
 """Data sets of record 2 that are text."""
 
-Iptc = list[tuple[int, str]]
+Iptc = Sequence[tuple[int, str]]
 """Data sets of record 2 in their order; those that repeat (keywords, by-lines) stand several times."""
 
 
@@ -68,7 +68,7 @@ def read_iptc(block: bytes) -> Iptc:
     """Return the text data sets of a block; an unsound one ends where it stops making sense."""
     data = _iim(block)
     utf8 = False
-    found: Iptc = []
+    found: list[tuple[int, str]] = []
     at = 0
     for _ in range(MAX_SETS):
         if at + 5 > len(data) or data[at] != 0x1C:

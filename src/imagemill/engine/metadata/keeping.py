@@ -18,10 +18,13 @@ from dataclasses import replace
 
 from imagemill.engine.metadata import exif_tags as tags
 from imagemill.engine.metadata import xmp as spaces
-from imagemill.engine.metadata.blocks import Metadata
+from imagemill.engine.metadata.blocks import read_metadata
 from imagemill.engine.metadata.exif import Exif
 from imagemill.engine.metadata.text import decoded, safe_text
+from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.metadata.xmp import Array, Name, Struct, Value
+from imagemill.engine.steps.load import open_pages
+from imagemill.engine.work import Buffer
 from imagemill.recipe.vocabulary import Metadata as Asked
 
 _OWNERS_IPTC = {80: "By-line", 110: "Credit", 116: "CopyrightNotice"}
@@ -87,6 +90,13 @@ _THUMBNAILS = frozenset(("Thumbnails", "PageInfo", "thumbnail", "image"))
 
 _PNG_AUTHOR = "Author"
 _PNG_COPYRIGHT = "Copyright"
+
+
+def kept_metadata(data: Buffer, kind: str, asked: Asked) -> Metadata | None:
+    """Return what a variant of `meta=asked` carries of a file of format `kind`; None where nothing is asked."""
+    if asked is Asked.NONE:
+        return None
+    return kept(read_metadata(data, kind, open_pages(data, kind)), asked)
 
 
 def kept(found: Metadata, asked: Asked) -> Metadata:

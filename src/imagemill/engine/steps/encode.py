@@ -1,7 +1,8 @@
 """Write the result: frames joined, metadata left behind, each format at the effort that was measured for it.
 
-Encoder effort is the real cost of a modern page (docs/engine.md has the table). Nothing of the original's metadata is
-written; `keep` lets our own Display P3 profile through and nothing else, as the colour step leaves no other.
+Encoder effort is the real cost of a modern page (docs/engine.md has the table). Of the original's metadata
+nothing is written but what was asked (`metadata.keeping`); `keep` lets that through and our own Display P3 profile, as
+the colour step leaves no other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
+from imagemill.engine.metadata.writing import attach
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 from imagemill.errors import NotBuilt, Unprocessable
@@ -42,8 +44,11 @@ def encode(image: Image, work: Work, limits: Limits) -> bytes:
     if saver is None:
         raise NotBuilt(f"Writing {work.job.format.value} is not built yet.", row="T2")
     name, options = saver
-    keep = "icc" if work.space == "p3" else "none"
-    data = bytes(pyvips.Operation.call(name, image, keep=keep, **options(work)))
+    keep = ["icc"] if work.space == "p3" else []
+    if work.metadata is not None:
+        image, said = attach(image, work.metadata, work.job.format, srgb=work.space == "srgb")
+        keep += said
+    data = bytes(pyvips.Operation.call(name, image, keep=",".join(keep) or "none", **options(work)))
     if len(data) > limits.result_bytes:
         raise Unprocessable(
             f"The result has {len(data)} bytes; at most {limits.result_bytes} are kept. Ask a smaller size or quality.",
