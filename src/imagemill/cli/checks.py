@@ -183,7 +183,7 @@ def access(settings: Settings) -> Finding:
             "access",
             "fail",
             f"{settings.server.host} can be reached by others and delivery.access is not set",
-            "set delivery.access (IMAGEMILL_DELIVERY__ACCESS=open says that anyone may ask for any size)",
+            "set delivery.access to sizes or presets (or to open, which says that anyone may ask for any size)",
         )
     return ok("access", word or "open, on this machine only")
 

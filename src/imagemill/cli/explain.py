@@ -24,10 +24,12 @@ def explain(
 ) -> None:
     """Explain what a delivery URL means.
 
-    Its canonical options, the order of work, the cache key, the cost and the verdict. Nothing is made.
+    Its preset, its canonical options, the order of work, the verdict (allowed, refused or sent on), the cache key
+    and the cost. Nothing is made.
 
     Examples:
-      imagemill explain /img/w=300,q=auto/cat.jpg
+      imagemill explain /img/w=300,fm=webp/cat.jpg
+      imagemill explain /img/p=card,dpr=2/cat.jpg
       imagemill explain 'https://img.example.com/img/300x300/cat.jpg?v=0a1b2c3d4e5f' --json
 
     """
@@ -45,6 +47,7 @@ def explain(
     if as_json:
         emit(told)
         return
+    told.get("reason", {}).pop("errors", None)  # the sentence beside them says the same
     for name, value in told.items():
         for line in _lines(value):
             print(f"{name:<12}{visible(line)}")

@@ -155,7 +155,7 @@ def warn_if_open_to_others(settings: Settings, tell: Callable[[str], None]) -> N
     if not is_loopback(settings.server.host) and not settings.delivery.access:
         tell(
             f"Warning: {settings.server.host} can be reached by others and delivery.access is not set, so anyone may "
-            "ask for any size; set IMAGEMILL_DELIVERY__ACCESS=open to say that this is meant."
+            "ask for any size; set IMAGEMILL_DELIVERY__ACCESS to sizes or presets, or to open if this is meant."
         )
 
 

@@ -19,8 +19,11 @@ from imagemill.control.services import Services
 from imagemill.control.views import time_of
 from imagemill.delivery.caching_headers import not_modified
 from imagemill.delivery.preset_book import etag_of
+from imagemill.errors import InvalidRequest
 from imagemill.recipe.canonical import text_of
-from imagemill.recipe.presets import Preset
+from imagemill.recipe.model import Recipe
+from imagemill.recipe.options import Asked
+from imagemill.recipe.presets import Preset, expand
 
 PATH = "/v1/presets/{name}"
 Name = Annotated[str, Path(description="1…64 letters, digits, `-`, `_` and `.`; what `p=` says in a URL.")]
@@ -33,11 +36,15 @@ class PresetWritten(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PresetView(msgspec.Struct, frozen=True, kw_only=True):
-    """A preset. `canonical` is what it means by itself; `modified` is null for one of the settings file."""
+    """A preset.
+
+    `canonical` is what it means by itself, null where the URL must bring something (`ar` without a side). `modified` is
+    null for one of the settings.
+    """
 
     name: str
     options: str
-    canonical: str
+    canonical: str | None
     managed_by: Literal["file", "api"]
     modified: datetime | None
     etag: str
@@ -55,11 +62,18 @@ def view_of_preset(preset: Preset) -> PresetView:
     return PresetView(
         name=preset.name,
         options=preset.options,
-        canonical=text_of(preset.asked.recipe),
+        canonical=_canonical(preset),
         managed_by=preset.managed_by,
         modified=None if preset.modified is None else time_of(preset.modified),
         etag=etag_of(preset),
     )
+
+
+def _canonical(preset: Preset) -> str | None:
+    try:
+        return text_of(expand(Asked(recipe=Recipe(), preset=preset.name), preset).recipe)
+    except InvalidRequest:
+        return None
 
 
 def presets_router(services: Services) -> APIRouter:

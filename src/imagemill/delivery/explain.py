@@ -100,7 +100,8 @@ class Explain:
         if answer["verdict"] == "allowed":
             return answer | await self._planned(VerifiedRequest(image), headers)
         with contextlib.suppress(ImagemillError):  # what it would cost is only told beside the verdict
-            answer = await self._planned(VerifiedRequest(image), headers) | answer
+            planned = await self._planned(VerifiedRequest(image), headers)
+            answer |= planned | {"warnings": [*answer["warnings"], *planned["warnings"]]}
         return answer
 
     async def _planned(self, verified: VerifiedRequest, headers: Mapping[str, str]) -> dict[str, Any]:

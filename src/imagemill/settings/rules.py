@@ -92,6 +92,11 @@ NOT_BUILT_WORDS: dict[tuple[str, object], str] = {
 """Words of the contract that this version would not keep: starting with them would leave open what should be closed."""
 
 
+def every_word(name: str) -> tuple[str, ...]:
+    """Return all words that the setting `name` may hold."""
+    return RULES[name].words
+
+
 def not_built(name: str) -> str | None:
     """Return what the contract's setting `name` would configure, None when the contract knows no such name."""
     if name in NOT_BUILT:
