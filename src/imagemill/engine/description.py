@@ -51,6 +51,12 @@ def describe(image: Image, kind: str, found: Structure, size: int, limits: Limit
     )
 
 
+def checked(facts: Facts, size: int, limits: Limits) -> Facts:
+    """Return `facts` that a decoder gave of a file of `size` bytes, where its canvas is within the limits as well."""
+    check_canvas(Structure(width=facts.width, height=facts.height, whole_frame=facts.whole_frame), size, limits)
+    return facts
+
+
 def describe_page(data: Buffer, facts: Facts, page: int, limits: Limits) -> Facts:
     """The facts of `page`, which exists: `facts`, which are those of the first, where all pages are alike.
 

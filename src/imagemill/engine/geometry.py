@@ -107,9 +107,12 @@ def lay_out(
     """Work out the shape of the variant that `recipe` makes of a picture of `facts`.
 
     `focal` is the original's stored focal point, used where the recipe names no gravity; `trimmed` is what trimming
-    left of the page (found by looking; absent, the whole page counts). Raises InvalidRequest where a crop lies outside
-    the picture or a stated size is over the limits of a result. A size nobody stated is fitted inside them instead.
+    left of the page (found by looking; absent, the whole page counts). What is drawn (SVG) may always be larger than
+    its nominal size. Raises InvalidRequest where a crop lies outside the picture or a stated size is over the limits of
+    a result. A size nobody stated is fitted inside them instead.
     """
+    if facts.drawn:  # it has no size at which it would become coarse
+        recipe = replace(recipe, resize=replace(recipe.resize, enlarge=True))
     page = trimmed or Box(0, 0, facts.width, facts.height)
     region = _cropped(page, recipe.crop)
     gravity = _gravity(recipe, focal, facts, region)

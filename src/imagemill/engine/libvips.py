@@ -31,6 +31,7 @@ ENGINE_REVISION = 1
 """Ours: counted up when the same recipe gives other pixels, so that kept variants are remade."""
 
 _LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource", "TiffSource")
+_RARE_LOADERS = ("SvgSource", "Jp2kSource", "PdfSource")
 _SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer", "TiffBuffer")
 
 FOREIGN_SAMPLES = (
@@ -47,12 +48,27 @@ class EngineUnfit(RuntimeError):
     """The installed libvips must not be used for strangers' pictures; the process should not start."""
 
 
-@cache
-def start() -> None:
+def start(*, rare: bool = False) -> None:
     """Take away every loader and saver but ours, and prove it. Repeated calls do nothing.
 
-    The operation cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
+    `rare` lets the loaders of rare formats through as well, for good; only the workers of those formats say so. The
+    operation cache is off: it would keep a stranger's pixels for the next job. Raises EngineUnfit.
     """
+    _start()
+    if rare:
+        _open_rare()
+
+
+@cache
+def _open_rare() -> None:
+    """Let the rare loaders through that this libvips has; a name that it does not know changes nothing."""
+    for name in _RARE_LOADERS:
+        pyvips.operation_block_set("VipsForeignLoad" + name, False)
+
+
+@cache
+def _start() -> None:
+    """Do what `start` says of a process without rare formats."""
     found = (pyvips.version(0), pyvips.version(1), pyvips.version(2))
     if found < FLOOR:
         raise EngineUnfit(f"libvips {_dotted(FLOOR)} or newer is needed, found {_dotted(found)}.")

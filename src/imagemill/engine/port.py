@@ -14,13 +14,16 @@ from imagemill.engine.findings import Findings
 from imagemill.recipe.model import FocalPoint, Recipe
 from imagemill.recipe.vocabulary import Format
 
+DRAWN = frozenset(("svg", "pdf"))
+"""Formats without pixels of their own: a page is drawn at the size that one variant needs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What an original is, from its header: enough to plan a variant without its pixels.
 
     `width` and `height` are in pixels of one upright page (orientation applied); `pages` counts frames or pages;
-    `format` is our sniffed word ("jpeg", "png", "gif", "webp", "avif"); `colour` is "srgb", "gray", "cmyk" or "rgb16"…
+    `format` is our sniffed word (`sniff.KNOWN`); `colour` is "srgb", "gray", "cmyk" or "rgb16"…
     as libvips calls it; `profile` is the ICC description's short word or None; `loop` is 0 for ever;
     `whole_frame` says that the decoder must hold the whole picture (progressive, interlaced, AVIF, GIF).
     `page_sizes` are width and height of the first pages where pages are not all alike (TIFF); the rest of the facts is
@@ -40,6 +43,11 @@ class Facts:
     loop: int = 0
     whole_frame: bool = False
     page_sizes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it has no pixels of its own and is drawn at any size (SVG, PDF)."""
+        return self.format in DRAWN
 
     def of_page(self, page: int) -> Facts:
         """The facts to plan with for `page`: its own size where that is known."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagemill.engine.description import describe, read_page
+from imagemill.engine.description import checked, describe, read_page
+from imagemill.engine.geometry import Box, Size
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts
+from imagemill.engine.rare.decoder import decoder_of, readable
 from imagemill.engine.render import plain_words
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.load import open_frames, open_pages
@@ -19,6 +21,9 @@ _COARSEST = 8
 arithmetic that cannot fail is left out. A third of the time of a full decode."""
 
 
+_DRAWN_SIDE = 512
+"""Pixels of the longer side in which a drawing is verified."""
+
 _DIRECTORIES = 200_000
 """libtiff counts all pages of a file each time it opens one (9 µs each); so many are counted in one verification."""
 
@@ -30,8 +35,12 @@ def probe(data: Buffer, limits: Limits) -> Facts:
     frames is described, because one frame of it may still be asked; `verify` and `render` refuse the whole.
     """
     view = memoryview(data)
-    kind = sniff(bytes(view[:HEAD_BYTES]))
+    kind = sniff(bytes(view[:HEAD_BYTES]), readable())
     found = examine(view, kind, limits)
+    decoder = decoder_of(kind)
+    if decoder is not None:
+        with plain_words():
+            return checked(decoder.describe(view, found), len(view), limits)
     with plain_words():
         facts = describe(open_pages(data, kind), kind, found, len(view), limits)
     if kind == "tiff" and facts.pages > 1:
@@ -50,9 +59,21 @@ def verify(data: Buffer, limits: Limits) -> Facts:
         if facts.format == "tiff":
             _verify_pages(data, facts, limits)
             return facts
+        if facts.drawn:
+            _verify_drawing(data, facts)
+            return facts
         for frame in open_frames(data, facts, count=facts.pages, shrink=shrink):
             frame.avg()
     return facts
+
+
+def _verify_drawing(data: Buffer, facts: Facts) -> None:
+    """Draw the first page once, small: what cannot be drawn shows at any size, and size is what costs."""
+    part = min(1.0, _DRAWN_SIDE / max(facts.width, facts.height))
+    size = Size(max(1, round(facts.width * part)), max(1, round(facts.height * part)))
+    decoder = decoder_of(facts.format)
+    if decoder is not None and decoder.draw is not None:
+        decoder.draw(memoryview(data), 0, Box(0, 0, facts.width, facts.height), size).avg()
 
 
 def _verify_pages(data: Buffer, facts: Facts, limits: Limits) -> None:

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from imagemill.engine.geometry import Layout
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.port import Facts, Job
@@ -45,9 +46,6 @@ PAGE_BYTES_WHOLE = 64 * 1024 * 1024
 
 STREAMED = frozenset(("jpeg", "png"))
 """Formats whose decoder delivers line by line, unless the facts say `whole_frame`."""
-
-DRAWN = frozenset(("svg", "pdf"))
-"""Formats without pixels of their own: a page is drawn at the size that one variant needs."""
 
 ALIKE = frozenset((Format.JPEG, Format.WEBP, Format.AVIF))
 """Formats that are given the same 8-bit pixels; any other may want a depth or a palette of its own."""
@@ -124,7 +122,7 @@ class _Set:
         for at in sorted(alike, key=lambda at: not mine[at].keeps_alpha):
             clear = mine[at].keeps_alpha or (True in pixels and not pixels[True].hasalpha())
             if clear not in pixels:
-                page = kept if kept is not None else self._opened(work.job.facts, which)
+                page = kept if kept is not None else self._opened(work.job.facts, which, work.layout)
                 frame = finished(page, mine[at])
                 pixels[clear] = frame.copy_memory() if len(alike) > 1 else frame
             data = encode(pixels[clear], mine[at], self.limits)
@@ -135,9 +133,9 @@ class _Set:
         job = replace(self.jobs[at], facts=work.job.facts)  # those of the page, where pages are not all alike
         return replace(work, job=job, quality=quality_of(job.recipe, self.quality))
 
-    def _opened(self, facts: Facts, which: _Page) -> Image:
-        """The page, still to be decoded."""
-        return next(open_frames(self.data, facts, page=which.number, shrink=which.shrink))
+    def _opened(self, facts: Facts, which: _Page, layout: Layout | None = None) -> Image:
+        """The page, still to be decoded; what is drawn needs the layout that it is drawn for."""
+        return next(open_frames(self.data, facts, page=which.number, shrink=which.shrink, layout=layout))
 
 
 def _alike(jobs: Sequence[Job]) -> Iterator[list[Index]]:
@@ -159,7 +157,7 @@ def _pixels_of(job: Job) -> object:
 
 def _may_be_kept(facts: Facts, which: _Page) -> bool:
     """Whether the decoded page fits into memory beside what decoding and encoding need."""
-    if facts.format in DRAWN:
+    if facts.drawn:
         return False
     bands = 4 if facts.alpha or facts.colour == "cmyk" else 3
     size = stored_size(facts).pixels // which.shrink**2 * bands * (2 if facts.bits > 8 else 1)

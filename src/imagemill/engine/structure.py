@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from imagemill.engine.claims import Structure, big, box, boxes, damaged, little
+from imagemill.engine.claims import Structure, big, damaged, little
+from imagemill.engine.heif_structure import largest_extent
 from imagemill.engine.limits import Limits
+from imagemill.engine.rare import headers
 from imagemill.engine.tiff_structure import read_tiff
 from imagemill.errors import Unprocessable
 
@@ -193,22 +195,8 @@ def _webp_frames(view: memoryview, limits: Limits) -> int:
 
 
 def _avif(view: memoryview, _limits: Limits) -> Structure:
-    """The largest extent that any image property claims (ISO/IEC 23008-12 6.5.3); a grid claims its own."""
-    meta = box(view, 0, len(view), b"meta")
-    if meta is None:
-        raise damaged("the AVIF has no still picture (sequences alone are not read)")
-    properties = box(view, meta[0] + 4, meta[1], b"iprp")
-    container = properties and box(view, properties[0], properties[1], b"ipco")
-    if not container:
-        raise damaged("the AVIF names no image properties")
-    extents = [
-        (big(view, start + 4, 4), big(view, start + 8, 4))
-        for kind, start, _ in boxes(view, *container)
-        if kind == b"ispe"
-    ]
-    if not extents or any(width < 1 or height < 1 for width, height in extents):
-        raise damaged("the AVIF gives no size")
-    width, height = max(extents, key=lambda extent: extent[0] * extent[1])
+    """The largest extent; the decoder holds 16 bytes for each pixel of it."""
+    width, height = largest_extent(view, "AVIF")
     return Structure(width=width, height=height, whole_frame=True)
 
 
@@ -219,4 +207,5 @@ _READERS: dict[str, Callable[[memoryview, Limits], Structure]] = {
     "webp": _webp,
     "avif": _avif,
     "tiff": read_tiff,
+    **headers.READERS,
 }

@@ -9,7 +9,9 @@ from imagemill.engine.work import Work
 
 
 def crop(image: Image, work: Work) -> Image:
-    """Keep the layout's region."""
+    """Keep the layout's region; what is drawn comes without anything else."""
+    if work.job.facts.drawn:
+        return image
     across, down = axes(work.job.facts, work.layout, work.shrink)
     page = stored_size(work.job.facts)
     if (across.there, down.there) == (page.width // work.shrink, page.height // work.shrink):

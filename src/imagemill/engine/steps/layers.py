@@ -84,7 +84,7 @@ def _picture(data: Buffer, facts: Facts, size: Size, work: Work) -> Image:
         quality=work.quality,
         shrink=shrink_for(facts, layout),
     )
-    image = next(open_frames(data, facts, shrink=own.shrink))
+    image = next(open_frames(data, facts, shrink=own.shrink, layout=layout))
     for step in (crop, resize, orient, colour):
         image = step(image, own)
     image = eight_bits(image)

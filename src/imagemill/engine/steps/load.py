@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from imagemill.engine import libvips
+from imagemill.engine.geometry import Layout
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.port import Facts
+from imagemill.engine.rare.decoder import decoder_of
 from imagemill.engine.work import Buffer
 from imagemill.errors import Unprocessable
 
@@ -31,11 +33,15 @@ _BATCH_BYTES = 256 * 1024 * 1024
 
 
 def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink: int = 1) -> Image:
-    """Open `count` pages (-1: all) from `page` on; several stand one above the other. Nothing is decoded yet.
+    """Open `count` pages (-1: all) from `page` on; several stand one above the other. Nothing is decoded yet, but
+    a page of a rare format, which comes whole (and drawn at its nominal size).
 
     A source made of memory is read where it lies: pyvips would copy a buffer first. A file that ends early is an error,
     not a grey half (`fail_on`); of a TIFF, whose strips stand alone, any that cannot be decoded is one.
     """
+    decoder = decoder_of(kind)
+    if decoder is not None:
+        return decoder.open_page(memoryview(data), page)
     libvips.start()
     options: dict[str, object] = {"access": "sequential", "fail_on": "error" if kind == "tiff" else "truncated"}
     if kind in _PAGED and (page, count) != (0, 1):
@@ -67,12 +73,19 @@ def _usual(image: Image) -> Image:
     return image
 
 
-def open_frames(data: Buffer, facts: Facts, *, page: int = 0, count: int = 1, shrink: int = 1) -> Iterator[Image]:
+def open_frames(
+    data: Buffer, facts: Facts, *, page: int = 0, count: int = 1, shrink: int = 1, layout: Layout | None = None
+) -> Iterator[Image]:
     """Open `count` frames one by one; of several, each must be used up before the next is taken.
 
     GIF is one stream. WebP comes in batches that bound its memory; for each batch the decoder goes through all frames
-    before it again, so there are as few as possible.
+    before it again, so there are as few as possible. With a `layout`, what is drawn (SVG) comes as that layout's region
+    at its scaled size, with which `crop` and `resize` have nothing left to do.
     """
+    drawing = decoder_of(facts.format) if facts.drawn and layout is not None else None
+    if drawing is not None and drawing.draw is not None and layout is not None:
+        yield drawing.draw(memoryview(data), page, layout.region, layout.scaled)
+        return
     size = stored_size(facts)
     at_once = count if facts.format != "webp" else max(1, min(count, _BATCH_BYTES // (4 * size.pixels)))
     for first in range(page, page + count, at_once):

@@ -11,8 +11,10 @@ def resize(image: Image, work: Work) -> Image:
     """Scale as `sampling` planned it.
 
     Transparent pixels must not lend their hidden colour, so colours are multiplied by alpha meanwhile; kept at the
-    image's own depth, which is what the fast resampling wants.
+    image's own depth, which is what the fast resampling wants. What is drawn has its final size already.
     """
+    if work.job.facts.drawn:
+        return image
     across, down = axes(work.job.facts, work.layout, work.shrink)
     if (across.there, down.there) == (across.kept, down.kept):
         return image

@@ -1,0 +1,99 @@
+"""BMP and ICO through Pillow, whose readers of them are old, small and well kept.
+
+The classes are called by name: `Image.open` would try every format it knows. Headers were read and checked before
+(`headers`); of an icon the largest picture is handed over as an icon of its own, so that Pillow cannot choose another.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import BmpImagePlugin, IcoImagePlugin
+from PIL.Image import Image as Picture
+
+from imagemill.engine import libvips
+from imagemill.engine.claims import Structure, damaged
+from imagemill.engine.libvips import pyvips
+from imagemill.engine.port import Facts
+from imagemill.engine.rare.decoder import Decoder
+from imagemill.engine.rare.headers import Icon, largest_icon
+from imagemill.engine.rare.pixels import Image, image_of
+from imagemill.engine.steps.colour import eight_bits
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_BANDS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+
+
+def _bitmap(view: memoryview) -> Picture:
+    """The opened, not yet decoded bitmap."""
+    try:
+        return BmpImagePlugin.BmpImageFile(io.BytesIO(view))
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's readers raise whatever their arithmetic does
+        raise damaged("the BMP cannot be opened") from error
+
+
+def _converted(picture: Picture) -> Image:
+    """Decode into bands that libvips knows."""
+    clear = "A" in picture.getbands() or "transparency" in picture.info
+    grey = picture.mode in ("1", "L", "LA")
+    wanted = ("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")
+    try:
+        pixels = picture.convert(wanted).tobytes()
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
+        raise damaged("it ends early or cannot be decoded") from error
+    return image_of(pixels, picture.width, picture.height, _BANDS[wanted])
+
+
+def _describe_bmp(view: memoryview, found: Structure) -> Facts:
+    picture = _bitmap(view)
+    return _facts(
+        "bmp", picture.width, picture.height, found, alpha="A" in picture.getbands(), grey=picture.mode == "L"
+    )
+
+
+def _facts(kind: str, width: int, height: int, found: Structure, *, alpha: bool, grey: bool = False) -> Facts:
+    colour = "b-w" if grey else "srgb"
+    return Facts(format=kind, width=width, height=height, alpha=alpha, colour=colour, whole_frame=found.whole_frame)
+
+
+def _open_bmp(view: memoryview, _page: int) -> Image:
+    return _converted(_bitmap(view))
+
+
+def _icon(view: memoryview, icon: Icon) -> Image:
+    """The picture of one entry, decoded: a PNG by libvips, a bitmap with its mask by Pillow."""
+    body = bytes(view[icon.start : icon.start + icon.size])
+    if body.startswith(_PNG):
+        libvips.start()
+        source = pyvips.Source.new_from_memory(body)
+        image = pyvips.Operation.call("pngload_source", source, fail_on="truncated")
+        image = eight_bits(image).copy_memory()
+        return image if image.interpretation in ("srgb", "b-w") else image.colourspace("srgb")
+    side = [min(value, 256) % 256 for value in (icon.width, icon.height)]
+    entry = bytes((*side, 0, 0, 1, 0, icon.depth, 0)) + len(body).to_bytes(4, "little") + (22).to_bytes(4, "little")
+    single = b"\x00\x00\x01\x00\x01\x00" + entry + body
+    try:
+        picture = IcoImagePlugin.IcoFile(io.BytesIO(single)).frame(0)
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
+        raise damaged("the icon cannot be decoded") from error
+    return _converted(picture)
+
+
+def _describe_ico(view: memoryview, found: Structure) -> Facts:
+    icon = largest_icon(view)
+    return _facts("ico", icon.width, icon.height, found, alpha=True)
+
+
+def _open_ico(view: memoryview, _page: int) -> Image:
+    image = _icon(view, largest_icon(view))
+    return image if image.hasalpha() else image.addalpha()
+
+
+BMP = Decoder(describe=_describe_bmp, open_page=_open_bmp)
+ICO = Decoder(describe=_describe_ico, open_page=_open_ico)

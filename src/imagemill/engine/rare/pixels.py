@@ -1,0 +1,26 @@
+"""Decoded pixels handed to libvips, so that every later step is the same for all formats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imagemill.engine.libvips import pyvips
+
+Image = Any
+"""A pyvips.Image; the library ships no types."""
+
+PROFILE_FIELD = "icc-profile-data"
+
+
+def image_of(
+    pixels: bytes | bytearray | memoryview, width: int, height: int, bands: int, *, profile: bytes = b""
+) -> Image:
+    """Return 8-bit `pixels` (rows without padding, bands interleaved, the last of 2 or 4 is alpha) as an image.
+
+    The memory is used where it lies and kept alive by the image. `profile` is an ICC profile of the colours, if any.
+    """
+    image = pyvips.Image.new_from_memory(pixels, width, height, bands, "uchar")
+    image = image.copy(interpretation="b-w" if bands < 3 else "srgb")
+    if profile:
+        image.set_type(pyvips.GValue.blob_type, PROFILE_FIELD, profile)
+    return image
