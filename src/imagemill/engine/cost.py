@@ -7,17 +7,19 @@ factor of two: they order the queue and share it out, and the worker's own limit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagemill.engine.geometry import Layout
+from imagemill.engine.geometry import Layout, Size, lay_out
 from imagemill.engine.orientation import is_sideways
+from imagemill.engine.placement import layer_size
 from imagemill.engine.port import Facts
 from imagemill.engine.sampling import shrink_for
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
-from imagemill.recipe.model import Colour, Recipe
-from imagemill.recipe.vocabulary import Format, Profile
+from imagemill.recipe.model import Colour, ImageLayer, Pixels, Recipe, Resize
+from imagemill.recipe.vocabulary import Fit, Format, Profile
 
 _MEGA = 1_000_000
 _BATCH = 256 * 1024 * 1024  # as much of an animated WebP is decoded at a time
@@ -35,7 +37,9 @@ _DEEP = 2.0  # times, for more than 8 bits
 _TRANSFORM = 0.0120  # of the result, through a colour profile
 _TRANSFORM_CMYK = 0.0300
 _FIXED_CMYK = 0.0250  # building the tables from four inks
-_MASK = 0.0150
+_MASK = 0.0350
+_BLEND = 0.0120  # of what a layer covers, the same in every mode
+_GLYPHS = 0.0040  # of letters times the square of their size
 _DERIVED = 0.0080  # a background taken from the picture
 _LOOK = 0.0080  # smartcrop
 _TRIM = 0.0060  # of the original, beside decoding it twice
@@ -74,8 +78,11 @@ class Estimate:
     peak_bytes: int
 
 
-def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> Estimate:
-    """Estimate the job that makes `layout` of a picture of `facts` in the format `output`."""
+def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout, layers: Sequence[Facts] = ()) -> Estimate:
+    """Estimate the job that makes `layout` of a picture of `facts` in the format `output`.
+
+    `layers` are the facts of the originals that the recipe's image layers name.
+    """
     animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(output)
     frames = facts.pages if animated else 1
     seconds = frames * (_reading(facts, recipe, layout) + _writing(facts, recipe, output, layout))
@@ -86,7 +93,12 @@ def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> Es
         seconds += recipe.page * _DECODE[facts.format] * facts.width * facts.height / _MEGA
     if facts.colour == "cmyk":
         seconds += _FIXED_CMYK
-    return Estimate(_FIXED + seconds, _bytes(facts, recipe, output, layout, frames))
+    held = _bytes(facts, recipe, output, layout, frames)
+    if recipe.layers:
+        drawing, blending, drawn = _laying(recipe, layers, layout)
+        seconds += drawing + frames * blending
+        held += drawn
+    return Estimate(_FIXED + seconds, held)
 
 
 def check_affordable(cost: Estimate, settings: EngineSettings) -> None:
@@ -137,10 +149,41 @@ def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> fl
     return encode * pixels
 
 
+def _laying(recipe: Recipe, layers: Sequence[Facts], layout: Layout) -> tuple[float, float, int]:
+    """Seconds to draw all layers, seconds to lay them on one frame, bytes of all of them and of the dearest decoder."""
+    canvas = Size(layout.width, layout.height)
+    drawing = blending = held = decoding = 0.0
+    of_image = iter(layers)
+    for layer in recipe.layers:
+        if isinstance(layer, ImageLayer):
+            facts = next(of_image)
+            size = layer_size(layer, facts, canvas)
+            own = Recipe(
+                resize=Resize(width=Pixels(size.width), height=Pixels(size.height), fit=Fit.FILL, enlarge=True)
+            )
+            own_layout = lay_out(facts, own)
+            drawing += _reading(facts, own, own_layout)
+            decoding = max(decoding, _decoder_bytes(facts))
+            held += 8.0 * size.pixels  # as it is decoded, and once more with its opacity
+            blending += _BLEND * (canvas if layer.tile else size).pixels / _MEGA
+        else:
+            glyphs = len(layer.text) * layer.size**2
+            drawing += _GLYPHS * glyphs / _MEGA
+            held += 3.0 * glyphs + 4.0 * min(2 * glyphs, canvas.pixels)
+            blending += _BLEND * min(2 * glyphs, canvas.pixels) / _MEGA
+    return drawing, blending, int(held + decoding)
+
+
+def _decoder_bytes(facts: Facts) -> float:
+    """What a decoder holds of one frame."""
+    each = (_HELD_WHOLE if facts.whole_frame else _HELD)[facts.format] * (_DEEP if facts.bits > 8 else 1.0)
+    return each * facts.width * facts.height
+
+
 def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames: int) -> int:
     """The most memory at once: what the decoder holds, finished frames, what the encoder holds."""
     pixels = facts.width * facts.height
-    held = (_HELD_WHOLE if facts.whole_frame else _HELD)[facts.format] * (_DEEP if facts.bits > 8 else 1.0) * pixels
+    held = _decoder_bytes(facts)
     if frames > 1 and facts.format == "webp":
         held += min(frames * 4 * pixels, _BATCH)
     result = layout.width * layout.height

@@ -76,11 +76,22 @@ def words(layer: TextLayer, canvas: Size) -> tuple[Image, Box] | None:
     ink = _ink(layer, font, canvas.width)
     if ink is None:
         return None
+    box = place_of(layer.place, Size(ink.width, ink.height), canvas, text_margin(layer.size))
+    ink, box = _seen(ink, box, canvas)
     red, green, blue, alpha = layer.colour.rgba
     opacity = alpha / 255 * layer.place.opacity / 100
     cover = ink if opacity == 1 else (ink * opacity + 0.5).cast("uchar")
     drawn = ink.new_from_image([red, green, blue]).copy(interpretation="srgb").bandjoin(cover).copy_memory()
-    return drawn, place_of(layer.place, Size(drawn.width, drawn.height), canvas, text_margin(layer.size))
+    return drawn, box
+
+
+def _seen(ink: Image, box: Box, canvas: Size) -> tuple[Image, Box]:
+    """What of the letters lies on the canvas: long text in large letters reaches far beyond it."""
+    left, top = max(0, box.left), max(0, box.top)
+    right = min(canvas.width, box.left + box.width)
+    bottom = min(canvas.height, box.top + box.height)
+    seen = Box(left, top, max(1, right - left), max(1, bottom - top))
+    return ink.crop(left - box.left, top - box.top, seen.width, seen.height), seen
 
 
 def _ink(layer: TextLayer, font: str, width: int) -> Image | None:
