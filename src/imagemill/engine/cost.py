@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imagemill.engine.effect_cost import copies_held, effect_seconds
 from imagemill.engine.geometry import Layout, Size, lay_out
 from imagemill.engine.orientation import is_sideways
 from imagemill.engine.placement import layer_size
@@ -18,6 +19,7 @@ from imagemill.engine.sampling import shrink_for
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
+from imagemill.recipe.measures import SEARCHING
 from imagemill.recipe.model import Colour, ImageLayer, Pixels, Recipe, Resize
 from imagemill.recipe.vocabulary import Fit, Format, Profile
 
@@ -85,7 +87,10 @@ def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout, layer
     """
     animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(output)
     frames = facts.pages if animated else 1
-    seconds = frames * (_reading(facts, recipe, layout) + _writing(facts, recipe, output, layout))
+    reading = _reading(facts, recipe, layout)
+    seconds = frames * (reading + _writing(facts, recipe, output, layout) + effect_seconds(facts, recipe, layout))
+    if recipe.redact is not None and layout.gravity in SEARCHING and layout.window != layout.scaled:
+        seconds += reading  # the window must be known before the areas in it are
     if animated and facts.format == "webp":
         batches = max(1, -(-frames * 4 * facts.width * facts.height // _BATCH))
         seconds += frames * (batches - 1) / 2 * _DECODE["webp"] * facts.width * facts.height / _MEGA
@@ -136,7 +141,7 @@ def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> fl
     lossless = recipe.output.lossless and output in _ENCODE_LOSSLESS
     encode = _ENCODE_LOSSLESS[output] if lossless else _ENCODE.get(output, 0.05)
     masked = recipe.radius is not None or recipe.mask is not None
-    if facts.alpha or masked:
+    if facts.alpha or masked or recipe.rotate % 90:
         encode *= _ENCODE_ALPHA.get(output, 1.0)
     if facts.colour == "cmyk":
         encode += _TRANSFORM_CMYK
@@ -187,8 +192,9 @@ def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames:
     if frames > 1 and facts.format == "webp":
         held += min(frames * 4 * pixels, _BATCH)
     result = layout.width * layout.height
-    bands = 4 if facts.alpha or output is not Format.JPEG else 3
+    bands = 4 if facts.alpha or recipe.rotate % 90 or output is not Format.JPEG else 3
     kept = bands * result * frames if frames > 1 or is_sideways(facts.orientation) else 0
+    kept += int(bands * result * copies_held(recipe))
     lossless = recipe.output.lossless and output in _HELD_LOSSLESS
     encoder = (_HELD_LOSSLESS[output] if lossless else _HELD_RESULT.get(output, 8.0)) * result
     return int(_FIXED_BYTES + held + kept + encoder)
