@@ -14,10 +14,13 @@ GRACE_SECONDS = 5.0
 """How long running jobs may take to end when the workers are closed."""
 
 
-def build_engine(settings: Settings, *, grace_seconds: float = GRACE_SECONDS) -> WorkerPool:
-    """Return the workers alone, not yet started; raises SettingsError for fonts that cannot be read."""
+def build_engine(settings: Settings, *, grace_seconds: float = GRACE_SECONDS, spare: int = 1) -> WorkerPool:
+    """Return the workers alone, not yet started (`WorkerPool` explains the two numbers).
+
+    Raises SettingsError for fonts that cannot be read.
+    """
     try:
         fonts.available(settings.engine.fonts)
     except fonts.UnfitFont as error:
         raise SettingsError(f"engine.fonts: {error}") from error
-    return WorkerPool(settings.engine, settings.limits, grace_seconds=grace_seconds)
+    return WorkerPool(settings.engine, settings.limits, grace_seconds=grace_seconds, spare=spare)

@@ -132,7 +132,7 @@ async def _foretell(asked: Run, walk: Walk) -> int:
 async def _render(asked: Run, settings: Settings, walk: Walk, report: Report) -> None:
     async with stored_originals(asked.data, asked.config, _places(asked)) as others:
         originals = _All(walk, others)
-        engine = build_engine(settings, grace_seconds=GRACE_SECONDS)
+        engine = build_engine(settings, grace_seconds=GRACE_SECONDS, spare=0)
         starting = asyncio.create_task(engine.start())
         folder = OutputFolder(asked.output)
         try:

@@ -11,13 +11,14 @@ from imagemill.delivery.formats import bucket_for, permitted
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, VerifiedRequest
 from imagemill.engine.cost import check_affordable, estimate
-from imagemill.engine.geometry import Layout, lay_out
+from imagemill.engine.geometry import lay_out
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Facts, Job
+from imagemill.engine.port import Job
 from imagemill.engine.settings import EngineSettings
+from imagemill.engine.transparency import keeps_transparency
 from imagemill.originals.values import Original, tag_of
 from imagemill.recipe.canonical import leaf_of
-from imagemill.recipe.model import Colour, Recipe
+from imagemill.recipe.model import Recipe
 from imagemill.recipe.negotiation import Hints, format_for, settle, webp_named
 from imagemill.recipe.vocabulary import Format
 from imagemill.variants.port import VariantName
@@ -89,21 +90,6 @@ def plan(
         vary=vary,
         headers=_headers(verified, original, output, vary, settings),
     )
-
-
-def keeps_transparency(facts: Facts, recipe: Recipe, layout: Layout) -> bool:
-    """Whether the result would be transparent somewhere, so that a JPEG must not stand in for it.
-
-    The room of `contain` counts only where a transparent background was asked: a photo on a canvas is a photo.
-    """
-    if recipe.mask is not None or recipe.radius is not None:
-        return True
-    ground = recipe.background
-    if ground is None:
-        return facts.alpha
-    if isinstance(ground, Colour) and ground.rgba[3] < 255:
-        return facts.alpha or layout.canvas
-    return False
 
 
 def _with_format(recipe: Recipe, output: Format) -> Recipe:

@@ -85,10 +85,12 @@ class WorkerPool:
         strikes: Strikes | None = None,
         start_seconds: float = 20.0,
         grace_seconds: float = 5.0,
+        spare: int = 1,
     ) -> None:
         """`command` starts a worker (its socket's number is added), which must be ready within `start_seconds`.
 
-        `grace_seconds` bounds `close`.
+        `grace_seconds` bounds `close`; `spare` is how many processes are kept beyond one for each slot: none where
+        nobody waits for a probe.
         """
         self.size = settings.workers or len(os.sched_getaffinity(0))
         self._settings = settings
@@ -97,6 +99,7 @@ class WorkerPool:
         self._strikes = strikes or Strikes()
         self._start_seconds = start_seconds
         self._grace_seconds = grace_seconds
+        self._spare = spare
         self._setup = protocol.Setup(
             limits, settings.cpu_seconds, settings.memory_bytes, settings.quality, absolute(settings.fonts)
         )
@@ -442,7 +445,7 @@ class WorkerPool:
     @property
     def _wanted(self) -> int:
         """Processes to keep: one for each slot, and the spare."""
-        return self.size + 1
+        return self.size + self._spare
 
     def _fill(self) -> None:
         """Start as many workers as are missing; those about to be replaced do not count."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from imagemill.delivery.plan import keeps_transparency
 from imagemill.engine.cost import check_affordable, estimate
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import SET_JOBS, Engine, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
+from imagemill.engine.transparency import keeps_transparency
 from imagemill.errors import ImagemillError, Kind
 from imagemill.offline.wanted import Wanted
 from imagemill.recipe.model import FocalPoint
