@@ -117,7 +117,9 @@ def _next_options(
         if box is None:
             return None
         resize = box
-    output = replace(asked.recipe.output, quality=_next_quality(asked.recipe.output.quality, access))
+    output = asked.recipe.output
+    if own is None or output.quality != own.output.quality:
+        output = replace(output, quality=_next_quality(output.quality, access))
     recipe = normalise(replace(asked.recipe, resize=resize, output=output))
     if any(size_faults(recipe.resize, access.sizes, own_box)) or any(bounds_faults(recipe, side=side, pixels=pixels)):
         return None

@@ -46,7 +46,9 @@ def judge(asked: Asked, preset: Preset | None, access: Access, *, side: int, pix
         return ALLOWED
     if access.mode == "sizes":
         faults, options = judge_listed(asked, preset, access, side=side, pixels=pixels)
-        return Verdict(options=options) if options else _refused(faults)
+        # A size is named before other options, as it is the commoner mistake.
+        code = "size_not_allowed" if faults and faults[0].option in ("w", "h", "ar") else "option_not_allowed"
+        return Verdict(options=options) if options else _refused(code, faults)
     if access.mode == "presets":
         return _judge_preset(asked, preset)
     return Verdict(closed(["everything"]))
@@ -63,7 +65,7 @@ def _judge_preset(asked: Asked, preset: Preset | None) -> Verdict:
         fault = Fault("p", "the name of a preset", "none")
         sentence = "This site answers only presets: write p=<name> and no other option."
         return Verdict(Refused(sentence, code="preset_required", faults=(fault,)))
-    return _refused((*_beside_faults(asked), *density_faults(asked)))
+    return _refused("option_not_allowed", (*_beside_faults(asked), *density_faults(asked)))
 
 
 def _beside_faults(asked: Asked) -> Iterator[Fault]:
@@ -72,9 +74,8 @@ def _beside_faults(asked: Asked) -> Iterator[Fault]:
             yield Fault(name, "nothing beside p but dl and dpr", name)
 
 
-def _refused(faults: tuple[Fault, ...]) -> Verdict:
-    """Return the refusal of what is not listed; a size is named before other options, as it is the commoner mistake."""
+def _refused(code: str, faults: tuple[Fault, ...]) -> Verdict:
+    """Return the refusal for `faults`; without any it is allowed."""
     if not faults:
         return ALLOWED
-    code = "size_not_allowed" if faults[0].option in ("w", "h", "ar") else "option_not_allowed"
     return Verdict(Refused(f"This site does not allow that: {'; '.join(map(str, faults))}.", code=code, faults=faults))
