@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagemill.engine.port import Engine, Facts, Source
 from imagemill.errors import ImagemillError, NotAnImage, NotFound, Overloaded, Unprocessable, shown
@@ -193,15 +193,22 @@ class Finder:
 
     async def write(self, entry: Entry) -> None:
         """Keep the record of `entry`; raises what the variant store raises."""
-        await self._variants.write_record(self._site, entry.original.key, encode_record(record_of(entry)))
+        await self._write(entry.original.key, record_of(entry))
 
-    async def try_to_write(self, entry: Entry) -> None:
-        """Keep the record of `entry` where that is possible: its facts can be found out again."""
-        await self._try_to_write(entry.original.key, record_of(entry))
+    async def try_to_write(self, entry: Entry, findings: bytes | None = None) -> None:
+        """Keep the record of `entry`, with new `findings` if given, where that is possible."""
+        await self._try_to_write(entry.original.key, replace(record_of(entry), findings=findings))
+
+    async def _write(self, key: str, record: Record) -> None:
+        """Write a record; what an inspection of the same bytes has told stays in it."""
+        if record.findings is None:
+            before = await self.record(key, record.etag)
+            record = replace(record, findings=None if before is None else before.findings)
+        await self._variants.write_record(self._site, key, encode_record(record))
 
     async def _try_to_write(self, key: str, record: Record) -> None:
         try:
-            await self._variants.write_record(self._site, key, encode_record(record))
+            await self._write(key, record)
         except (ImagemillError, OSError) as error:
             log.warning("A record cannot be written: %s", error)
 

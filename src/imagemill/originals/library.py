@@ -28,6 +28,7 @@ from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectSto
 from imagemill.originals.description import DescriptionChanges, entity_tag
 from imagemill.originals.entries import MAX_ENTRIES, Entries
 from imagemill.originals.finding import NOWHERE, Finder, Present, no_such_original
+from imagemill.originals.kept_findings import KeptFindings
 from imagemill.originals.preview import Previews
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.settling import SETTLE_SECONDS, Settling
@@ -83,6 +84,7 @@ class Originals:
         self._entries = Entries(settings.recheck, most=most_entries, clock=clock)
         self._finder = Finder(store, variants, engine, site, self._entries, self._is_another)
         self._locks = KeyLocks()
+        self.findings = KeptFindings(self._finder, self._entries, self._locks)
         self._settling = Settling(self._settle, settle_seconds)
         self._listeners: list[Callable[[str], None]] = []
         self._unbroken: set[asyncio.Task[Any]] = set()

@@ -7,30 +7,21 @@ only where that costs next to nothing.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 
+from imagemill.engine import preview
 from imagemill.engine.port import Engine, Facts, Job, Source
 from imagemill.errors import ImagemillError
 from imagemill.originals.values import Original
-from imagemill.recipe.model import Output, Pixels, Recipe, Resize
-from imagemill.recipe.vocabulary import Fit, Format
 
 log = logging.getLogger(__name__)
 
-SIDE = 16
-"""Pixels of the longer side: enough for a blur, about 200 bytes."""
 SECONDS = 1.0
 """An answer does not wait longer for a preview than this."""
 STREAMED_PIXELS = 25_000_000
 """Up to here a JPEG is decoded at an eighth of its size in some 20 ms."""
 OTHER_PIXELS = 4_000_000
 """Up to here any other picture is decoded whole in less than 100 ms."""
-
-RECIPE = Recipe(
-    resize=Resize(width=Pixels(SIDE), height=Pixels(SIDE), fit=Fit.INSIDE),
-    output=Output(format=Format.WEBP, quality=40, animate=False),
-)
 
 
 class Previews:
@@ -48,11 +39,11 @@ class Previews:
     async def make(self, descriptor: int, original: Original) -> str | None:
         """Return the preview as a data URI; None where it failed or no worker was free in time."""
         source = Source(descriptor=descriptor, size=original.info.size, digest=original.info.etag)
-        job = Job(recipe=RECIPE, format=Format.WEBP, facts=original.facts, estimate=0.05)
+        job = Job(recipe=preview.RECIPE, format=preview.FORMAT, facts=original.facts, estimate=0.05)
         try:
             async with asyncio.timeout(SECONDS):
                 rendered = await self._engine.render(source, job)
         except (ImagemillError, TimeoutError) as error:
             log.info("No preview was made: %s", error)
             return None
-        return "data:image/webp;base64," + base64.b64encode(rendered.data).decode("ascii")
+        return preview.data_uri(rendered.data)

@@ -21,12 +21,19 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is kept of one original. `placeholder` is a data URI of a tiny preview, once somebody asked for it."""
+    """What is kept of one original. `placeholder` is a data URI of a tiny preview, once somebody asked for it.
+
+    `findings` is what an inspection told, as JSON: it is decoded when asked for, not whenever a record is read.
+    """
 
     etag: str
     facts: Facts | None = None
     description: Description
     placeholder: str | None = None
+    findings: bytes | None = None
+
+
+_NOTHING = msgspec.Raw(b"null")
 
 
 class _StoredFocal(msgspec.Struct, frozen=True):
@@ -45,6 +52,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alt: str | None = None
     custom: dict[str, str] = {}
     placeholder: str | None = None
+    findings: msgspec.Raw = _NOTHING
 
 
 _DECODER = msgspec.json.Decoder(_Stored)
@@ -62,6 +70,7 @@ def encode_record(record: Record) -> bytes:
         alt=said.alt,
         custom=dict(said.custom),
         placeholder=record.placeholder,
+        findings=_NOTHING if record.findings is None else msgspec.Raw(record.findings),
     )
     return msgspec.json.encode(stored)
 
@@ -82,4 +91,5 @@ def decode_record(data: bytes | None) -> Record | None:
         facts=stored.facts,
         description=Description(focal=focal, tags=stored.tags, alt=stored.alt, custom=stored.custom),
         placeholder=stored.placeholder,
+        findings=None if bytes(stored.findings) == bytes(_NOTHING) else bytes(stored.findings),
     )
