@@ -108,7 +108,7 @@ def _over(below: Image, picture: Image, x: int, y: int) -> Image:
 def _blurred(image: Image, width: int, height: int) -> Image:
     """A soft copy of the picture that covers `width` × `height`, opaque and in three bands."""
     if image.hasalpha():
-        image = image.flatten(background=[255.0] * (image.bands - 1))
+        image = flattened(image, edge_colour(image))  # white would shine through around a turned picture
     if image.bands < 3:
         image = image.colourspace("srgb")
     small = image.resize(min(1.0, _BLUR_SIDE / max(image.width, image.height)))
