@@ -33,6 +33,7 @@ ADAPTERS = {
     "imagemill.object_store.memory",
     "imagemill.variants.local",
     "imagemill.variants.memory",
+    "imagemill.engine.divided",
     "imagemill.engine.pool",
 }
 

@@ -25,8 +25,6 @@ from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
-from imagemill.engine import fonts
-from imagemill.engine.pool import WorkerPool
 from imagemill.errors import ImagemillError
 from imagemill.gateway.app import AsgiApp, Gateway
 from imagemill.gateway.clients import Clients, networks
@@ -44,6 +42,7 @@ from imagemill.settings.values import folder_of
 from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
 from imagemill.variants.port import Reads, VariantStore
+from imagemill.workers import build_engine
 
 SITE = "default"
 """The one site there is until custom domains come (row E4)."""
@@ -241,15 +240,6 @@ async def _import_control() -> None:
     gc.freeze()
     # A request makes a few hundred objects that die with it; looking for cycles after every 700 found none of them.
     gc.set_threshold(20_000, 20, 20)
-
-
-def build_engine(settings: Settings) -> WorkerPool:
-    """Return the workers alone, not yet started; `doctor` tries them without a store."""
-    try:
-        fonts.available(settings.engine.fonts)
-    except fonts.UnfitFont as error:
-        raise SettingsError(f"engine.fonts: {error}") from error
-    return WorkerPool(settings.engine, settings.limits)
 
 
 async def build(settings: Settings, data: DataFolder) -> Platform:

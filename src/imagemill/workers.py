@@ -7,14 +7,16 @@ two are the only places that choose adapters.
 from __future__ import annotations
 
 from imagemill.engine import fonts
+from imagemill.engine.divided import DividedEngine
 from imagemill.engine.pool import WorkerPool
+from imagemill.engine.strikes import Strikes
 from imagemill.settings import Settings, SettingsError
 
 GRACE_SECONDS = 5.0
 """How long running jobs may take to end when the workers are closed."""
 
 
-def build_engine(settings: Settings, *, grace_seconds: float = GRACE_SECONDS, spare: int = 1) -> WorkerPool:
+def build_engine(settings: Settings, *, grace_seconds: float = GRACE_SECONDS, spare: int = 1) -> DividedEngine:
     """Return the workers alone, not yet started (`WorkerPool` explains the two numbers).
 
     Raises SettingsError for fonts that cannot be read.
@@ -23,4 +25,11 @@ def build_engine(settings: Settings, *, grace_seconds: float = GRACE_SECONDS, sp
         fonts.available(settings.engine.fonts)
     except fonts.UnfitFont as error:
         raise SettingsError(f"engine.fonts: {error}") from error
-    return WorkerPool(settings.engine, settings.limits, grace_seconds=grace_seconds, spare=spare)
+    strikes = Strikes()
+
+    def pool(*, rare: bool) -> WorkerPool:
+        return WorkerPool(
+            settings.engine, settings.limits, strikes=strikes, grace_seconds=grace_seconds, spare=spare, rare=rare
+        )
+
+    return DividedEngine(pool(rare=False), lambda: pool(rare=True))

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from imagemill.assembly import build_engine
 from imagemill.engine.port import Engine, Job, Source
 from imagemill.errors import ImagemillError
 from imagemill.recipe.options.reading import parse_options
 from imagemill.recipe.vocabulary import Format
 from imagemill.settings import Settings
+from imagemill.workers import build_engine
 
 FOLDERS = ("bitflip", "truncated", "odd", "icc", "meta_odd")
 

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from imagemill.assembly import build_engine
 from imagemill.cli.checks import Finding, ok
 from imagemill.engine.port import Engine, Job, Source
 from imagemill.engine.sniff import READ
@@ -24,6 +23,7 @@ from imagemill.errors import ImagemillError
 from imagemill.recipe.model import Recipe
 from imagemill.recipe.vocabulary import Format
 from imagemill.settings import Settings
+from imagemill.workers import build_engine
 
 _SLOW_START = 1.0
 

@@ -35,6 +35,9 @@ from imagemill.errors import ImagemillError, Overloaded, Unprocessable
 
 COMMAND = (sys.executable, "-I", "-m", "imagemill.engine.worker")
 
+RARE_WORKERS = 2
+"""Workers of rare formats where the settings name no number; they share the cores with the others."""
+
 WATCH_SECONDS = 0.025
 """A look costs 10 µs per worker, and a decoder fills at most about 50 MB between two."""
 
@@ -86,13 +89,15 @@ class WorkerPool:
         start_seconds: float = 20.0,
         grace_seconds: float = 5.0,
         spare: int = 1,
+        rare: bool = False,
     ) -> None:
         """`command` starts a worker (its socket's number is added), which must be ready within `start_seconds`.
 
         `grace_seconds` bounds `close`; `spare` is how many processes are kept beyond one for each slot: none where
-        nobody waits for a probe.
+        nobody waits for a probe. `rare` makes it the pool of rare formats.
         """
-        self.size = settings.workers or len(os.sched_getaffinity(0))
+        cores = settings.workers or len(os.sched_getaffinity(0))
+        self.size = (settings.rare_workers or min(cores, RARE_WORKERS)) if rare else cores
         self._settings = settings
         self._limits = limits
         self._command = tuple(command)
@@ -101,7 +106,14 @@ class WorkerPool:
         self._grace_seconds = grace_seconds
         self._spare = spare
         self._setup = protocol.Setup(
-            limits, settings.cpu_seconds, settings.memory_bytes, settings.quality, absolute(settings.fonts)
+            limits,
+            settings.cpu_seconds,
+            settings.memory_bytes,
+            settings.quality,
+            absolute(settings.fonts),
+            rare,
+            settings.drawing_cpu_seconds,
+            settings.drawing_memory_bytes,
         )
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
@@ -233,6 +245,11 @@ class WorkerPool:
     def confined(self) -> tuple[str, ...]:
         """What confines the workers on this machine, in the words of `confinement.confine`."""
         return tuple(self._hello.confined) if self._hello is not None else ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The formats that this installation reads, in the words of `sniff`; empty before `start`."""
+        return tuple(self._hello.reads) if self._hello is not None else ()
 
     @property
     def busy(self) -> int:

@@ -56,13 +56,19 @@ class Garbage(Exception):
 
 
 class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
-    """The first message to a worker: the rules that hold for all its jobs; `fonts` is the operator's folder."""
+    """The first message to a worker: the rules that hold for all its jobs; `fonts` is the operator's folder.
+
+    `rare` makes it a worker of rare formats, which may draw (an SVG) within the last two limits.
+    """
 
     limits: Limits
     cpu_seconds: float
     memory_bytes: int
     quality: int
     fonts: str = ""
+    rare: bool = False
+    drawing_cpu_seconds: float = 2.0
+    drawing_memory_bytes: int = 256 * 1024 * 1024
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe", array_like=True):
@@ -128,11 +134,15 @@ class Cost(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
-    """A worker's first words: the engine's revision, what confines it (words of `confinement`), resting memory."""
+    """A worker's first words: the engine's revision, what confines it (words of `confinement`), resting memory.
+
+    `reads` are the formats that this installation reads, whichever class of worker reads them (words of `sniff`).
+    """
 
     revision: str
     confined: list[str]
     resting_bytes: int
+    reads: list[str] = []
 
 
 class Seen(msgspec.Struct, frozen=True, tag="seen", array_like=True):

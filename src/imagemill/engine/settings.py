@@ -14,6 +14,13 @@ class EngineSettings:
     wall_seconds: Annotated[float, "A job that takes longer is killed (422 too_complex)."] = 10.0
     cpu_seconds: Annotated[float, "CPU-seconds a job may use before it is killed (422 too_complex)."] = 8.0
     memory_bytes: Annotated[int, "Memory a worker may grow to in a job before it is killed."] = 768 * 1024 * 1024
+    rare_workers: Annotated[
+        int,
+        "Worker processes for SVG, HEIC, JPEG XL, BMP and ICO, started at the first of them; 0 = as many as `workers`, "
+        "but at most two.",
+    ] = 0
+    drawing_cpu_seconds: Annotated[float, "CPU-seconds that drawing one SVG may use (422 too_complex)."] = 2.0
+    drawing_memory_bytes: Annotated[int, "Memory that drawing one SVG may use."] = 256 * 1024 * 1024
     recycle_jobs: Annotated[int, "A worker is replaced by a fresh one after this many jobs."] = 2000
     recycle_bytes: Annotated[int, "A worker whose resting memory is above this is replaced."] = 200 * 1024 * 1024
     quality: Annotated[int, "Quality where the URL names none, 1…100 on JPEG's scale."] = 76

@@ -94,6 +94,10 @@ class RenderSetFunction(Protocol):
         ...
 
 
+def _nothing_rare(_cpu_seconds: float, _memory_bytes: int) -> None:
+    """Stand in where there are no rare formats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tasks:
     """What a worker can do. Tests start workers whose tasks crash, hang and swell; nothing else differs."""
@@ -107,6 +111,10 @@ class Tasks:
     render_set: RenderSetFunction
     load_fonts: Callable[[str], object] = str
     """Load our fonts and those of a folder, while files can be opened; by default there is nothing to load."""
+    readable: Callable[[], Sequence[str]] = tuple
+    """Tell which formats this installation reads."""
+    open_rare: Callable[[float, int], None] = _nothing_rare
+    """Load the decoders of rare formats, and arm the limits of a drawing: CPU-seconds and bytes."""
 
 
 class Closed(Exception):
@@ -327,6 +335,9 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
             raise TypeError("the first message to a worker is its setup")
         revision = tasks.start()
         tasks.load_fonts(setup.fonts)
+        reads = list(tasks.readable())
+        if setup.rare:
+            tasks.open_rare(setup.drawing_cpu_seconds, setup.drawing_memory_bytes)
         for name in CODECS:
             codecs.lookup(name)
         meter = Meter()
@@ -334,7 +345,7 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
         gc.collect()
         gc.freeze()  # what is loaded by now stays; the collector need not walk it between two pictures
         confined = confine(setup.memory_bytes)
-        channel.send(protocol.Ready(revision, confined, meter.resting()))
+        channel.send(protocol.Ready(revision, confined, meter.resting(), reads))
         while True:
             if not channel.waiting(IDLE_SECONDS):
                 heap.give_back(0)
@@ -350,11 +361,16 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
 def production_tasks() -> Tasks:
     """The real engine; imported here, so that a test's worker need not load libvips."""
     from imagemill.engine import inspect, libvips, probe, render, render_set
+    from imagemill.engine.rare import budget, decoder
     from imagemill.engine.steps import text
 
     def start() -> str:
         libvips.start()
         return libvips.revision()
+
+    def open_rare(cpu_seconds: float, memory_bytes: int) -> None:
+        decoder.load_all()
+        budget.DRAWING.arm(cpu_seconds, memory_bytes)
 
     return Tasks(
         start=start,
@@ -364,6 +380,8 @@ def production_tasks() -> Tasks:
         render=render.render,
         render_set=render_set.render_set,
         load_fonts=text.load_fonts,
+        readable=decoder.readable,
+        open_rare=open_rare,
     )
 
 
