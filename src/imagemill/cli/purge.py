@@ -90,13 +90,15 @@ async def _purge_keys(target: Target, keys: list[str], variant: str | None, *, d
 async def _purge_key(remote: Remote, key: str, variant: str | None, *, dry_run: bool) -> int:
     """Purge one original and return how many variants went (or would)."""
     from imagemill.cli.client import path_to
+    from imagemill.recipe.canonical import without_layers
 
     path = path_to("/v1/variants", key)
     if variant is None and not dry_run:
         return int((await remote.call("DELETE", path)).json()["removed"])
     kept = [str(item["variant"]) for item in await _kept(remote, key)]
     if variant is not None:
-        kept = [leaf for leaf in kept if leaf in leaves_of(variant)]
+        wanted = leaves_of(variant)
+        kept = [leaf for leaf in kept if without_layers(leaf) in wanted]
     removed = 0
     for leaf in kept:
         if dry_run:

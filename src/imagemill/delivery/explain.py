@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from imagemill.delivery import plan as planning
 from imagemill.delivery.access import Access
+from imagemill.delivery.layers import locate_layers
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, Redirect, VerifiedRequest
@@ -108,8 +109,11 @@ class Explain:
         """Return what would be made, and whether it is kept already."""
         image = verified.image
         original = await self._originals.locate(image.key)
+        layers = await locate_layers(image.asked.recipe, self._originals)
         hints = read_hints({name.lower(): value for name, value in headers.items()}.get)
-        plan = planning.plan(verified, original, hints, self._settings, self._access, self._engine, self._limits)
+        plan = planning.plan(
+            verified, original, hints, self._settings, self._access, self._engine, self._limits, layers
+        )
         kept = await self._variants.fetch(plan.name)
         return self._facts(plan, image.v) | {"kept": kept is not None}
 

@@ -17,13 +17,9 @@ from imagemill.errors import Fault, ImagemillError, InvalidRequest, NotAnImage, 
 from imagemill.object_store.naming import check_key
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
+from imagemill.recipe.canonical import LAYERS_DIGITS, without_layers
 from imagemill.recipe.model import ImageLayer, Recipe
 from imagemill.recipe.options.build import LAYER_NAMES
-
-_MARK = ",~"
-"""Between options and the layers' version in a variant's name. An option list can hold no such item, so that no web
-server that turns addresses into names finds one picture for another's address."""
-_DIGITS = 12
 
 
 async def locate_layers(recipe: Recipe, originals: Originals) -> tuple[Original, ...]:
@@ -53,26 +49,10 @@ def version_of_layers(layers: Sequence[Original]) -> str:
     """Return 12 hex digits that change whenever the original of any layer does; empty without layers."""
     if not layers:
         return ""
-    return hashlib.sha256("\n".join(layer.version for layer in layers).encode()).hexdigest()[:_DIGITS]
-
-
-def with_layers(leaf_options: str, layers: Sequence[Original]) -> str:
-    """Return the options of a variant's name with the layers' version behind them."""
-    return f"{leaf_options}{_MARK}{version_of_layers(layers)}" if layers else leaf_options
+    return hashlib.sha256("\n".join(layer.version for layer in layers).encode()).hexdigest()[:LAYERS_DIGITS]
 
 
 def superseded(leaf: str, others: Iterable[str]) -> list[str]:
     """Return which of `others` are `leaf` with other versions of its layers: nobody will ask for them again."""
-    before, mark, after = leaf.rpartition(_MARK)
-    if not mark:
-        return []
-    begin, end = before + mark, after[_DIGITS:]
-    return [
-        other
-        for other in others
-        if other != leaf
-        and len(other) == len(leaf)
-        and other.startswith(begin)
-        and other.endswith(end)
-        and _MARK not in other[len(begin) :]
-    ]
+    same = without_layers(leaf)
+    return [other for other in others if other != leaf and without_layers(other) == same]

@@ -8,6 +8,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from dataclasses import replace
 
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.coalesce import Coalescer, Flight
+from imagemill.delivery.layers import superseded
 from imagemill.delivery.recall import recall_far
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
@@ -22,6 +24,7 @@ from imagemill.delivery.values import Plan, Variant
 from imagemill.engine.port import Engine, Rendered, Source
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
+from imagemill.originals.values import Original
 from imagemill.variants.port import Kept, VariantStore
 
 MADE = b"imagemill; fwd=uri-miss; detail=made"
@@ -100,17 +103,23 @@ class Maker:
         return rendered, timing
 
     async def _render_now(self, plan: Plan) -> Rendered:
-        opened = await self._originals.open(plan.original)
-        try:
-            source = Source(descriptor=opened.fileno(), size=opened.info.size, digest=opened.info.etag)
-            return await self._engine.render(source, plan.job)
-        finally:
-            opened.close()
+        with contextlib.ExitStack() as opened:
+            sources = []
+            for original in plan.originals:
+                one = await self._originals.open(original)
+                opened.callback(one.close)
+                sources.append(Source(descriptor=one.fileno(), size=one.info.size, digest=one.info.etag))
+            return await self._engine.render(sources[0], plan.job, sources[1:])
+
+    def _is_present(self, original: Original) -> bool:
+        present = self._originals.peek(original.key)
+        return present is not None and present.version == original.version
 
     async def _keep_later(self, plan: Plan, kept: Kept) -> None:
-        present = self._originals.peek(plan.original.key)
-        if present is not None and present.version == plan.original.version:
+        if all(map(self._is_present, plan.originals)):
             self._cache.put(plan.name, kept)
+        elif plan.layers:
+            return  # its name holds the versions of its layers: the variant store cannot know that they are gone
         while len(self._keeping) >= MAX_KEEPING:
             await asyncio.wait(self._keeping, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.create_task(self._keep(plan, kept))
@@ -118,8 +127,17 @@ class Maker:
         task.add_done_callback(self._keeping.discard)
 
     async def _keep(self, plan: Plan, kept: Kept) -> None:
+        if plan.layers:
+            await self._forget_superseded(plan)
         stored = await self._variants.keep(plan.name, kept.data, modified=kept.modified)
         self._metrics.kept(stored=stored)
+
+    async def _forget_superseded(self, plan: Plan) -> None:
+        """Remove what was made with layers that have been replaced: nobody will ask for it again."""
+        name = plan.name
+        listed = await self._variants.list(name.site, name.key)
+        for leaf in superseded(name.leaf, [info.name.leaf for info in listed]):
+            await self._variants.purge(name.site, key=name.key, leaf=leaf)
 
     async def drain(self) -> None:
         """Finish what is being made and kept."""

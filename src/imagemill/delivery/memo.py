@@ -1,8 +1,8 @@
 """Which plan a raw URL led to before, so that a hit in memory parses and decides nothing again.
 
-An entry is a shortcut, never a truth of its own: it holds the very `Original` it was planned for, and counts only while
-`Originals.peek` still returns that object. Requests that read client hints are not remembered; those that read Accept
-are remembered by its bucket, of which there are three.
+An entry is a shortcut, never a truth of its own: it holds the very `Original`s it was planned for, and counts only
+while `Originals.peek` still returns those objects. Requests that read client hints are not remembered; those that read
+Accept are remembered by its bucket, of which there are three.
 """
 
 from __future__ import annotations
@@ -79,6 +79,9 @@ class Memo:
         plan = shortcut.plan
         if self._originals.peek(plan.original.key) is not plan.original:
             return None
+        for layer in plan.layers:
+            if self._originals.peek(layer.key) is not layer:
+                return None
         kept = self._cache.get(plan.name)
         if kept is None or kept.etag != shortcut.etag:
             return None

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery import plan as planning
 from imagemill.delivery.access import Access
+from imagemill.delivery.layers import locate_layers
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.preflight import preflight
@@ -83,14 +84,16 @@ class Delivery:
 
     async def _answer(self, request: HttpRequest, verified: VerifiedRequest, presets: Presets) -> HttpResponse:
         original = await self.locate(verified)
-        plan = self.plan(request, verified, original)
+        layers = await self.locate_layers(verified)
+        plan = self.plan(request, verified, original, layers)
         variant = recall_near(plan, self._cache)
         if variant is None:
             variant = await self.make(request, plan)
         elif presets is self._presets.current:  # while we waited, the URL may have come to mean something else
             self._memo.learn(request, plan, variant.kept)  # asked again, so likely to be asked again
         self._count(variant, original)
-        return respond(request, plan, variant, changed=self._originals.changed_at(original.key))
+        changed = max(self._originals.changed_at(one.key) for one in plan.originals)
+        return respond(request, plan, variant, changed=changed)
 
     def parse(self, request: HttpRequest) -> ImageRequest:
         """Which picture, made how: nothing but the URL is read."""
@@ -106,10 +109,19 @@ class Delivery:
         with self._metrics.stage("locate"):
             return await self._originals.locate(verified.image.key)
 
-    def plan(self, request: HttpRequest, verified: VerifiedRequest, original: Original) -> Plan:
+    async def locate_layers(self, verified: VerifiedRequest) -> tuple[Original, ...]:
+        """Which originals its image layers are, and their present versions."""
+        recipe = verified.image.asked.recipe
+        return await locate_layers(recipe, self._originals) if recipe.layers else ()
+
+    def plan(
+        self, request: HttpRequest, verified: VerifiedRequest, original: Original, layers: tuple[Original, ...]
+    ) -> Plan:
         """What exactly will be answered, without any AUTO, and its name."""
         hints = read_hints(request.header)
-        return planning.plan(verified, original, hints, self._settings, self._access, self._engine, self._limits)
+        return planning.plan(
+            verified, original, hints, self._settings, self._access, self._engine, self._limits, layers
+        )
 
     async def make(self, request: HttpRequest, plan: Plan) -> Variant:
         """The variant from the store, or made now."""

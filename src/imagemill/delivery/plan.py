@@ -8,9 +8,11 @@ from imagemill.delivery.access import Access
 from imagemill.delivery.caching_headers import cache_control
 from imagemill.delivery.disposition import disposition
 from imagemill.delivery.formats import bucket_for, permitted
+from imagemill.delivery.layers import version_of_layers
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, VerifiedRequest
 from imagemill.engine.cost import check_affordable, estimate
+from imagemill.engine.fonts import check_texts
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
@@ -41,13 +43,18 @@ def plan(
     access: Access,
     engine: EngineSettings,
     limits: Limits,
+    layers: tuple[Original, ...] = (),
 ) -> Plan:
-    """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost."""
+    """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost.
+
+    `layers` are the originals of the recipe's image layers.
+    """
     image = verified.image
     settled = settle(
         image.asked.recipe, hints, side=limits.side_result, pixels=limits.pixels_result, ladder=access.ladder
     )
     recipe = settled.recipe
+    check_texts(recipe, engine.fonts)
     facts = original.facts.of_page(recipe.page)
     layout = lay_out(facts, recipe, limits=limits, focal=original.description.focal)
     negotiated = recipe.output.format is Format.AUTO
@@ -67,7 +74,7 @@ def plan(
         lossless=recipe.output.lossless,
     )
     output = permitted(output, access.formats, alpha=alpha, animated=animated, lossless=recipe.output.lossless)
-    cost = estimate(facts, recipe, output, layout)
+    cost = estimate(facts, recipe, output, layout, [layer.facts for layer in layers])
     check_affordable(cost, engine)
     final = _with_format(recipe, output)
     vary = settled.vary if settings.negotiation == "vary" else tuple(n for n in settled.vary if n != "Accept")
@@ -79,16 +86,18 @@ def plan(
             facts=original.facts,
             focal=original.description.focal,
             estimate=cost.cpu_seconds,
+            layers=tuple(layer.facts for layer in layers),
         ),
         name=VariantName(
             original.site,
             original.key,
             original.version,
-            leaf_of(recipe, output, bucket if negotiated else None),
+            leaf_of(recipe, output, bucket if negotiated else None, version_of_layers(layers)),
         ),
         format=output,
         vary=vary,
-        headers=_headers(verified, original, output, vary, settings),
+        headers=_headers(verified, original, layers, output, vary, settings),
+        layers=layers,
     )
 
 
@@ -99,18 +108,21 @@ def _with_format(recipe: Recipe, output: Format) -> Recipe:
 def _headers(
     verified: VerifiedRequest,
     original: Original,
+    layers: tuple[Original, ...],
     output: Format,
     vary: tuple[str, ...],
     settings: DeliverySettings,
 ) -> tuple[tuple[bytes, bytes], ...]:
     image = verified.image
-    # What a preset means can change while the original stays, so its pictures are never immutable.
-    named = None if image.asked.preset is not None and image.v == original.version else image.v
+    # What a preset means, or what a layer shows, can change while the original stays: never immutable then.
+    others = image.asked.preset is not None or bool(layers)
+    named = None if others and image.v == original.version else image.v
+    tags = [cache_tag(original.site, original.key), *(tag_of(layer.site, layer.key) for layer in layers)]
     headers = [
         (b"content-type", output.media_type.encode()),
         (b"content-disposition", disposition(original.key, output.extension, image.asked.download)),
         (b"cache-control", cache_control(settings, asked_version=named, version=original.version)),
-        (b"cache-tag", cache_tag(original.site, original.key).encode()),
+        (b"cache-tag", ",".join(dict.fromkeys(tags)).encode()),
         (b"accept-ranges", b"bytes"),
         *SECURITY,
     ]

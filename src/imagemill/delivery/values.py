@@ -61,7 +61,8 @@ class Redirect:
 class Plan:
     """No AUTO is left and the variant has a name; everything a response needs but the bytes.
 
-    `vary` names the request headers that were read; `headers` are those of a 200 that do not depend on the bytes.
+    `vary` names the request headers that were read; `headers` are those of a 200 that do not depend on the bytes;
+    `layers` are the originals of the recipe's image layers.
     """
 
     original: Original
@@ -70,6 +71,12 @@ class Plan:
     format: Format
     vary: tuple[str, ...]
     headers: tuple[tuple[bytes, bytes], ...]
+    layers: tuple[Original, ...] = ()
+
+    @property
+    def originals(self) -> tuple[Original, ...]:
+        """Every original that the variant is made of; the variant is right as long as none of them has changed."""
+        return (self.original, *self.layers)
 
 
 @dataclass(frozen=True, slots=True)

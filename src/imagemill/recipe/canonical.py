@@ -20,7 +20,16 @@ from imagemill.recipe.options.reading import NOTHING
 from imagemill.recipe.options.table import written
 from imagemill.recipe.vocabulary import Format
 
-__all__ = ["Bucket", "MAX_LEAF_OPTIONS", "digest", "leaf_of", "normalise", "parse_canonical", "text_of"]
+__all__ = [
+    "Bucket",
+    "MAX_LEAF_OPTIONS",
+    "digest",
+    "leaf_of",
+    "normalise",
+    "parse_canonical",
+    "text_of",
+    "without_layers",
+]
 
 Bucket = Literal["avif", "webp", "jpg"]
 """What a client is known to read; the negotiated part of a variant's name."""
@@ -55,12 +64,25 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
+LAYERS_MARK = ",~"
+"""Between the options and the version of the layers in a variant's name. No option list can hold such an item, so no
+web server that turns addresses into names finds one picture under the address of another."""
+LAYERS_DIGITS = 12
+"""Hex digits of that version."""
+
+
 @lru_cache(maxsize=REMEMBERED)
-def leaf_of(recipe: Recipe, format: Format, bucket: Bucket | None) -> str:  # noqa: A002  # the field's word
+def leaf_of(
+    recipe: Recipe,
+    format: Format,  # noqa: A002  # the field's word
+    bucket: Bucket | None,
+    layers: str = "",
+) -> str:
     """Return the last part of a variant's name (`variants.port`): options, `@bucket` if negotiated, extension.
 
     `format` is what the bytes are in, `bucket` None where nothing was negotiated. A stated format is not repeated among
-    the options: the extension says it.
+    the options: the extension says it. `layers` is the version of the originals of the recipe's image layers, 12 hex
+    digits, or empty where there are none.
     """
     recipe = normalise(recipe)  # with its own format, which decides what a quality means
     if recipe.output.format is not Format.AUTO:
@@ -68,5 +90,13 @@ def leaf_of(recipe: Recipe, format: Format, bucket: Bucket | None) -> str:  # no
     options = text_of(recipe)
     if len(options) > MAX_LEAF_OPTIONS:
         options = f"~{digest(options)}"
+    if layers:
+        options += LAYERS_MARK + layers
     negotiated = "" if bucket is None else f"@{bucket}"
     return f"{options}{negotiated}.{format.extension}"
+
+
+def without_layers(leaf: str) -> str:
+    """Return a variant's last part as if it had no version of layers: equal for equal options and format."""
+    before, mark, after = leaf.rpartition(LAYERS_MARK)
+    return before + after[LAYERS_DIGITS:] if mark else leaf

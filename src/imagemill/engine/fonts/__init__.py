@@ -10,6 +10,7 @@ import struct
 from functools import cache
 from pathlib import Path
 
+from imagemill.engine.placement import check_room
 from imagemill.errors import Fault, InvalidRequest, shown
 from imagemill.recipe.model import Recipe, TextLayer
 
@@ -59,11 +60,13 @@ def available(folder: str = "") -> dict[str, Path]:
     return found
 
 
-def check_fonts(recipe: Recipe, folder: str = "") -> None:
-    """Raise InvalidRequest (`unknown_font`) naming the fonts there are, where `recipe` names another."""
+def check_texts(recipe: Recipe, folder: str = "") -> None:
+    """Raise InvalidRequest for text that cannot be drawn: in no font that is here, or far too large."""
     for layer in recipe.layers:
-        if isinstance(layer, TextLayer) and layer.font is not None:
-            check_font(layer.font, tuple(available(folder)))
+        if isinstance(layer, TextLayer):
+            check_room(layer)
+            if layer.font is not None:
+                check_font(layer.font, tuple(available(folder)))
 
 
 def check_font(name: str, names: tuple[str, ...]) -> None:
