@@ -452,7 +452,8 @@ class WorkerPool:
         if cause is Cause.WALL:
             return f"This job took longer than the {settings.wall_seconds:g} seconds that one may take."
         if cause is Cause.CPU:
-            return f"This job used more than the {settings.cpu_seconds:g} CPU-seconds that one may use."
+            drawing = f" ({settings.drawing_cpu_seconds:g} to draw an SVG)" if self._setup.rare else ""
+            return f"This job used more than the {settings.cpu_seconds:g} CPU-seconds that one may use{drawing}."
         if cause is Cause.MEMORY:
             return f"This job needed more than the {settings.memory_bytes // 2**20} MiB of memory that one may use."
         return "The decoder broke down on this image."

@@ -14,6 +14,7 @@ from imagemill.engine.rare.budget import DRAWING
 from imagemill.engine.rare.decoder import Decoder
 from imagemill.engine.rare.pixels import Image
 from imagemill.engine.rare.svg_document import read_svg
+from imagemill.errors import Unprocessable
 
 _INCH = 96
 """Pixels of a CSS inch; libvips scales by a 72nd of it, which is taken back."""
@@ -44,7 +45,15 @@ def _drawn(document: bytes, size: Size) -> Image:
         image = pyvips.Operation.call("svgload_source", source, dpi=_INCH, scale=72 / _INCH)
         if (image.width, image.height) != (size.width, size.height):
             raise damaged("the SVG is drawn in another size than it was asked for")
-        return image.copy_memory()
+        try:
+            return image.copy_memory()
+        except pyvips.Error as error:
+            if "rendering" not in str(error).lower():
+                raise
+            # It was read before; what fails now is an allocation, or librsvg's own limit on what one drawing may hold.
+            raise Unprocessable(
+                "The SVG is too complex to be drawn in the memory that a drawing may use.", code="too_complex"
+            ) from error
 
 
 def _prepare() -> None:
