@@ -10,8 +10,8 @@ from imagemill.engine.steps.channels import enlarged, joined, luminance, parted,
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
-_SIGMAS = 3.3  # beyond so many, a Gaussian weighs less than half a level of 255
-_LEAST_AMPLITUDE = 0.005  # the same for libvips' mask
+_SIGMAS = 3.5  # beyond so many, a Gaussian weighs less than half a level of 255
+_LEAST_AMPLITUDE = 0.002  # the same for libvips' mask
 _SMALL_SIGMA = 2.5  # a wider blur is made from a picture reduced until its sigma is so small
 
 _FLAT, _JAGGED = 1.0, 2.0  # sharp's m1 and m2: how much of a small and of a large difference is added
@@ -37,7 +37,7 @@ def soften(image: Image, work: Work) -> Image:
 
 
 def blurred(image: Image, sigma: float) -> Image:
-    """A Gaussian blur within 1 level of the exact one; beyond the edge the outermost pixels go on for ever."""
+    """A Gaussian blur, half a level off on average; beyond the edge the outermost pixels go on for ever."""
     return with_alpha_in_mind(image, lambda plain: _gaussian(plain, sigma))
 
 
