@@ -80,11 +80,11 @@ class Explain:
             "url": url,
             "dialect": "native",
             "key": image.key,
-            "preset": None if preset is None else {"name": preset.name, "options": preset.options},
+            **({} if preset is None else {"preset": {"name": preset.name, "options": preset.options}}),
             "canonical": text_of(image.asked.recipe),
             "order": list(ORDER),
-            "access": self._access.mode,
             "verdict": "allowed",
+            "access": self._access.mode,
             "warnings": [],
         }
         try:

@@ -32,6 +32,13 @@ blur/sharpen/pixelate, colour, redact, pad and background, radius or mask, layer
 
 This page is written from the code's own table (`python -m imagemill.recipe.options.documentation`)."""
 
+_PRESETS = """
+
+A preset (`p=card`) is a list of options with a name, from the settings or the control API ([access](access.md)). Options
+beside it win, and put aside what they contradict: `radius` a `mask`, `max_bytes`, `fm=jpeg` and `fm=gif` a `lossless`,
+`lossless` a `max_bytes`; a second side the preset's `ar`, `ar` the preset's second side. A preset may lack what a URL
+will bring: with `wide` being `ar=16:9`, `p=wide,w=640` is `w=640,h=360`."""
+
 _EQUAL = """## Equal recipes are one variant
 
 Each recipe has one canonical text: the options in the order of this page, without defaults. Two spellings of the same
@@ -56,7 +63,7 @@ def page() -> str:
                 "## The picture\n\n" + _table(PICTURE) + _gallery(PICTURE),
                 "## Layers and text\n\n" + _table((*LAYERS, *WORDS)) + _gallery((*LAYERS, *WORDS)),
                 "## The bytes\n\n" + _table(OUTPUT) + _gallery(OUTPUT),
-                "## The request\n\n" + _table(REQUEST),
+                "## The request\n\n" + _table(REQUEST) + _PRESETS,
                 _EQUAL,
                 _together(),
                 _qualities(),
