@@ -26,6 +26,11 @@ _PRIMARIES = {  # D50-adapted colorants as profiles carry them (sRGB: IEC 61966-
     "srgb": ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)),
     "p3": ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841)),
 }
+_TABLES = frozenset((b"A2B", b"B2A"))
+_PUBLIC = frozenset(
+    b"desc cprt wtpt bkpt chad gamt rXYZ gXYZ bXYZ rTRC gTRC bTRC kTRC".split()
+)  # the tags of ICC.1 9.2 that libraries convert by, and the two that every profile must have
+
 _NEAR_XYZ = 0.002  # rounding in real profiles reaches 0.001; Adobe RGB is 0.17 away
 _NEAR_CODE = 1.0 / 255  # a tone curve within one step of 8 bits at every sample shows no difference
 _SAMPLES = tuple(step / 32 for step in range(1, 32))
@@ -36,11 +41,13 @@ class ProfileFacts:
     """A sound profile: its space ("rgb", "gray", "cmyk"), its printable name, and what it equals.
 
     `like` is "srgb" or "p3" where using that instead shows no difference; for grey, "srgb" means sRGB's tone curve.
+    `linear` says that its levels are proportional to light.
     """
 
     space: str
     name: str
     like: str | None
+    linear: bool = False
 
 
 @lru_cache(maxsize=32)
@@ -50,6 +57,28 @@ def read(profile: bytes) -> ProfileFacts | None:
         return _read(profile)
     except (struct.error, IndexError, ValueError, TypeError, ArithmeticError):  # curves and offsets of a stranger
         return None
+
+
+def cleaned(profile: bytes) -> bytes:
+    """A sound profile (`read` described it) with nothing in it but what conversion needs, and its name.
+
+    Private tags may hold anything, and so may what stands between the tags or after the end. The profile's own digest
+    (bytes 84 to 99) and the fields of its device and creator become zero, which means not stated (7.2.18).
+    """
+    (count,) = unpack_from(">I", profile, 128)
+    entries = [unpack_from(">4sII", profile, 132 + 12 * index) for index in range(count)]
+    kept = [entry for entry in entries if entry[0] in _PUBLIC or entry[0][:3] in _TABLES]
+    places: dict[tuple[int, int], int] = {}
+    body, start = bytearray(), 132 + 12 * len(kept)
+    for _, offset, size in kept:
+        if (offset, size) not in places:  # curves are often shared
+            places[offset, size] = start + len(body)
+            body += profile[offset : offset + size] + bytes(-size % 4)
+    table = b"".join(struct.pack(">4sII", name, places[offset, size], size) for name, offset, size in kept)
+    head = bytearray(profile[:128])
+    head[48:64], head[80:128] = bytes(16), bytes(48)
+    head[:4] = struct.pack(">I", start + len(body))
+    return bytes(head) + struct.pack(">I", len(kept)) + table + bytes(body)
 
 
 def _read(profile: bytes) -> ProfileFacts | None:
@@ -69,7 +98,13 @@ def _read(profile: bytes) -> ProfileFacts | None:
         tags[name] = profile[offset : offset + size]
     if not all(_table_fits(tag) for name, tag in tags.items() if name[:3] in (b"A2B", b"B2A")):
         return None
-    return ProfileFacts(space=space, name=_name(tags.get(b"desc", b"")), like=_like(space, tags))
+    curve = tags.get(b"kTRC") if space == "gray" else tags.get(b"gTRC")
+    return ProfileFacts(
+        space=space,
+        name=_name(tags.get(b"desc", b"")),
+        like=_like(space, tags),
+        linear=curve is not None and _curve_is_straight(curve),
+    )
 
 
 def _table_fits(tag: bytes) -> bool:
@@ -136,6 +171,13 @@ def _curve_is_srgb(tag: bytes) -> bool:
     if tag[:4] not in (b"curv", b"para"):
         return False
     return all(abs(_srgb_code(_curve(tag, code)) - code) <= _NEAR_CODE for code in _SAMPLES)
+
+
+def _curve_is_straight(tag: bytes) -> bool:
+    """Whether a tone curve leaves every level as it is."""
+    if tag[:4] not in (b"curv", b"para"):
+        return False
+    return all(abs(_curve(tag, code) - code) <= _NEAR_CODE for code in _SAMPLES)
 
 
 def _curve(tag: bytes, code: float) -> float:

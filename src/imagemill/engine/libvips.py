@@ -22,17 +22,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pyvips  # see above
 
-__all__ = ["ENGINE_REVISION", "FLOOR", "FOREIGN_SAMPLES", "EngineUnfit", "pyvips", "revision", "start"]
+__all__ = [
+    "ENGINE_REVISION",
+    "FLOOR",
+    "FOREIGN_SAMPLES",
+    "HAS_ULTRA_HDR",
+    "EngineUnfit",
+    "pyvips",
+    "revision",
+    "start",
+]
 
 FLOOR = (8, 18, 4)
 """The oldest libvips we run on: 8.18.1 to 8.18.3 repair out-of-bounds reads, 8.18.4 reads real HEIF tables again."""
 
-ENGINE_REVISION = 1
+ENGINE_REVISION = 2
 """Ours: counted up when the same recipe gives other pixels, so that kept variants are remade."""
 
-_LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource", "TiffSource")
+_LOADERS = ("JpegSource", "PngSource", "NsgifSource", "WebpSource", "HeifSource", "TiffSource", "UhdrSource")
 _RARE_LOADERS = ("SvgSource", "Jp2kSource", "PdfSource")
-_SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer", "TiffBuffer")
+_SAVERS = ("JpegBuffer", "PngBuffer", "CgifBuffer", "WebpBuffer", "HeifBuffer", "TiffBuffer", "UhdrBuffer")
+_INNER_SAVERS = ("JpegTarget",)  # what uhdrsave writes its two pictures with
+
+HAS_ULTRA_HDR = bool(pyvips.type_find("VipsForeignSave", "uhdrsave_buffer"))
+"""Whether this libvips was built with libultrahdr."""
 
 FOREIGN_SAMPLES = (
     ("matrixload_source", b"2 2\n1 2\n3 4\n"),  # VIPS_BLOCK_UNTRUSTED leaves this one open
@@ -73,7 +86,7 @@ def _start() -> None:
     if found < FLOOR:
         raise EngineUnfit(f"libvips {_dotted(FLOOR)} or newer is needed, found {_dotted(found)}.")
     pyvips.cache_set_max(0)
-    for group, allowed in (("VipsForeignLoad", _LOADERS), ("VipsForeignSave", _SAVERS)):
+    for group, allowed in (("VipsForeignLoad", _LOADERS), ("VipsForeignSave", _SAVERS + _INNER_SAVERS)):
         pyvips.operation_block_set(group, True)
         for name in allowed:
             pyvips.operation_block_set(group + name, False)

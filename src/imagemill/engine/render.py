@@ -20,13 +20,15 @@ from imagemill.engine.sampling import shrink_for
 from imagemill.engine.sniff import HEAD_BYTES, KNOWN, sniff
 from imagemill.engine.steps.adjust import adjust, before_tones
 from imagemill.engine.steps.background import background, edge_colour
-from imagemill.engine.steps.colour import colour
+from imagemill.engine.steps.colour import colour, keeping
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.encode import encode, join
 from imagemill.engine.steps.flatten import flatten
 from imagemill.engine.steps.flip import flip
+from imagemill.engine.steps.gain_map import gain_map_of, with_gain_map
+from imagemill.engine.steps.ink import in_result
 from imagemill.engine.steps.layers import layers as lay
-from imagemill.engine.steps.load import Image, open_frames
+from imagemill.engine.steps.load import Image, open_frames, open_pages
 from imagemill.engine.steps.mask import mask
 from imagemill.engine.steps.orient import orient
 from imagemill.engine.steps.redact import hide, patches_of, redact
@@ -40,8 +42,9 @@ from imagemill.engine.structure import check_frames, examine
 from imagemill.engine.work import Buffer, Work, animates
 from imagemill.errors import Fault, InvalidRequest, NotBuilt, Unprocessable
 from imagemill.recipe.availability import LATER
-from imagemill.recipe.model import DerivedBackground, Recipe
+from imagemill.recipe.model import Colour, DerivedBackground, Recipe
 from imagemill.recipe.quality import DEFAULT_QUALITY
+from imagemill.recipe.vocabulary import Profile
 
 Step = Callable[[Image, Work], Image]
 
@@ -75,11 +78,13 @@ def render(
     limits: Limits,
     *,
     default_quality: int = DEFAULT_QUALITY,
+    linear_light: bool = False,
     layers: Sequence[Buffer] = (),
 ) -> Encoded:
     """Make one variant. `data` is the whole original (bytes, mmap or memoryview; it is not copied).
 
-    `layers` are the originals of the recipe's image layers, one for each of `job.layers`.
+    `default_quality` and `linear_light` are settings (`EngineSettings`); `layers` are the originals of the recipe's
+    image layers, one for each of `job.layers`.
 
     Raises Unprocessable (`damaged`, `too_many_pixels`, `too_many_bytes`), InvalidRequest for what this original cannot
     give (a page, a crop), NotBuilt for a recipe beyond this version, NotAnImage.
@@ -88,13 +93,13 @@ def render(
         refuse_what_is_not_built(job)
         for layer, facts in zip(layers, job.layers, strict=True):
             _check_bytes(layer, facts, limits)
-        work = replace(prepare(data, job, limits, default_quality), layers=tuple(layers))
+        work = replace(prepare(data, job, limits, default_quality, linear_light=linear_light), layers=tuple(layers))
         frames, delays = _frames(data, work)
         encoded = encode(join(frames, delays, work), work, limits)
     return Encoded(data=encoded, width=work.layout.width, height=work.layout.height, pages=len(frames))
 
 
-def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Work:
+def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int, *, linear_light: bool = False) -> Work:
     """Decide everything that can be decided before the pixels flow: pages, layout, shrink, what must be looked at."""
     recipe = job.recipe
     _check_bytes(data, job.facts, limits)
@@ -116,13 +121,24 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int) -> Wor
         job=job,
         layout=layout,
         quality=quality_of(recipe, default_quality),
-        shrink=shrink_for(facts, layout),
+        shrink=1 if linear_light else shrink_for(facts, layout),  # a decoder averages encoded levels
+        linear_light=linear_light,
         page=recipe.page,
         frames=facts.pages if animated else 1,
         background=recipe.background,
         metadata=kept_metadata(data, facts.format, recipe.output.metadata),
     )
-    return _settled(data, work)
+    return _settled(data, _with_colours(data, work, limits))
+
+
+def _with_colours(data: Buffer, work: Work, limits: Limits) -> Work:
+    """Settle what is kept of the original's colours and light, and say a stated background in the result's colours."""
+    facts = work.job.facts
+    if work.job.recipe.output.profile is Profile.KEEP and (facts.profile is not None or facts.colour == "cmyk"):
+        work = keeping(open_pages(data, facts.format, page=work.page), work)
+    if isinstance(work.background, Colour):
+        work = replace(work, background=in_result(work.background, work))
+    return replace(work, gain_map=gain_map_of(data, work, limits))
 
 
 def quality_of(recipe: Recipe, default_quality: int) -> int:
@@ -177,7 +193,7 @@ def _frames(data: Buffer, work: Work) -> tuple[list[Image], list[int]]:
 
 def finished(page: Image, work: Work) -> Image:
     """The frame that is written, from the opened page: every step between the decoder and the encoder, still lazy."""
-    return _through(TO_RESULT, _through(TO_SIZE, page, work), work)
+    return with_gain_map(_through(TO_RESULT, _through(TO_SIZE, page, work), work), work)
 
 
 def _settled(data: Buffer, work: Work) -> Work:
@@ -185,11 +201,11 @@ def _settled(data: Buffer, work: Work) -> Work:
 
     That is a gravity that looks, the tones to stretch, what covers redacted areas, and an edge's colour: each is looked
     for at its own place in the order of work. The window of a still is found this early where areas are redacted, as
-    they must be known in it.
+    they must be known in it, and where a gain map is cut alike.
     """
     recipe, animated = work.job.recipe, work.frames > 1
     looks = work.layout.gravity in LOOKS and work.layout.window != work.layout.scaled
-    looks = looks and (animated or recipe.redact is not None)
+    looks = looks and (animated or recipe.redact is not None or work.gain_map is not None)
     derived = isinstance(work.background, DerivedBackground) and work.background.how == "auto"
     later = animated and (recipe.adjust.normalize or recipe.redact is not None or derived)
     if not looks and not later:

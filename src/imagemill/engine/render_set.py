@@ -36,7 +36,7 @@ from imagemill.engine.steps.load import Image, open_frames
 from imagemill.engine.work import Buffer, Work
 from imagemill.recipe.model import Output
 from imagemill.recipe.quality import DEFAULT_QUALITY
-from imagemill.recipe.vocabulary import Format
+from imagemill.recipe.vocabulary import Dynamic, Format, Profile
 
 PAGE_BYTES = 160 * 1024 * 1024
 """The most a kept page may take: 50 MP in three bands. Beside it an encoder must fit into a job's memory."""
@@ -63,7 +63,12 @@ class _Page:
 
 
 def render_set(
-    data: Buffer, jobs: Sequence[Job], limits: Limits, *, default_quality: int = DEFAULT_QUALITY
+    data: Buffer,
+    jobs: Sequence[Job],
+    limits: Limits,
+    *,
+    default_quality: int = DEFAULT_QUALITY,
+    linear_light: bool = False,
 ) -> list[Encoded]:
     """Make the variants of `jobs`, all of one original, in their order. `data` is the whole original, as in `render`.
 
@@ -72,7 +77,7 @@ def render_set(
     with plain_words():
         for job in jobs:
             refuse_what_is_not_built(job)
-        made = _Set(data, jobs, limits, default_quality).made()
+        made = _Set(data, jobs, limits, default_quality, linear_light).made()
     return [made[at] for at in range(len(jobs))]
 
 
@@ -84,18 +89,25 @@ class _Set:
     jobs: Sequence[Job]
     limits: Limits
     quality: int
+    linear_light: bool
 
     def made(self) -> dict[Index, Encoded]:
         """Make everything, page by page, so that one decoded page is in memory at a time."""
         done: dict[Index, Encoded] = {}
         by_page: dict[_Page, list[tuple[Work, list[Index]]]] = defaultdict(list)
         for alike in _alike(self.jobs):
-            work = prepare(self.data, self.jobs[alike[0]], self.limits, self.quality)
+            work = prepare(self.data, self.jobs[alike[0]], self.limits, self.quality, linear_light=self.linear_light)
             if work.frames == 1:
                 by_page[_Page(work.page, work.shrink)].append((work, alike))
                 continue
             for at in alike:
-                done[at] = render(self.data, self.jobs[at], self.limits, default_quality=self.quality)
+                done[at] = render(
+                    self.data,
+                    self.jobs[at],
+                    self.limits,
+                    default_quality=self.quality,
+                    linear_light=self.linear_light,
+                )
         for page, works in by_page.items():
             done.update(self._from_page(page, works))
         return done
@@ -151,7 +163,8 @@ def _pixels_of(job: Job) -> object:
     output = job.recipe.output
     pixels = Output(animate=output.animate, metadata=output.metadata, profile=output.profile, dynamic=output.dynamic)
     moving = job.facts.animated and output.animate
-    family = "alike" if job.format in ALIKE and not moving else job.format
+    same = output.profile is not Profile.KEEP and output.dynamic is Dynamic.SDR
+    family = "alike" if job.format in ALIKE and same and not moving else job.format
     return replace(job.recipe, output=pixels), job.facts, job.focal, family
 
 

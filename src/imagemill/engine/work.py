@@ -9,7 +9,7 @@ from typing import Any
 from imagemill.engine.geometry import Box, Layout
 from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.port import Job
-from imagemill.recipe.model import Background
+from imagemill.recipe.model import Adjust, Background
 from imagemill.recipe.vocabulary import Dynamic, Format, Profile
 
 Buffer = bytes | bytearray | memoryview | mmap
@@ -79,6 +79,20 @@ class Work:
         """
         wide = self.job.recipe.output.profile is Profile.P3 and self.job.format is not Format.GIF
         return "p3" if wide else "srgb"
+
+    @property
+    def geometry_only(self) -> bool:
+        """Whether pixels are only cut, scaled and turned: nothing is drawn, mixed, hidden or coloured."""
+        recipe, layout = self.job.recipe, self.layout
+        drawn = (recipe.background, recipe.pad, recipe.radius, recipe.mask, recipe.redact)
+        mixed = (recipe.blur, recipe.sharpen, recipe.pixelate)
+        return (
+            all(option is None for option in (*drawn, *mixed))
+            and recipe.adjust == Adjust()
+            and not recipe.layers
+            and not layout.canvas
+            and layout.angle % 90 == 0
+        )
 
     @property
     def deep(self) -> bool:

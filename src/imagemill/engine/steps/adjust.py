@@ -34,10 +34,11 @@ from imagemill.engine.steps.channels import (
     stored,
     top,
 )
+from imagemill.engine.steps.ink import in_result
 from imagemill.engine.steps.load import Image
 from imagemill.engine.steps.tones import Tones, tones_of
 from imagemill.engine.work import Work
-from imagemill.recipe.model import Adjust
+from imagemill.recipe.model import Adjust, Colour
 from imagemill.recipe.vocabulary import Profile
 
 Curve = Callable[[Image], Image]
@@ -61,7 +62,10 @@ def adjust(image: Image, work: Work) -> Image:
     if asked.normalize:
         image = image.copy_memory()
         image = _curved(image, [_stretch(work.tones or tones_of(image))])
-    return image if asked.duotone is None else _two_colours(image, *asked.duotone)
+    if asked.duotone is None:
+        return image
+    dark, light = (in_result(Colour(f"{digits}ff"), work).hex8[:6] for digits in asked.duotone)
+    return _two_colours(image, dark, light)
 
 
 def before_tones(image: Image, work: Work) -> Image:

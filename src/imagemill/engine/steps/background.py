@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagemill.engine.steps.channels import colour_space, top
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 from imagemill.recipe.model import Background, Colour, DerivedBackground
@@ -31,7 +32,7 @@ def background(image: Image, work: Work) -> Image:
     image = _coloured(image, ink)
     if ink.rgba[3] < 255 and not image.hasalpha():
         image = image.addalpha()
-    levels = _levels(image, ink) + ([float(ink.rgba[3])] if image.hasalpha() else [])
+    levels = _levels(image, ink) + ([ink.rgba[3] * top(image) / 255] if image.hasalpha() else [])
     return image.embed(layout.x, layout.y, layout.width, layout.height, extend="background", background=levels)
 
 
@@ -61,12 +62,12 @@ def edge_colour(image: Image) -> Colour:
     )
     sums, weight = [0.0, 0.0, 0.0], 0.0
     for strip in strips:
-        alpha = strip[strip.bands - 1].avg() / 255 if strip.hasalpha() else 1.0
+        alpha = strip[strip.bands - 1].avg() / top(strip) if strip.hasalpha() else 1.0
         if alpha == 0:
             continue
         plain = strip.premultiply() if strip.hasalpha() else strip
         share = strip.width * strip.height
-        colours = [plain[band].avg() * share for band in range(3 if plain.bands > 2 else 1)]
+        colours = [plain[band].avg() * share * 255 / top(strip) for band in range(3 if plain.bands > 2 else 1)]
         sums = [total + part for total, part in zip(sums, colours * (3 // len(colours)), strict=True)]
         weight += alpha * share
     if weight == 0:
@@ -78,12 +79,12 @@ def edge_colour(image: Image) -> Colour:
 def _coloured(image: Image, ink: Colour) -> Image:
     """A grey picture in three bands where the colour beside it is not grey."""
     red, green, blue, _ = ink.rgba
-    return image.colourspace("srgb") if image.bands < 3 and not red == green == blue else image
+    return image.colourspace(colour_space(image)) if image.bands < 3 and not red == green == blue else image
 
 
 def _levels(image: Image, ink: Colour) -> list[float]:
-    """A colour as band values of `image`, without alpha."""
-    return [float(level) for level in ink.rgba[:3]][: 1 if image.bands < 3 and _is_grey(ink) else 3]
+    """A colour as band values of `image`, in its depth and without alpha."""
+    return [level * top(image) / 255 for level in ink.rgba[:3]][: 1 if image.bands < 3 and _is_grey(ink) else 3]
 
 
 def _is_grey(ink: Colour) -> bool:
@@ -93,26 +94,29 @@ def _is_grey(ink: Colour) -> bool:
 
 def _plain(image: Image, ink: Colour) -> Image:
     """A picture of one colour with alpha, as large as `image`."""
-    return (image.new_from_image(list(ink.rgba))).cast("uchar").copy(interpretation="srgb")
+    levels = [level * top(image) / 255 for level in ink.rgba]
+    return image.new_from_image(levels).cast(image.format).copy(interpretation=colour_space(image))
 
 
 def _over(below: Image, picture: Image, x: int, y: int) -> Image:
     """`picture` at `x`, `y` on `below`; copied where it is opaque, blended where not."""
+    depth, space = picture.format, colour_space(picture)
     if picture.bands < 3:
-        picture = picture.colourspace("srgb")
+        picture = picture.colourspace(space)
     if not picture.hasalpha():
         return below.insert(picture, x, y)
-    return below.composite2(picture, "over", x=x, y=y).cast("uchar")
+    return below.composite2(picture, "over", x=x, y=y, compositing_space=space).cast(depth)
 
 
 def _blurred(image: Image, width: int, height: int) -> Image:
     """A soft copy of the picture that covers `width` × `height`, opaque and in three bands."""
+    depth = image.format
     if image.hasalpha():
         image = flattened(image, edge_colour(image))  # white would shine through around a turned picture
     if image.bands < 3:
-        image = image.colourspace("srgb")
+        image = image.colourspace(colour_space(image))
     small = image.resize(min(1.0, _BLUR_SIDE / max(image.width, image.height)))
-    small = small.gaussblur(_BLUR_SIGMA, precision="float").cast("uchar")
+    small = small.gaussblur(_BLUR_SIGMA, precision="float").cast(depth)
     scale = max(width / small.width, height / small.height)
     large = small.resize(scale * 1.02, kernel="cubic")  # a little more than covers, whatever rounding does
     large = large.embed(0, 0, max(width, large.width), max(height, large.height), extend="copy")

@@ -1,36 +1,69 @@
-"""Bring the scaled picture to 8 bits in sRGB (or Display P3), after scaling because it costs time per pixel."""
+"""Bring the scaled picture into the result's colours and depth, after scaling because it costs time per pixel."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from imagemill.engine import icc
 from imagemill.engine.libvips import pyvips
+from imagemill.engine.steps.channels import joined, parted
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
+from imagemill.recipe.vocabulary import Format, Profile
 
 PROFILE_FIELD = "icc-profile-data"
 
+HOW = {"intent": "relative", "black_point_compensation": True}
+"""Relative colorimetric with black point compensation, as browsers and image editors convert."""
+
+_TAGGED = frozenset((Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.TIFF))
+_TAGGED_GREY = frozenset((Format.JPEG, Format.PNG, Format.TIFF))  # the others write grey in three bands
+_TAGGED_INK = frozenset((Format.JPEG, Format.TIFF))
+
 
 def colour(image: Image, work: Work) -> Image:
-    """Convert by the embedded profile; grey stays grey in sRGB.
+    """Convert by the embedded profile; grey stays grey in sRGB, and all stays as it is where the colours are kept.
 
-    Relative colorimetric with black point compensation, as browsers and image editors do. An unsound profile, or one
-    for another kind of pixels, is ignored (D16); a profile that equals the wanted space costs nothing. The stranger's
-    profile never reaches the result: sRGB is written untagged, Display P3 with libvips' own 480 bytes.
+    An unsound profile, or one for another kind of pixels, is ignored (D16); a profile that equals the wanted space
+    costs nothing. sRGB is written untagged, Display P3 with libvips' own 480 bytes; a stranger's profile reaches the
+    result only where that was asked (`keeping`).
     """
-    image, profile = _with_usable_profile(image)
+    image, profile = with_usable_profile(image)
+    if work.keeps_colours:
+        return _tagged(_at_depth(image, work), work.profile)
+    if work.profile is not None:
+        return _tagged(_transformed(image, work.profile, work), work.profile)
     grey = image.bands < 3
     if image.interpretation != "cmyk" and work.space == "srgb" and (profile is None or profile.like == "srgb"):
-        return eight_bits(image)
+        return _tagged(_at_depth(image, work), None)
     if work.space == "p3" and profile is not None and profile.like == "p3":
-        return _tagged(eight_bits(image), p3_profile())
+        return _tagged(_at_depth(image, work), p3_profile())
     if grey and work.space == "p3" and profile is None:
-        image, grey = eight_bits(image).colourspace("srgb"), False
-    converted = _transformed(image, work.space)
-    if grey and work.space == "srgb":
-        return _back_to_grey(converted)
-    return converted
+        image, grey = image.colourspace("rgb16" if image.format == "ushort" else "srgb"), False
+    converted = _transformed(image, work.space, work)
+    if work.space == "p3":
+        return _tagged(converted, p3_profile())
+    return _tagged(_back_to_grey(converted) if grey else converted, None)
+
+
+def keeping(image: Image, work: Work) -> Work:
+    """Decide `icc=keep` on the opened page: whether its colours stay as they are, and under which profile.
+
+    A coloured picture keeps a sound profile in every format that can hold one; what is drawn on it is converted. Grey
+    under a profile and CMYK stay only where the format can hold them and nothing is drawn on them or mixed with them.
+    """
+    if work.job.recipe.output.profile is not Profile.KEEP:
+        return work
+    image, profile = with_usable_profile(image)
+    ink, grey = image.interpretation == "cmyk", image.bands < 3
+    able = _TAGGED_INK if ink else _TAGGED_GREY if grey else _TAGGED
+    if work.job.format not in able or (profile is None and not ink):
+        return work
+    if (ink or grey) and (image.hasalpha() or not work.geometry_only):
+        return work
+    kept = None if profile is None else icc.cleaned(bytes(image.get(PROFILE_FIELD)))
+    return replace(work, keeps_colours=True, profile=kept)
 
 
 def eight_bits(image: Image) -> Image:
@@ -47,7 +80,7 @@ def p3_profile() -> bytes:
     return bytes(pyvips.Operation.call("profile_load", "p3"))
 
 
-def _with_usable_profile(image: Image) -> tuple[Image, icc.ProfileFacts | None]:
+def with_usable_profile(image: Image) -> tuple[Image, icc.ProfileFacts | None]:
     """The image and its profile; where that must be ignored, the image without it, or libvips would use it."""
     if not image.get_typeof(PROFILE_FIELD):
         return image, None
@@ -55,42 +88,56 @@ def _with_usable_profile(image: Image) -> tuple[Image, icc.ProfileFacts | None]:
     space = "cmyk" if image.interpretation == "cmyk" else "gray" if image.bands < 3 else "rgb"
     if profile is not None and profile.space == space:
         return image, profile
-    return _without_profile(image), None
+    return _tagged(image, None), None
 
 
-def _without_profile(image: Image) -> Image:
-    """The same pixels, no longer described by a stranger."""
+def exported(image: Image, profile: bytes, depth: int, source: str = "srgb") -> Image:
+    """Convert to a profile that is no file: by way of Lab, as libvips takes a profile for output from the image only.
+
+    `source` is the built-in profile of an image that has none of its own; the image has no alpha.
+    """
+    between = image.icc_import(embedded=True, input_profile=source, **HOW)
+    return _tagged(between, profile).icc_export(depth=depth, **HOW)
+
+
+def _at_depth(image: Image, work: Work) -> Image:
+    """All bits where they are kept, else eight."""
+    return image if work.deep else eight_bits(image) if image.interpretation != "cmyk" else image
+
+
+def _tagged(image: Image, profile: bytes | None) -> Image:
+    """The same pixels under `profile`, or under none."""
+    if profile is None and not image.get_typeof(PROFILE_FIELD):
+        return image
     image = image.copy()
-    image.remove(PROFILE_FIELD)
+    if profile is None:
+        image.remove(PROFILE_FIELD)
+    else:
+        image.set_type(pyvips.GValue.blob_type, PROFILE_FIELD, profile)
     return image
 
 
-def _transformed(image: Image, space: str) -> Image:
-    """Convert colours to `space`, alpha apart; pixels that the profile cannot be used on are taken for sRGB."""
-    alpha = None
-    if image.hasalpha() and image.format != "uchar":  # lcms scales colours to 8 bits, not what stands beside them
-        alpha = (image[image.bands - 1] >> 8).cast("uchar")
-        image = image.extract_band(0, n=image.bands - 1)
+def _transformed(image: Image, target: str | bytes, work: Work) -> Image:
+    """Convert to `target` (libvips' name for a space, or a profile), alpha apart: lcms would not scale it to 8 bits.
+
+    Pixels that the profile cannot be used on are taken for sRGB.
+    """
+    depth = 16 if work.deep and image.format == "ushort" else 8
+    image, alpha = parted(image)
+    if alpha is not None and depth == 8:
+        alpha = eight_bits(alpha)
     fallback = "cmyk" if image.interpretation == "cmyk" else "srgb"
     try:
-        converted = image.icc_transform(
-            space, embedded=True, input_profile=fallback, intent="relative", black_point_compensation=True, depth=8
-        )
+        if isinstance(target, bytes):
+            return joined(exported(image, target, depth, fallback), alpha)
+        converted = image.icc_transform(target, embedded=True, input_profile=fallback, depth=depth, **HOW)
     except pyvips.Error:
-        converted = _without_profile(eight_bits(image)).colourspace("srgb")
-    return converted if alpha is None else converted.bandjoin(alpha)
+        converted = _tagged(image if depth == 16 else eight_bits(image), None)
+        converted = converted.colourspace("rgb16" if depth == 16 else "srgb")
+    return joined(converted, alpha)
 
 
 def _back_to_grey(image: Image) -> Image:
     """A grey picture that a transform spread over three bands, in one again."""
-    grey = image[0]
-    if image.hasalpha():
-        grey = grey.bandjoin(image[image.bands - 1])
-    return grey.copy(interpretation="b-w")
-
-
-def _tagged(image: Image, profile: bytes) -> Image:
-    """The same pixels under our own copy of the profile."""
-    image = image.copy()
-    image.set_type(pyvips.GValue.blob_type, PROFILE_FIELD, profile)
-    return image
+    colours, alpha = parted(image)
+    return joined(colours[0], alpha).copy(interpretation="grey16" if image.format == "ushort" else "b-w")

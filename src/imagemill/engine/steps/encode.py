@@ -1,8 +1,8 @@
 """Write the result: frames joined, metadata left behind, each format at the effort that was measured for it.
 
 Encoder effort is the real cost of a modern page (docs/engine.md has the table). Of the original's metadata
-nothing is written but what was asked (`metadata.keeping`); `keep` lets that through and our own Display P3 profile, as
-the colour step leaves no other.
+nothing is written but what was asked (`metadata.keeping`); `keep` lets that through and the profile that the
+colour step left on the pixels: our own of Display P3, or the original's where it is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.writing import attach
+from imagemill.engine.steps.colour import PROFILE_FIELD
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 from imagemill.errors import NotBuilt, Unprocessable
@@ -44,10 +45,13 @@ def encode(image: Image, work: Work, limits: Limits) -> bytes:
     if saver is None:
         raise NotBuilt(f"Writing {work.job.format.value} is not built yet.", row="T2")
     name, options = saver
-    keep = ["icc"] if work.space == "p3" else []
+    tagged = bool(image.get_typeof(PROFILE_FIELD))
+    keep = ["icc"] if tagged else []
     if work.metadata is not None:
-        image, said = attach(image, work.metadata, work.job.format, srgb=work.space == "srgb")
+        image, said = attach(image, work.metadata, work.job.format, srgb=not tagged)
         keep += said
+    if image.get_typeof("gainmap"):
+        name, options, keep = "uhdrsave_buffer", _ultra_hdr, [*keep, "gainmap"]
     data = bytes(pyvips.Operation.call(name, image, keep=",".join(keep) or "none", **options(work)))
     if len(data) > limits.result_bytes:
         raise Unprocessable(
@@ -64,6 +68,11 @@ def _jpeg(work: Work) -> Options:
     return {"Q": work.quality}
 
 
+def _ultra_hdr(work: Work) -> Options:
+    """The same base, and the gain map after it. libultrahdr halves the chroma whatever the quality."""
+    return {"Q": 100 if work.job.recipe.output.lossless else work.quality}
+
+
 def _webp(work: Work) -> Options:
     """Effort 2: half the time of the default for 3 % of the bytes; 0 and 1 cost quality."""
     if work.job.recipe.output.lossless:
@@ -73,10 +82,15 @@ def _webp(work: Work) -> Options:
 
 def _avif(work: Work) -> Options:
     """Effort 0 while someone waits: a third of the time of effort 1 for 3 % of the bytes."""
-    common: Options = {"compression": "av1", "encoder": "aom", "bitdepth": 8, "effort": 0}
+    common: Options = {"compression": "av1", "encoder": "aom", "bitdepth": _avif_depth(work), "effort": 0}
     if work.job.recipe.output.lossless:
         return common | {"lossless": True, "subsample_mode": "off"}
     return common | {"Q": encoder_quality(work.quality, Format.AVIF), "subsample_mode": "on"}
+
+
+def _avif_depth(work: Work) -> int:
+    """Bits a band: 12 only for an original that has as many, as fewer decoders have that profile of AV1."""
+    return 8 if not work.deep else 12 if work.job.facts.format == "avif" and work.job.facts.bits == 12 else 10
 
 
 def _png(_work: Work) -> Options:

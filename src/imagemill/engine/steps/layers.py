@@ -7,6 +7,8 @@ CSS (W3C Compositing and Blending Level 1, section 9.1), on levels as they are, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imagemill.engine.geometry import Box, Size, lay_out
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.placement import layer_size, place_of
@@ -15,6 +17,7 @@ from imagemill.engine.sampling import shrink_for
 from imagemill.engine.steps.blend import blended
 from imagemill.engine.steps.colour import colour, eight_bits
 from imagemill.engine.steps.crop import crop
+from imagemill.engine.steps.ink import in_result
 from imagemill.engine.steps.load import Image, open_frames
 from imagemill.engine.steps.orient import orient
 from imagemill.engine.steps.resize import resize
@@ -51,7 +54,7 @@ def _drawn(index: int, layer: Layer, work: Work, canvas: Size) -> tuple[Image, B
         if isinstance(layer, ImageLayer):
             work.drawn[known] = _watermark(index, layer, work, canvas)
         else:
-            work.drawn[known] = words(layer, canvas)
+            work.drawn[known] = words(replace(layer, colour=in_result(layer.colour, work)), canvas)
     return work.drawn[known]
 
 
@@ -83,6 +86,7 @@ def _picture(data: Buffer, facts: Facts, size: Size, work: Work) -> Image:
         layout=layout,
         quality=work.quality,
         shrink=shrink_for(facts, layout),
+        profile=work.profile,
     )
     image = next(open_frames(data, facts, shrink=own.shrink, layout=layout))
     for step in (crop, resize, orient, colour):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.steps.background import behind, flattened
+from imagemill.engine.steps.channels import parted
 from imagemill.engine.steps.load import Image
 from imagemill.engine.steps.shapes import covered, shaped
 from imagemill.engine.work import Work
@@ -30,10 +31,10 @@ def mask(image: Image, work: Work) -> Image:
 
 def _with_alpha(image: Image, cover: Image) -> Image:
     """`image` with `cover` (0…255) as transparency, on top of what it has."""
-    if not image.hasalpha():
-        return image.bandjoin(cover)
-    last = image.bands - 1
-    return image.extract_band(0, n=last).bandjoin((image[last] * cover / 255 + 0.5).cast("uchar"))
+    colours, alpha = parted(image)
+    if alpha is None:
+        return image.bandjoin(cover if image.format == "uchar" else (cover * 257).cast("ushort"))
+    return colours.bandjoin((alpha * cover / 255 + 0.5).cast(image.format))
 
 
 def _rounded(width: int, height: int, radius: Radius) -> Image:

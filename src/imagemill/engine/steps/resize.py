@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagemill.engine.sampling import Axis, axes
+from imagemill.engine.steps.linear import in_linear_light
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
@@ -20,6 +21,13 @@ def resize(image: Image, work: Work) -> Image:
         return image
     if (across.there, down.there) != (across.columns, down.columns):
         image = image.embed(0, 0, across.columns, down.columns, extend="copy")
+    if work.linear_light:
+        return in_linear_light(image, lambda linear: _with_alpha_in_mind(linear, across, down))
+    return _with_alpha_in_mind(image, across, down)
+
+
+def _with_alpha_in_mind(image: Image, across: Axis, down: Axis) -> Image:
+    """Scale, with colours multiplied by alpha meanwhile."""
     if not image.hasalpha():
         return _scaled(image, across, down)
     depth = image.format
