@@ -19,6 +19,8 @@ from imagemill.control.auth import AdminKey
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.access import Access
 from imagemill.delivery.explain import Explain
+from imagemill.delivery.info import Info
+from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
@@ -74,14 +76,24 @@ class Platform:
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
         )
+        spending = Spending(burst=settings.limits.client_burst * cores, rate=settings.limits.client_rate * cores)
         self.maker = Maker(
             originals=self.originals,
             variants=self.variants,
             engine=self.engine,
             cache=self.cache,
             slots=self.slots,
-            spending=Spending(burst=settings.limits.client_burst * cores, rate=settings.limits.client_rate * cores),
+            spending=spending,
             metrics=self.metrics,
+        )
+        self.inspector = Inspector(
+            originals=self.originals,
+            engine=self.engine,
+            slots=self.slots,
+            spending=spending,
+            metrics=self.metrics,
+            settings=settings.engine,
+            limits=settings.limits,
         )
         self.keys = _admin_key(settings, data)
         self.health = Health({"store": self._check_store, "workers": self._check_workers})
@@ -101,6 +113,7 @@ class Platform:
                 engine=settings.engine,
                 limits=settings.limits,
             ),
+            info=Info(self.inspector, settings.delivery, self.access),
             memo=memo,
             control=self._control,
             health=self.health,
@@ -130,6 +143,7 @@ class Platform:
     async def close(self) -> None:
         """Finish what is being made and kept, then stop everything in reverse order."""
         await self.maker.drain()
+        await self.inspector.drain()
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -163,6 +177,7 @@ class Platform:
                     settings.limits,
                 ),
                 presets=self.presets,
+                inspector=self.inspector,
                 on_purge=self._purge_memory,
             )
         return self._control_app

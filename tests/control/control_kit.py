@@ -16,8 +16,13 @@ from tests.originals.library_kit import Kit
 from imagemill.control.app import create_control
 from imagemill.control.asgi import ASGIApp
 from imagemill.control.auth import AdminKey
+from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.slots import Slots
+from imagemill.delivery.spend import Spending
+from imagemill.engine.settings import EngineSettings
 from imagemill.object_store.memory import MemoryStore
+from imagemill.observability.metrics import Metrics
 
 OWN_KEY = "a-key-of-ones-own-0123456789"
 
@@ -53,6 +58,15 @@ class Control:
             self.key = AdminKey(path)
         limits = self.kit.limits
         self.presets = PresetBook(self.written, MemoryStore(), side=limits.side_result, pixels=limits.pixels_result)
+        self.inspector = Inspector(
+            originals=self.kit.originals,
+            engine=self.kit.engine,
+            slots=Slots(workers=2, queue=100, queue_seconds=8.0),
+            spending=Spending(burst=60.0, rate=1.0),
+            metrics=Metrics(),
+            settings=EngineSettings(),
+            limits=limits,
+        )
         self.app: ASGIApp = create_control(
             originals=self.kit.originals,
             variants=self.kit.variants,
@@ -62,6 +76,7 @@ class Control:
             explain=self._explain,
             on_purge=self._on_purge,
             presets=self.presets,
+            inspector=self.inspector,
             body_seconds=self.body_seconds,
         )
 

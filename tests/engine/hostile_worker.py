@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagemill.engine import worker
-from imagemill.engine.findings import Findings
+from imagemill.engine.findings import Findings, Swatch
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job
 from imagemill.errors import Fault, InvalidRequest, NotAnImage, NotBuilt, Unprocessable
@@ -215,7 +215,18 @@ def probe(data: worker.Data, _limits: Limits) -> Facts:
 def inspect(data: worker.Data, facts: Facts, _limits: Limits) -> Findings:
     """Obey, then tell the facts again."""
     obey(data)
-    return Findings(format=facts.format, width=facts.width, height=facts.height)
+    return Findings(
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        average="#102030",
+        dominant="#102030",
+        palette=(Swatch("#102030", 1.0),),
+        blurhash="00OZZy",
+        thumbhash="YOcJ",
+        perceptual_hash="0123456789abcdef",
+        preview="data:image/webp;base64,UklGRg==",
+    )
 
 
 def render_set(data: worker.Data, jobs: Sequence[Job], limits: Limits, *, default_quality: int) -> list[Picture]:

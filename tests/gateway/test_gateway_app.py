@@ -267,7 +267,7 @@ def test_no_request_header_poisons_a_key(tmp_path: Path) -> None:
         ("/img/w=9,lossless=1,fm=png/a.png", 200, ""),
         ("/img/w=9,lossless=1,fm=webp/a.png", 403, "needs_signature"),
         ("/img/w=9/" + "a" * 9000, 414, "url_too_long"),
-        ("/info/a.png", 501, "not_built"),
+        ("/srcset/_/a.png", 501, "not_built"),
         ("/srcset/w=9/a.png", 501, "not_built"),
         ("/v1/originals", 401, "unauthenticated"),
     ],

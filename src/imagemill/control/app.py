@@ -32,6 +32,7 @@ from imagemill.control.docs_page import HEADERS, PAGE
 from imagemill.control.explain import explain_router
 from imagemill.control.forms import forms_router
 from imagemill.control.idempotency import Idempotent
+from imagemill.control.info import info_router
 from imagemill.control.limits import limits_router
 from imagemill.control.listing import listing_router
 from imagemill.control.openapi import document
@@ -41,6 +42,7 @@ from imagemill.control.purges import purges_router
 from imagemill.control.services import Explainer, PurgeHook, Services
 from imagemill.control.unbuilt import check_built
 from imagemill.control.variants import variants_router
+from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
@@ -61,6 +63,7 @@ def create_control(
     explain: Explainer,
     on_purge: PurgeHook,
     presets: PresetBook,
+    inspector: Inspector,
     body_seconds: float = 20.0,
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
@@ -76,6 +79,7 @@ def create_control(
         explain=explain,
         on_purge=on_purge,
         presets=presets,
+        inspector=inspector,
     )
     return Boundary(Authenticated(Idempotent(Built(_resources(services))), admin_key))
 
@@ -98,6 +102,7 @@ def _resources(services: Services) -> FastAPI:
         variants_router(services),
         purges_router(services),
         presets_router(services),
+        info_router(services),
         limits_router(services),
         explain_router(services),
     )

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from imagemill.control.info import InfoAsked, InfoList, InfoView
 from imagemill.control.originals import OriginalChanges
 from imagemill.control.presets import PresetList, PresetView, PresetWritten
 from imagemill.control.purges import Purge, PurgeView
@@ -24,6 +25,9 @@ STRUCTS = (
     PresetView,
     PresetWritten,
     PresetList,
+    InfoView,
+    InfoAsked,
+    InfoList,
 )
 
 PROBLEM = {

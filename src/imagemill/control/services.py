@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
@@ -35,3 +36,4 @@ class Services:
     explain: Explainer
     on_purge: PurgeHook
     presets: PresetBook
+    inspector: Inspector

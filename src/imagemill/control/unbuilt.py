@@ -5,7 +5,6 @@ from __future__ import annotations
 from imagemill.errors import NotBuilt
 
 ROWS = {
-    "info": "T9",
     "versions": "O4",
     "restores": "O4",
     "uploads": "O3",

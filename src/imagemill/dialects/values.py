@@ -23,3 +23,14 @@ class ImageRequest:
     signature: str | None = None
     expires: int | None = None
     kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoRequest:
+    """A parsed URL of information; the fields are as in `ImageRequest`."""
+
+    key: str
+    v: str | None = None
+    signature: str | None = None
+    expires: int | None = None
+    kid: str | None = None

@@ -13,6 +13,7 @@ import base64
 from imagemill.engine import preview
 from imagemill.engine.findings import Findings, Location, Swatch, bounded
 from imagemill.engine.geometry import lay_out
+from imagemill.engine.inspection import FORMAT, RECIPE
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.blocks import read_metadata
 from imagemill.engine.metadata.telling import location_of, told_exif, told_gps, told_iptc, told_xmp
@@ -24,21 +25,9 @@ from imagemill.engine.summaries.blurhash import blurhash
 from imagemill.engine.summaries.palette import average, palette
 from imagemill.engine.summaries.perceptual_hash import perceptual_hash
 from imagemill.engine.summaries.pixels import Pixels
-from imagemill.engine.summaries.thumbhash import MOST, thumbhash
+from imagemill.engine.summaries.thumbhash import thumbhash
 from imagemill.engine.work import Buffer, Work
-from imagemill.recipe.model import Output, Recipe, Resize
-from imagemill.recipe.model import Pixels as Length
 from imagemill.recipe.quality import DEFAULT_QUALITY
-from imagemill.recipe.vocabulary import Fit, Format
-
-RECIPE = Recipe(
-    resize=Resize(width=Length(MOST), height=Length(MOST), fit=Fit.INSIDE),
-    output=Output(format=Format.PNG, animate=False),
-)
-"""What is looked at."""
-
-SECONDS = 0.03
-"""CPU-seconds of the summaries, whatever the picture; decoding comes on top."""
 
 _WHITE = [255.0, 255.0, 255.0]
 
@@ -49,7 +38,7 @@ def inspect(data: Buffer, facts: Facts, limits: Limits) -> Findings:
     Raises Unprocessable (`damaged`, `too_many_pixels`), NotAnImage, as rendering it would.
     """
     with plain_words():
-        work = prepare(data, Job(recipe=RECIPE, format=Format.PNG, facts=facts), limits, DEFAULT_QUALITY)
+        work = prepare(data, Job(recipe=RECIPE, format=FORMAT, facts=facts), limits, DEFAULT_QUALITY)
         page = next(open_frames(data, work.job.facts, shrink=work.shrink, layout=work.layout))
         found = read_metadata(data, facts.format, page)
         delays = _delays(page) if facts.animated else ()

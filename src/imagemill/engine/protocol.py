@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from imagemill import errors
-from imagemill.engine.findings import Findings
+from imagemill.engine.findings import MAX_BYTES, Findings, decode_findings, encode_findings
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import SET_JOBS, Facts, Job
 from imagemill.recipe.canonical import parse_canonical, text_of
@@ -38,7 +38,7 @@ HEAD_BYTES = 32 * 1024
 FIRST_READ_BYTES = 64 * 1024
 """Room for the first read of an answer: most thumbnails arrive whole in one system call."""
 
-FINDINGS_BYTES = 1024 * 1024
+FINDINGS_BYTES = MAX_BYTES
 """The longest body of an answer to `Inspect`; what a picture says of itself is cut long before."""
 
 SET_BYTES = 256 * 1024 * 1024
@@ -205,7 +205,6 @@ Answer = Ready | Seen | Made | MadeSet | Told | Failed
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
-_findings: msgspec.json.Decoder[Findings] = msgspec.json.Decoder(Findings)
 
 _RAISED: dict[str, type[errors.ImagemillError]] = {
     kind.__name__: kind for kind in (errors.InvalidRequest, errors.NotFound, errors.NotAnImage, errors.Unprocessable)
@@ -233,14 +232,14 @@ def job_of(order: Order) -> Job:
 
 def findings_body(findings: Findings) -> bytes:
     """Return findings as the body of an answer."""
-    return msgspec.json.encode(findings)
+    return encode_findings(findings)
 
 
 def findings_of(body: bytes) -> Findings:
     """Return the findings in a body; Garbage where they are none."""
     try:
-        return _findings.decode(body)
-    except msgspec.DecodeError as error:
+        return decode_findings(body)
+    except ValueError as error:
         raise Garbage(f"findings that are none of ours: {error}") from error
 
 

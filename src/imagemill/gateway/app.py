@@ -1,6 +1,6 @@
 """The ASGI front door: which path goes where, and what every answer carries.
 
-    /img/…                              delivery
+    /img/…  /info/…                     delivery
     /v1/…  /openapi.json  /docs         control (imported when first asked or once the port is open)
     /healthz/live  /healthz/ready       health (also /health)
     /metrics                            Prometheus text, from loopback or with the admin key
@@ -19,6 +19,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from imagemill.delivery.info import Info
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.values import Headers, HttpRequest, HttpResponse
@@ -44,7 +45,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
 WATCH_AFTER = 0.25
 """Seconds after which we look whether the client is still there; most answers take less and are spared the watching."""
-LATER = {b"/info/": "T9", b"/srcset/": "T12"}
+LATER = {b"/srcset/": "T12"}
 """Addresses that a later capability answers; until then they say so."""
 
 
@@ -55,6 +56,7 @@ class Gateway:
         self,
         *,
         delivery: Delivery,
+        info: Info,
         memo: Memo,
         control: Callable[[], AsgiApp],
         health: Health,
@@ -66,6 +68,7 @@ class Gateway:
     ) -> None:
         """`control` returns the control application and is first called when it is needed."""
         self._delivery = delivery
+        self._info = info
         self._memo = memo
         self._control = control
         self._health = health
@@ -198,6 +201,9 @@ class Gateway:
         if path.startswith(b"/img/"):
             self._allow(request, "GET", "HEAD", "OPTIONS")
             return await self._delivery(request)
+        if path.startswith(b"/info/"):
+            self._allow(request, "GET", "HEAD", "OPTIONS")
+            return await self._info(request)
         self._allow(request, "GET", "HEAD")
         if path in (b"/healthz/live", b"/health"):
             return self._health.live()
@@ -262,7 +268,7 @@ class Gateway:
         body = b"" if request.method == "HEAD" else response.body
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        surface = "delivery" if request.path.startswith(b"/img/") else "other"
+        surface = "delivery" if request.path.startswith((b"/img/", b"/info/")) else "other"
         self._record(request, surface, response.status, len(body), took, _cache_word(response))
 
     def _record(self, request: HttpRequest, surface: str, status: int, size: int, took: float, cache: str) -> None:

@@ -33,7 +33,7 @@ GAUGES = {
     "imagemill_variant_store_bytes": "Bytes of variants kept in the store.",
 }
 
-STAGES = ("parse", "locate", "recall", "queue", "render", "total")
+STAGES = ("parse", "locate", "recall", "queue", "render", "inspect", "total")
 HISTOGRAM = "imagemill_stage_seconds"
 HISTOGRAM_HELP = "Seconds each stage of delivery took."
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -7,6 +7,7 @@ pixels, and can be told to wait, so that tests can interleave a slow make with o
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import os
 import warnings
@@ -14,9 +15,15 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from imagemill.engine.findings import Findings
+from imagemill.engine.findings import Findings, Swatch
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job, Rendered, Source
+from imagemill.engine.preview import data_uri
+from imagemill.engine.summaries.blurhash import blurhash
+from imagemill.engine.summaries.palette import average, palette
+from imagemill.engine.summaries.perceptual_hash import perceptual_hash
+from imagemill.engine.summaries.pixels import Pixels as Codes
+from imagemill.engine.summaries.thumbhash import thumbhash
 from imagemill.errors import NotAnImage, Unprocessable
 from imagemill.recipe.model import Pixels
 from imagemill.recipe.vocabulary import Format
@@ -56,10 +63,31 @@ class PillowEngine:
         return facts
 
     async def inspect(self, source: Source, facts: Facts) -> Findings:
-        """Tell no more than the facts; `inspections` counts."""
+        """Tell the facts, the colours and the hashes, and no metadata; `inspections` counts."""
         self.inspections += 1
         await self.gate.wait()
-        return Findings(format=facts.format, width=facts.width, height=facts.height)
+        small = self._open(source).convert("RGBA")
+        small.thumbnail((100, 100))
+        pixels = Codes.from_rgba(*small.size, small.tobytes())
+        small.thumbnail((16, 16))
+        out = io.BytesIO()
+        small.save(out, "webp")
+        colours = palette(pixels)
+        return Findings(
+            format=facts.format,
+            width=facts.width,
+            height=facts.height,
+            pages=facts.pages,
+            animated=facts.animated,
+            alpha=facts.alpha,
+            average=average(pixels),
+            dominant=colours[0][0],
+            palette=tuple(Swatch(*colour) for colour in colours),
+            blurhash=blurhash(pixels),
+            thumbhash=base64.b64encode(thumbhash(pixels)).decode(),
+            perceptual_hash=perceptual_hash(pixels),
+            preview=data_uri(out.getvalue()),
+        )
 
     async def render_set(self, source: Source, jobs: Sequence[Job]) -> tuple[Rendered, ...]:
         """Make each by itself."""

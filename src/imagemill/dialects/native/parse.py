@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagemill.dialects.values import ImageRequest
+from imagemill.dialects.values import ImageRequest, InfoRequest
 from imagemill.errors import Fault, InvalidRequest, shown
 from imagemill.object_store.naming import bad_key, decode_key
 from imagemill.recipe.options import BY_NAME, Asked, parse_options
@@ -47,6 +47,15 @@ def parse_url(raw_path: bytes, query: bytes = b"") -> ImageRequest:
         signature=given.get("s"),
         expires=_expires(given.get("exp")),
         kid=given.get("kid"),
+    )
+
+
+def parse_info_url(raw_path: bytes, query: bytes = b"") -> InfoRequest:
+    """Return what `raw_path` (as received, from `/info/` on) asks for; raises as `parse_url` does for its key."""
+    key = decode_key(_decoded_key(raw_path.removeprefix(b"/info/")))
+    given = _parameters(query) if query else {}
+    return InfoRequest(
+        key=key, v=given.get("v"), signature=given.get("s"), expires=_expires(given.get("exp")), kid=given.get("kid")
     )
 
 

@@ -1,0 +1,83 @@
+"""`GET /info/<key>`: what anyone who may see a picture may know of it (contract, "Delivery").
+
+Format, size, colours and placeholders. Nothing of EXIF, IPTC and XMP, and nothing of where: those say more than the
+picture shows, and are for the holder of a key (`/v1/info`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from imagemill.delivery.access import Access, check_key
+from imagemill.delivery.caching_headers import cache_control, http_date, not_modified, precondition_fails
+from imagemill.delivery.inspection import Inspector
+from imagemill.delivery.plan import SECURITY, cache_tag
+from imagemill.delivery.preflight import preflight
+from imagemill.delivery.settings import DeliverySettings
+from imagemill.delivery.spend import client_of
+from imagemill.delivery.values import HttpRequest, HttpResponse
+from imagemill.dialects.native.parse import parse_info_url
+from imagemill.engine.findings import Findings
+from imagemill.errors import PreconditionFailed
+from imagemill.originals.values import Original
+
+
+class Info:
+    """Answers `/info/…`; raises an ImagemillError for the gateway to translate."""
+
+    def __init__(self, inspector: Inspector, settings: DeliverySettings, access: Access) -> None:
+        """`access` is the rule that pictures are under."""
+        self._inspector = inspector
+        self._settings = settings
+        self._access = access
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request; a HEAD answer is cut off by the gateway."""
+        if request.method == "OPTIONS":
+            return preflight()
+        asked = parse_info_url(request.path, request.query)
+        check_key(asked.key, self._access)
+        original, findings, status = await self._inspector.inspect(asked.key, client_of(request.client))
+        body = msgspec.json.encode(public_info(original, findings))
+        etag = b'"' + hashlib.sha256(body).hexdigest().encode() + b'"'
+        modified = original.info.modified
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"cache-control", cache_control(self._settings, asked_version=asked.v, version=original.version)),
+            (b"cache-tag", cache_tag(original.site, original.key).encode()),
+            *SECURITY,
+            (b"etag", etag),
+            (b"last-modified", http_date(modified)),
+            (b"cache-status", status),
+        ]
+        if precondition_fails(request.headers, etag=etag, modified=modified):
+            raise PreconditionFailed("If-Match or If-Unmodified-Since names another version of the picture.")
+        # The date alone proves nothing: a focal point changes the version, and thereby the body, without it.
+        if b"if-none-match" in request.headers and not_modified(request.headers, etag=etag, modified=modified):
+            return HttpResponse(304, [header for header in headers if header[0] != b"content-type"])
+        return HttpResponse(200, headers, body)
+
+
+def public_info(original: Original, findings: Findings) -> dict[str, Any]:
+    """Return what the public may know; `findings` are named one by one, so that a new one is not public by accident."""
+    return {
+        "key": original.key,
+        "version": original.version,
+        "format": findings.format,
+        "width": findings.width,
+        "height": findings.height,
+        "pages": findings.pages,
+        "animated": findings.animated,
+        "alpha": findings.alpha,
+        "colours": {
+            "average": findings.average,
+            "dominant": findings.dominant,
+            "palette": [{"colour": swatch.colour, "share": swatch.share} for swatch in findings.palette],
+        },
+        "blurhash": findings.blurhash,
+        "thumbhash": findings.thumbhash,
+        "preview": findings.preview,
+    }
