@@ -21,7 +21,7 @@ from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
 from imagemill.recipe.measures import SEARCHING
 from imagemill.recipe.model import Colour, ImageLayer, Pixels, Recipe, Resize
-from imagemill.recipe.vocabulary import Fit, Format, Profile
+from imagemill.recipe.vocabulary import Blend, Fit, Format, Profile
 
 _MEGA = 1_000_000
 _BATCH = 256 * 1024 * 1024  # as much of an animated WebP is decoded at a time
@@ -40,7 +40,8 @@ _TRANSFORM = 0.0120  # of the result, through a colour profile
 _TRANSFORM_CMYK = 0.0300
 _FIXED_CMYK = 0.0250  # building the tables from four inks
 _MASK = 0.0350
-_BLEND = 0.0120  # of what a layer covers, the same in every mode
+_BLEND = 0.0120  # of what a layer covers
+_BLEND_MIXED = 0.0400  # the same in any mode but normal
 _GLYPHS = 0.0040  # of letters times the square of their size
 _DERIVED = 0.0080  # a background taken from the picture
 _LOOK = 0.0080  # smartcrop
@@ -170,7 +171,8 @@ def _laying(recipe: Recipe, layers: Sequence[Facts], layout: Layout) -> tuple[fl
             drawing += _reading(facts, own, own_layout)
             decoding = max(decoding, _decoder_bytes(facts))
             held += 8.0 * size.pixels  # as it is decoded, and once more with its opacity
-            blending += _BLEND * (canvas if layer.tile else size).pixels / _MEGA
+            blend = _BLEND if layer.blend is Blend.NORMAL else _BLEND_MIXED
+            blending += blend * (canvas if layer.tile else size).pixels / _MEGA
         else:
             glyphs = len(layer.text) * layer.size**2
             drawing += _GLYPHS * glyphs / _MEGA

@@ -46,7 +46,7 @@ def available(folder: str = "") -> dict[str, Path]:
     Only files ending in `.ttf` and `.otf` are looked at, in byte order. Raises UnfitFont for a folder that is none, a
     file that is no font, a name twice, and more than `MOST` in all.
     """
-    found = {path.stem: path for path in sorted(FOLDER.glob("*.ttf"))}
+    found = {path.stem: path for path in sorted(FOLDER.glob("*.ttf"), key=_by_name)}
     more = MOST - len(found)
     for path in _files(folder) if folder else ():
         name = _postscript_name(path)
@@ -78,6 +78,11 @@ def check_font(name: str, names: tuple[str, ...]) -> None:
             code="unknown_font",
             faults=(Fault("textfont", listed, shown(name)),),
         )
+
+
+def _by_name(path: Path) -> str:
+    """The order of a list of fonts: DejaVuSans before DejaVuSans-Bold."""
+    return path.stem
 
 
 def _files(folder: str) -> list[Path]:

@@ -39,9 +39,9 @@ _loaded: dict[str, None] = {}
 def load_fonts(folder: str = "") -> tuple[str, ...]:
     """Load our fonts and those of `folder` into libvips for this process; return the names of all that are loaded.
 
-    To be called before confinement: each font is drawn with once, so that its file is open from then on. fontconfig
-    reads its configuration at its first word, so the environment names ours meanwhile. Empty where libvips has no
-    Pango. Raises UnfitFont.
+    To be called before confinement: each font is drawn with once all are known (each new one lets go of the others), so
+    that its file is open from then on. fontconfig reads its configuration at its first word, so the environment names
+    ours meanwhile. Empty where libvips has no Pango. Raises UnfitFont.
     """
     libvips.start()
     missing = {name: path for name, path in available(folder).items() if name not in _loaded}
@@ -51,6 +51,8 @@ def load_fonts(folder: str = "") -> tuple[str, ...]:
         for name, path in missing.items():
             pyvips.Image.text("Ag", font=_described(name, 16), fontfile=str(path), dpi=72)
             _loaded[name] = None
+        for name in _loaded:
+            pyvips.Image.text("Ag", font=_described(name, 16), dpi=72)
     except pyvips.Error:
         return ()
     finally:
