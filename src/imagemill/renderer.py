@@ -19,13 +19,15 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequen
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from imagemill.engine.divided import DividedEngine
 from imagemill.engine.port import Job, Rendered, Source
-from imagemill.errors import ImagemillError
+from imagemill.errors import ImagemillError, InvalidRequest
 from imagemill.offline.bulk import AHEAD
+from imagemill.offline.layers import below, opened_layers
 from imagemill.offline.making import Bounds, Made, make
 from imagemill.offline.wanted import Wanted, presets_of, wanted
 from imagemill.settings import Settings
@@ -74,11 +76,21 @@ class Renderer:
     Limits and presets are those of the settings (`imagemill.toml` here, `IMAGEMILL_…` variables, or `config`).
     """
 
-    def __init__(self, jobs: int | None = None, *, config: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        jobs: int | None = None,
+        *,
+        layers: str | os.PathLike[str] = ".",
+        config: str | os.PathLike[str] | None = None,
+    ) -> None:
         """`jobs` is the number of workers, None for one for each core. They start with the first picture.
 
-        Raises SettingsError for wrong settings or a `jobs` below 1.
+        `layers` is the folder in which `wm=logo.png` finds its pictures. Raises SettingsError for wrong settings,
+        InvalidRequest for `jobs` below 1.
         """
+        if jobs is not None and jobs < 1:
+            raise InvalidRequest(f"jobs: expected a number from 1, received {jobs}.")
+        self._find = below(Path(layers))
         self._settings = Settings.load({"engine.workers": jobs, "config": config})
         self._presets = presets_of(self._settings.presets, self._settings.limits)
         self._bounds = Bounds(limits=self._settings.limits, engine=self._settings.engine)
@@ -157,8 +169,8 @@ class Renderer:
 
     async def _made(self, source: Picture, every: tuple[Wanted, ...]) -> list[Made]:
         assert self._engine is not None
-        async with _opened(source) as opened:
-            return await make(self._engine, opened, every, self._bounds)
+        async with opened_layers(self._engine, every, self._find) as layers, _opened(source) as opened:
+            return await make(self._engine, opened, every, self._bounds, layers=layers)
 
     @property
     def _size(self) -> int:

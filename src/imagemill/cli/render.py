@@ -40,6 +40,9 @@ def render(
             show_default=False,
         ),
     ] = None,
+    layers: Annotated[
+        Path, typer.Option(help="The folder in which wm=logo.png finds its pictures.", metavar="DIR")
+    ] = Path(),
     jobs: Annotated[
         int | None,
         typer.Option(help="Workers. Default: one for each core.", min=1, max=256, metavar="N", show_default=False),
@@ -75,6 +78,7 @@ def render(
         sources=tuple(sources),
         task=task,
         output=output,
+        layers=layers,
         dry_run=dry_run,
         report=report,
         as_json=as_json,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from imagemill.cli.exit_codes import DONE, INTERRUPTED, UsageError, exit_code_of
 from imagemill.cli.render_report import Report, progress
 from imagemill.cli.stored_originals import STORE, stored_originals
 from imagemill.cli.words import counted, emit, say, visible
+from imagemill.engine.port import Engine
 from imagemill.errors import ImagemillError, InvalidRequest
 from imagemill.offline.bulk import Bulk, Outcome, Task
 from imagemill.offline.collisions import check_names, possible_name
+from imagemill.offline.layers import Find, Layers, below, keys_of, opened_layers
 from imagemill.offline.originals import Original, Walk, local_path
 from imagemill.offline.output import OutputFolder
+from imagemill.offline.wanted import Wanted
 from imagemill.settings import Settings
 from imagemill.workers import build_engine
 
@@ -27,11 +31,12 @@ GRACE_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The command line in values; `data` and `config` are for originals of a store."""
+    """The command line in values; `layers` is a folder, `data` and `config` are for originals of a store."""
 
     sources: tuple[str, ...]
     task: Task
     output: Path
+    layers: Path
     dry_run: bool
     report: Path | None
     as_json: bool
@@ -114,7 +119,7 @@ def _counted(asked: Run, originals: _All) -> int:
 
 async def _foretell(asked: Run, walk: Walk) -> int:
     """Say what would be written; `*` stands for what an automatic format has yet to say."""
-    async with stored_originals(asked.data, asked.config, _places(asked)) as others:
+    async with stored_originals(asked.data, asked.config, _places(asked)) as (others, _):
         originals = _All(walk, others)
         count = _counted(asked, originals)
         for original in originals:
@@ -130,8 +135,10 @@ async def _foretell(asked: Run, walk: Walk) -> int:
 
 
 async def _render(asked: Run, settings: Settings, walk: Walk, report: Report) -> None:
-    async with stored_originals(asked.data, asked.config, _places(asked)) as others:
+    every, places = asked.task.every, _places(asked)
+    async with stored_originals(asked.data, asked.config, places, keys_of(every)) as (others, stored_layers):
         originals = _All(walk, others)
+        find = stored_layers.__getitem__ if places else below(asked.layers)
         engine = build_engine(settings, grace_seconds=GRACE_SECONDS, spare=0)
         starting = asyncio.create_task(engine.start())
         folder = OutputFolder(asked.output)
@@ -139,18 +146,30 @@ async def _render(asked: Run, settings: Settings, walk: Walk, report: Report) ->
             await asyncio.sleep(0)  # the workers start while the names are checked
             total = _counted(asked, originals)
             await starting
-            folder.revision = engine.revision
-            folder.open()
-            with progress(total, show=not asked.as_json) as advance:
+            async with _opened_layers(engine, every, find) as layers:
+                folder.revision = engine.revision
+                folder.open()
+                with progress(total, show=not asked.as_json) as advance:
 
-                def tell(outcome: Outcome) -> None:
-                    report.tell(outcome)
-                    advance()
+                    def tell(outcome: Outcome) -> None:
+                        report.tell(outcome)
+                        advance()
 
-                await Bulk(engine, asked.task, folder).run(originals, tell, workers=engine.size)
+                    await Bulk(engine, asked.task, folder, layers).run(originals, tell, workers=engine.size)
         finally:
             folder.close()
             starting.cancel()
             with contextlib.suppress(asyncio.CancelledError, ImagemillError):
                 await starting
             await engine.close()
+
+
+@asynccontextmanager
+async def _opened_layers(engine: Engine, every: tuple[Wanted, ...], find: Find) -> AsyncIterator[Layers]:
+    """Open what the image layers name; raise UsageError where one is not there."""
+    async with AsyncExitStack() as stack:
+        try:
+            layers = await stack.enter_async_context(opened_layers(engine, every, find))
+        except InvalidRequest as error:
+            raise UsageError(error.sentence, code=error.code) from None
+        yield layers

@@ -7,7 +7,7 @@ nothing of what is rendered goes back.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -85,11 +85,14 @@ class StoredOriginal:
 
 @asynccontextmanager
 async def stored_originals(
-    data: os.PathLike[str] | None, config: os.PathLike[str] | None, places: Sequence[str]
-) -> AsyncIterator[list[StoredOriginal]]:
-    """Connect and list what `places` name, in that order; without any, nothing is connected to."""
+    data: os.PathLike[str] | None, config: os.PathLike[str] | None, places: Sequence[str], layers: Iterable[str] = ()
+) -> AsyncIterator[tuple[list[StoredOriginal], dict[str, StoredOriginal]]]:
+    """Connect and list what `places` name, in that order, and what `layers` name, by key.
+
+    Without places nothing is connected to: both are empty then.
+    """
     if not places:
-        yield []
+        yield [], {}
         return
     from pathlib import Path
 
@@ -100,10 +103,13 @@ async def stored_originals(
     async with AsyncExitStack() as stack:
         remote = await stack.enter_async_context(connected(target))
         found: list[StoredOriginal] = []
+
+        async def one(key: str) -> StoredOriginal:
+            return StoredOriginal(remote, (await remote.call("GET", path_to("/v1/originals", key))).json())
+
         for place in places:
             if place == "" or place.endswith("/"):
                 found += [StoredOriginal(remote, record) async for record in originals(remote, place)]
             else:
-                record = (await remote.call("GET", path_to("/v1/originals", place))).json()
-                found.append(StoredOriginal(remote, record))
-        yield found
+                found.append(await one(place))
+        yield found, {key: await one(key) for key in layers}

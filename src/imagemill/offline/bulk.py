@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from imagemill.engine.port import Engine, Job, Rendered
 from imagemill.errors import Conflict, ImagemillError, StorageFull
+from imagemill.offline.layers import NONE, Layers, layers_of
 from imagemill.offline.making import Bounds, Made, make
 from imagemill.offline.naming import Naming
 from imagemill.offline.originals import Original, Stamp
@@ -58,10 +59,12 @@ class Outcome:
 class Bulk:
     """Renders originals into an output folder that is open."""
 
-    def __init__(self, engine: Engine, task: Task, folder: OutputFolder) -> None:
+    def __init__(self, engine: Engine, task: Task, folder: OutputFolder, layers: Layers = NONE) -> None:
+        """`layers` are the opened originals of the image layers that the task names."""
         self._engine = engine
         self._task = task
         self._folder = folder
+        self._layers = layers
 
     async def run(self, originals: Iterable[Original], tell: Callable[[Outcome], None], *, workers: int) -> None:
         """Render all originals and tell of each, in their order, as soon as it and those before it are done.
@@ -97,7 +100,7 @@ class Bulk:
             missing = list(self._task.every if self._task.force else self._missing(original, stamp, notes, outcome))
             if missing:
                 async with original.opened() as source:
-                    made = await make(self._engine, source, missing, self._task.bounds, original.focal)
+                    made = await make(self._engine, source, missing, self._task.bounds, original.focal, self._layers)
                 self._write(original, stamp, notes, made, outcome)
         except StorageFull:
             raise
@@ -118,8 +121,10 @@ class Bulk:
                 yield one
 
     def _recipe(self, one: Wanted) -> str:
-        """A variant's recipe in words, with what the settings add to it."""
-        return f"{one.text};{self._task.bounds.engine.quality}"
+        """A variant's recipe in words, with what the settings and the originals of layers add to it."""
+        engine = self._task.bounds.engine
+        stamps = (layer.stamp for layer in layers_of(one.recipe, self._layers))
+        return ";".join((one.text, str(engine.quality), engine.fonts, *stamps))
 
     def _is_named(self, original: Original, one: Wanted, note: Note) -> bool:
         """Whether a variant of an earlier run has the name that this run would give it."""

@@ -15,6 +15,7 @@ from imagemill.engine.port import SET_JOBS, Engine, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.transparency import keeps_transparency
 from imagemill.errors import ImagemillError, Kind
+from imagemill.offline.layers import NONE, Layers, layers_of
 from imagemill.offline.wanted import Wanted
 from imagemill.recipe.model import FocalPoint
 from imagemill.recipe.negotiation import format_for
@@ -51,11 +52,13 @@ Made = tuple[Wanted, Job, Rendered] | tuple[Wanted, None, ImagemillError]
 """What became of one wanted variant."""
 
 
-def plan(facts: Facts, one: Wanted, bounds: Bounds, focal: FocalPoint | None = None) -> Planned:
+def plan(
+    facts: Facts, one: Wanted, bounds: Bounds, focal: FocalPoint | None = None, layers: Sequence[Facts] = ()
+) -> Planned:
     """Settle format and cost of one variant of an original of `facts`; nothing is raised, the answer holds the error.
 
     Nothing is negotiated: `fm=auto` is what every program reads (JPEG, PNG where there is transparency, GIF where it
-    moves).
+    moves). `layers` are the facts of the recipe's image layers.
     """
     recipe = one.recipe
     animated = facts.animated and recipe.output.animate and not recipe.page
@@ -71,12 +74,12 @@ def plan(facts: Facts, one: Wanted, bounds: Bounds, focal: FocalPoint | None = N
             webp_named=False,
             lossless=recipe.output.lossless,
         )
-        cost = estimate(facts, recipe, output, layout)
+        cost = estimate(facts, recipe, output, layout, layers)
         check_affordable(cost, bounds.engine)
     except ImagemillError as error:
         return Planned(one, error)
     final = replace(recipe, output=replace(recipe.output, format=output))
-    job = Job(recipe=final, format=output, facts=facts, focal=focal, estimate=cost.cpu_seconds)
+    job = Job(recipe=final, format=output, facts=facts, focal=focal, estimate=cost.cpu_seconds, layers=tuple(layers))
     return Planned(one, job, layout.width * layout.height * (facts.pages if animated else 1))
 
 
@@ -101,34 +104,46 @@ def sets(planned: Sequence[Planned], cpu_seconds: float) -> Iterator[list[Planne
 
 
 async def make(
-    engine: Engine, source: Source, every: Sequence[Wanted], bounds: Bounds, focal: FocalPoint | None = None
+    engine: Engine,
+    source: Source,
+    every: Sequence[Wanted],
+    bounds: Bounds,
+    focal: FocalPoint | None = None,
+    layers: Layers = NONE,
 ) -> list[Made]:
     """Make all variants of one original, in the order of `every`; one that fails does not fail the others.
 
     Raises what `Engine.probe` raises for bytes that are no picture, or one beyond the limits.
     """
     facts = await engine.probe(source)
-    planned = [plan(facts, one, bounds, focal) for one in every]
-    made: dict[int, Made] = {
-        id(one): (one.wanted, None, one.job) for one in planned if isinstance(one.job, ImagemillError)
-    }
-    possible = [one for one in planned if isinstance(one.job, Job)]
-    for chunk in sets(possible, bounds.engine.cpu_seconds):
-        for one, done in zip(chunk, await _together(engine, source, chunk), strict=True):
+    planned = [
+        plan(facts, one, bounds, focal, [layer.facts for layer in layers_of(one.recipe, layers)]) for one in every
+    ]
+    made: dict[int, Made] = {}
+    alone: list[Planned] = []
+    together: list[Planned] = []
+    for one in planned:
+        if isinstance(one.job, ImagemillError):
+            made[id(one)] = (one.wanted, None, one.job)
+        else:
+            (alone if one.job.layers else together).append(one)
+    for chunk in (*([one] for one in alone), *sets(together, bounds.engine.cpu_seconds)):
+        for one, done in zip(chunk, await _together(engine, source, chunk, layers), strict=True):
             made[id(one)] = done
     return [made[id(one)] for one in planned]
 
 
-async def _together(engine: Engine, source: Source, chunk: list[Planned]) -> list[Made]:
+async def _together(engine: Engine, source: Source, chunk: list[Planned], layers: Layers) -> list[Made]:
     """Make a set; where one variant spoils it, each alone, so that the others are there."""
     jobs = [one.job for one in chunk if isinstance(one.job, Job)]
     try:
         if len(jobs) == 1:
-            rendered: Sequence[Rendered] = (await engine.render(source, jobs[0]),)
+            over = [layer.source for layer in layers_of(chunk[0].wanted.recipe, layers)]
+            rendered: Sequence[Rendered] = (await engine.render(source, jobs[0], over),)
         else:
             rendered = await engine.render_set(source, jobs)
     except ImagemillError as error:
         if len(jobs) == 1 or error.kind in _ALL_ALIKE or error.code == "damaged":
             return [(one.wanted, None, error) for one in chunk]
-        return [made for one in chunk for made in await _together(engine, source, [one])]
+        return [made for one in chunk for made in await _together(engine, source, [one], layers)]
     return [(one.wanted, job, made) for one, job, made in zip(chunk, jobs, rendered, strict=True)]

@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imagemill.engine.limits import Limits
-from imagemill.errors import Fault, InvalidRequest, NotBuilt
+from imagemill.errors import Fault, InvalidRequest
 from imagemill.recipe.availability import check_available
 from imagemill.recipe.bounds import check_bounds
 from imagemill.recipe.canonical import text_of
-from imagemill.recipe.model import ImageLayer, Recipe
+from imagemill.recipe.model import Recipe
 from imagemill.recipe.negotiation import Hints, settle
 from imagemill.recipe.options import Asked, parse_options
 from imagemill.recipe.options.reading import NOTHING
 from imagemill.recipe.presets import NONE, Presets, expand, find_preset, read_preset
-from imagemill.recipe.vocabulary import Format
 
 MOST = 64
 """Variants of one original: eight widths in eight formats, as in one set of the engine."""
@@ -86,8 +85,4 @@ def _one(text: str, width: int | None, presets: Presets, limits: Limits) -> Want
     check_available(asked)
     recipe = settle(asked.recipe, Hints(), side=limits.side_result, pixels=limits.pixels_result).recipe
     check_bounds(recipe, side=limits.side_result, pixels=limits.pixels_result)
-    if any(isinstance(layer, ImageLayer) for layer in recipe.layers):
-        raise NotBuilt("A watermark is another original of a store; render has none. Ask the server for it.", row="T6")
-    if recipe.output.format is Format.BEST:
-        raise NotBuilt("fm=best is not built yet.", row="T7")
     return Wanted(recipe=recipe, width=width, text=text_of(recipe))
