@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from imagemill.cli import demo, doctor, explain, get, later, ls, purge, put, render, rm, serve, settings, url
+from imagemill.cli import demo, doctor, explain, get, info, later, ls, purge, put, render, rm, serve, settings, url
 from imagemill.cli.exit_codes import FAILED, exit_code_of
 from imagemill.cli.words import complain, say
 from imagemill.errors import ImagemillError
@@ -49,6 +49,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     put.put,
     get.get,
     ls.ls,
+    info.info,
     rm.rm,
     url.url,
     purge.purge,

@@ -7,7 +7,6 @@ import typer
 from imagemill.cli.exit_codes import UsageError
 
 COMMANDS = {
-    "info": "reading everything known of a picture (capability T9)",
     "sign": "signing URLs (capability E7)",
 }
 ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

@@ -19,6 +19,7 @@ from imagemill.control.json_body import read_json
 from imagemill.control.routing import key_of, says, takes
 from imagemill.control.services import Services
 from imagemill.control.views import image_url, time_of
+from imagemill.delivery.info import whole_info
 from imagemill.engine.findings import Findings, Location, Swatch, Value
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, shown
 from imagemill.gateway.problems import problem_details, status_of
@@ -148,39 +149,16 @@ def info_router(services: Services) -> APIRouter:
 def info_view_of(original: Original, findings: Findings, public_url: str) -> InfoView:
     """Return everything that is known."""
     info = original.info
-    return InfoView(
-        key=original.key,
-        version=original.version,
-        size=info.size,
-        content_type=info.content_type,
-        modified=time_of(info.modified),
-        sha256=info.etag,
-        url=f"{image_url(original.key, public_url)}?v={original.version}",
-        format=findings.format,
-        width=findings.width,
-        height=findings.height,
-        pages=findings.pages,
-        animated=findings.animated,
-        alpha=findings.alpha,
-        bits=findings.bits,
-        space=findings.space,
-        profile=findings.profile,
-        orientation=findings.orientation,
-        loop=findings.loop,
-        delays=findings.delays,
-        colours=Colours(findings.average, findings.dominant, findings.palette),
-        blurhash=findings.blurhash,
-        thumbhash=findings.thumbhash,
-        perceptual_hash=findings.perceptual_hash,
-        preview=findings.preview,
-        located=findings.location is not None or bool(findings.gps),
-        location=findings.location,
-        exif=findings.exif,
-        gps=findings.gps,
-        iptc=findings.iptc,
-        xmp=findings.xmp,
-        texts=findings.texts,
-    )
+    record = {
+        "key": original.key,
+        "version": original.version,
+        "size": info.size,
+        "content_type": info.content_type,
+        "modified": time_of(info.modified),
+        "sha256": info.etag,
+        "url": f"{image_url(original.key, public_url)}?v={original.version}",
+    }
+    return msgspec.convert(record | whole_info(findings), InfoView)
 
 
 def _checked(keys: tuple[str, ...]) -> tuple[str, ...]:

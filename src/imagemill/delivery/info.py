@@ -61,6 +61,44 @@ class Info:
         return HttpResponse(200, headers, body)
 
 
+def whole_info(findings: Findings) -> dict[str, Any]:
+    """Return all findings as the holder of a key gets them; `located` says whether the file tells a place."""
+    return {
+        "format": findings.format,
+        "width": findings.width,
+        "height": findings.height,
+        "pages": findings.pages,
+        "animated": findings.animated,
+        "alpha": findings.alpha,
+        "bits": findings.bits,
+        "space": findings.space,
+        "profile": findings.profile,
+        "orientation": findings.orientation,
+        "loop": findings.loop,
+        "delays": findings.delays,
+        "colours": _colours(findings),
+        "blurhash": findings.blurhash,
+        "thumbhash": findings.thumbhash,
+        "perceptual_hash": findings.perceptual_hash,
+        "preview": findings.preview,
+        "located": findings.location is not None or bool(findings.gps),
+        "location": None if findings.location is None else msgspec.structs.asdict(findings.location),
+        "exif": findings.exif,
+        "gps": findings.gps,
+        "iptc": findings.iptc,
+        "xmp": findings.xmp,
+        "texts": findings.texts,
+    }
+
+
+def _colours(findings: Findings) -> dict[str, Any]:
+    return {
+        "average": findings.average,
+        "dominant": findings.dominant,
+        "palette": [{"colour": swatch.colour, "share": swatch.share} for swatch in findings.palette],
+    }
+
+
 def public_info(original: Original, findings: Findings) -> dict[str, Any]:
     """Return what the public may know; `findings` are named one by one, so that a new one is not public by accident."""
     return {
@@ -72,11 +110,7 @@ def public_info(original: Original, findings: Findings) -> dict[str, Any]:
         "pages": findings.pages,
         "animated": findings.animated,
         "alpha": findings.alpha,
-        "colours": {
-            "average": findings.average,
-            "dominant": findings.dominant,
-            "palette": [{"colour": swatch.colour, "share": swatch.share} for swatch in findings.palette],
-        },
+        "colours": _colours(findings),
         "blurhash": findings.blurhash,
         "thumbhash": findings.thumbhash,
         "preview": findings.preview,
