@@ -82,14 +82,15 @@ def _adjusting(asked: Adjust) -> float:
 
 
 def _redacting(facts: Facts, recipe: Recipe, layout: Layout) -> float:
-    """Seconds for all areas; they are redacted twice where something spreads pixels in between."""
+    """Seconds for all areas; they are redacted twice where something spreads or measures pixels in between."""
     if recipe.redact is None:
         return 0.0
     scale = layout.scaled.pixels / (layout.region.width * layout.region.height)
     areas = sum(min(_pixels(area, facts) * scale, layout.turned.pixels) for area in recipe.redact.areas)
     cover = _COVER * (_COVER_ASLANT if recipe.rotate % 90 else 1.0)
     spreads = recipe.blur is not None or recipe.sharpen is not None or recipe.pixelate is not None
-    return (2 if spreads else 1) * (cover * layout.turned.pixels + _LOOK_UNDER * areas) / _MEGA
+    times = 2 if spreads or recipe.adjust.normalize else 1
+    return times * (cover * layout.turned.pixels + _LOOK_UNDER * areas) / _MEGA
 
 
 def _pixels(area: Region, facts: Facts) -> int:

@@ -7,8 +7,8 @@ cell's colour is the mean of its pixels, in steps of 1/15 of the range, which sw
 
 Nothing leaks around it: the areas come out opaque, and colours that transparent pixels hide are gone with the rest;
 pixels beyond the edge that scaling mixed with it count as inside (`areas`); before anything spreads pixels (blur,
-sharpen, pixelate) the areas are redacted once already; in an animation all frames show the first one's cells, as what
-moves behind a fixed grid can be put together again.
+sharpen, pixelate) or measures them (normalize), the areas are redacted once already; in an animation all frames show
+the first one's cells, as what moves behind a fixed grid can be put together again.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ LEVELS = 16
 
 
 def hide(image: Image, work: Work) -> Image:
-    """Redact before something spreads pixels beyond the areas; the areas are redacted again at their own place."""
+    """Redact before something spreads pixels or measures them; the areas are redacted again at their own place."""
     recipe = work.job.recipe
     spreads = recipe.blur is not None or recipe.sharpen is not None or recipe.pixelate is not None
-    return _covered(image, work, None) if spreads else image
+    return _covered(image, work, None) if spreads or recipe.adjust.normalize else image
 
 
 def redact(image: Image, work: Work) -> Image:
