@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_every_step_looks_the_same_in_sixteen_bits(recipe: Recipe, bands: int) -
     if bands == 4:
         levels[60:120, 80:160, 3] = 20000
     data = deep(levels)
-    given = Recipe(**{name: getattr(recipe, name) for name in recipe.__slots__} | {"output": KEEP})
+    given = replace(recipe, output=KEEP)
     ours = levels_of(made(data, given, Format.PNG).data)
     plain = _loaded(made(data, recipe, Format.PNG).data)
     theirs = np.asarray(plain.numpy()).reshape(plain.height, plain.width, plain.bands).astype(int)
@@ -245,7 +246,7 @@ def test_the_base_is_the_sdr_result(name: str) -> None:
     """With its map or without, a variant decodes to the same pixels; without asking there is no map."""
     recipe, data = GEOMETRY[name], photo()
     kept = made(data, recipe, Format.JPEG).data
-    plain = Recipe(**{field: getattr(recipe, field) for field in recipe.__slots__} | {"output": Output(quality=92)})
+    plain = replace(recipe, output=Output(quality=92))
     without = made(data, plain, Format.JPEG).data
     assert np.array_equal(pixels_of(parts(kept)[0]), pixels_of(parts(without)[0]))
     assert parts(without)[1] is None
