@@ -45,7 +45,7 @@ from imagemill.recipe.model import (
     SearchedQuality,
     TextLayer,
 )
-from imagemill.recipe.vocabulary import Anchor, Dynamic, Fit, Format, Mask, Obscure, Profile
+from imagemill.recipe.vocabulary import Anchor, Fit, Format, Mask, Obscure, Profile
 
 FORMATS = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF)
 WHITE = (255, 255, 255)
@@ -370,8 +370,6 @@ BEYOND = [
     Recipe(layers=(TextLayer(text="x"),)),
     Recipe(output=Output(quality=SearchedQuality())),
     Recipe(output=Output(max_bytes=5000)),
-    Recipe(output=Output(profile=Profile.KEEP)),
-    Recipe(output=Output(dynamic=Dynamic.KEEP)),
 ]
 
 
@@ -381,13 +379,6 @@ def test_nothing_is_silently_left_out(recipe: Recipe) -> None:
     with pytest.raises(NotBuilt) as caught:
         made(encoded(quarters()), recipe)
     assert caught.value.row.startswith("T")
-
-
-@pytest.mark.parametrize("fmt", [Format.JXL])
-def test_formats_not_written_yet(fmt: Format) -> None:
-    """So is an output format."""
-    with pytest.raises(NotBuilt):
-        made(encoded(quarters()), fmt=fmt)
 
 
 def test_a_page_that_is_not_there() -> None:

@@ -70,12 +70,32 @@ SAFARI_14 = "image/webp,image/png,image/svg+xml,image/*;q=0.8,video/*;q=0.8,*/*;
         ("image/webp2", "jpg"),
         ("text/image/webp", "jpg"),
         (",,,;;;,", "jpg"),
-        ("image/jxl", "jpg"),
+        ("image/jxl", "jxl"),
+        ("image/jxl,image/webp", "jxl"),
+        ("image/avif,image/jxl", "avif"),
+        ("image/avif;q=0.5,image/jxl;q=0.6", "jxl"),
+        ("image/jxl;q=0,image/webp", "webp"),
+        ("image/jxls", "jpg"),
     ],
 )
-def test_accept_falls_into_three_buckets(accept: str | None, bucket: Bucket) -> None:
-    """AVIF and WebP count only where named with q > 0; the higher q wins, AVIF at equal ones."""
+def test_accept_falls_into_few_buckets(accept: str | None, bucket: Bucket) -> None:
+    """AVIF, JPEG XL and WebP count only where named with q > 0; the higher q wins, AVIF at equal ones."""
     assert bucket_of(accept) == bucket
+
+
+@pytest.mark.parametrize(
+    ("accept", "without", "bucket"),
+    [
+        ("image/jxl,image/webp", ["jxl"], "webp"),
+        ("image/jxl", ["jxl"], "jpg"),
+        ("image/avif,image/webp", ["avif"], "webp"),
+        ("image/avif,image/jxl,image/webp", ["avif", "webp"], "jxl"),
+        ("image/avif,image/webp", ["avif", "jxl", "webp"], "jpg"),
+    ],
+)
+def test_what_is_not_written_is_passed_over(accept: str, without: list[Bucket], bucket: Bucket) -> None:
+    """A format that this installation or site does not write is never chosen, the next best is."""
+    assert bucket_of(accept, without) == bucket
 
 
 @pytest.mark.parametrize(("accept", "named"), [(CHROME, True), ("image/avif", False), ("image/webp;q=0", False)])
@@ -88,7 +108,7 @@ def test_an_avif_client_may_not_read_webp(accept: str, named: bool) -> None:
 @given(st.text(max_size=200))
 def test_any_accept_has_a_bucket(accept: str) -> None:
     """Nothing in the header makes negotiation fail."""
-    assert bucket_of(accept) in ("avif", "webp", "jpg")
+    assert bucket_of(accept) in ("avif", "jxl", "webp", "jpg")
 
 
 def _cpu_seconds(call: Callable[[], object]) -> float:

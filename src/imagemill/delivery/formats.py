@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from imagemill.engine.writable import writable
 from imagemill.recipe.canonical import Bucket
-from imagemill.recipe.negotiation import bucket_of, webp_named
+from imagemill.recipe.negotiation import bucket_of
 from imagemill.recipe.vocabulary import Format
 
 _MOVING = (Format.GIF, Format.WEBP)
+_BUCKETS: tuple[tuple[Bucket, Format], ...] = (
+    ("avif", Format.AVIF),
+    ("jxl", Format.JXL),
+    ("webp", Format.WEBP),
+)
 _EXACT = (Format.PNG, Format.WEBP, Format.AVIF, Format.JXL, Format.GIF, Format.TIFF, Format.JPEG)
 _PLAIN = (Format.JPEG, Format.WEBP, Format.AVIF, Format.PNG, Format.GIF, Format.JXL, Format.TIFF)
 """What stands in for a format that is not allowed: what most clients read first."""
 
 
 def bucket_for(accept: str | None, allowed: Set[Format]) -> Bucket:
-    """Return the client's bucket among the `allowed` formats (none named: all)."""
-    bucket = bucket_of(accept)
-    if not allowed:
-        return bucket
-    if bucket == "avif" and Format.AVIF not in allowed:
-        bucket = "webp" if webp_named(accept) else "jpg"
-    return "jpg" if bucket == "webp" and Format.WEBP not in allowed else bucket
+    """Return the client's bucket among the `allowed` formats (none named: all) that this installation writes."""
+    offered = writable() & allowed if allowed else writable()
+    return bucket_of(accept, [bucket for bucket, form in _BUCKETS if form not in offered])
 
 
 def permitted(chosen: Format, allowed: Set[Format], *, alpha: bool, animated: bool, lossless: bool) -> Format:

@@ -18,6 +18,7 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.transparency import keeps_transparency
+from imagemill.engine.writable import check_writable
 from imagemill.originals.values import Original, tag_of
 from imagemill.recipe.canonical import leaf_of
 from imagemill.recipe.model import Recipe
@@ -74,6 +75,7 @@ def plan(
         lossless=recipe.output.lossless,
     )
     output = permitted(output, access.formats, alpha=alpha, animated=animated, lossless=recipe.output.lossless)
+    check_writable(output)
     cost = estimate(facts, recipe, output, layout, [layer.facts for layer in layers])
     check_affordable(cost, engine)
     final = _with_format(recipe, output)

@@ -14,6 +14,7 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.port import SET_JOBS, Engine, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.transparency import keeps_transparency
+from imagemill.engine.writable import check_writable
 from imagemill.errors import ImagemillError, Kind
 from imagemill.offline.layers import NONE, Layers, layers_of
 from imagemill.offline.wanted import Wanted
@@ -74,6 +75,7 @@ def plan(
             webp_named=False,
             lossless=recipe.output.lossless,
         )
+        check_writable(output)
         cost = estimate(facts, recipe, output, layout, layers)
         check_affordable(cost, bounds.engine)
     except ImagemillError as error:

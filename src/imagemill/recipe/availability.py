@@ -13,7 +13,7 @@ from typing import NamedTuple
 from imagemill.errors import Fault, NotBuilt
 from imagemill.recipe.model import ImageLayer, Recipe, SearchedQuality, TextLayer
 from imagemill.recipe.options import Asked
-from imagemill.recipe.vocabulary import Anchor, Dynamic, Format, Metadata, Profile
+from imagemill.recipe.vocabulary import Anchor, Format, Metadata
 
 
 class Later(NamedTuple):
@@ -28,12 +28,9 @@ class Later(NamedTuple):
 LATER: tuple[Later, ...] = (
     Later("g", "g=faces", "T3", lambda r: r.resize.gravity is Anchor.FACES),
     Later("redact", "redact=…:faces", "T3", lambda r: r.redact is not None and r.redact.faces),
-    Later("fm", "fm=jxl", "T2", lambda r: r.output.format is Format.JXL),
     Later("fm", "fm=best", "T7", lambda r: r.output.format is Format.BEST),
     Later("q", "q=auto", "T7", lambda r: isinstance(r.output.quality, SearchedQuality)),
     Later("max_bytes", "max_bytes", "T7", lambda r: r.output.max_bytes is not None),
-    Later("icc", "icc=keep", "T4", lambda r: r.output.profile is Profile.KEEP),
-    Later("hdr", "hdr=keep", "T4", lambda r: r.output.dynamic is not Dynamic.SDR),
 )
 """Every part that a later version brings."""
 

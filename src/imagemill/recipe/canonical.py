@@ -31,7 +31,7 @@ __all__ = [
     "without_layers",
 ]
 
-Bucket = Literal["avif", "webp", "jpg"]
+Bucket = Literal["avif", "jxl", "webp", "jpg"]
 """What a client is known to read; the negotiated part of a variant's name."""
 MAX_LEAF_OPTIONS = 200
 """Bytes of options in a variant's name; a file name holds 255, of which bucket, extension and a suffix need some."""

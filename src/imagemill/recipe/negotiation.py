@@ -8,7 +8,7 @@ for the sizes and `format_for` for the bytes. Three rules hold throughout: a hea
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from imagemill.recipe.bounds import PIXELS, SIDE, bounds_faults, scaled_faults
@@ -84,17 +84,19 @@ def _density(text: str | None) -> float | None:
 # --- Accept --------------------------------------------------------------------------------------------------------
 
 
-def bucket_of(accept: str | None) -> Bucket:
-    """Return the client's bucket: `avif` or `webp` only where Accept names it with q > 0, else `jpg`.
+def bucket_of(accept: str | None, without: Collection[Bucket] = ()) -> Bucket:
+    """Return the client's bucket: `avif`, `jxl` or `webp` only where Accept names it with q > 0, else `jpg`.
 
-    The higher q wins, AVIF at equal ones (it is smaller and cheaper to make); a JPEG that is named with a higher q than
-    both wins too. `*/*` and `image/*` say nothing of what a client can decode. RFC 9110 sections 12.4.2 and 12.5.1.
+    The highest q wins, at equal ones AVIF, then JPEG XL, then WebP; a JPEG that is named with a higher q than all wins
+    too. The buckets of `without` are passed over, as what this site or installation does not write. `*/*` and `image/*`
+    say nothing of what a client can decode. RFC 9110 sections 12.4.2 and 12.5.1.
     """
     named = _named(accept)
-    avif, webp, jpeg = (named.get(kind, 0) for kind in ("image/avif", "image/webp", "image/jpeg"))
-    if max(avif, webp) == 0 or jpeg > max(avif, webp):
+    weights = {bucket: named.get(f"image/{bucket}", 0) for bucket in _SMALLER if bucket not in without}
+    best = max(weights.values(), default=0)
+    if best == 0 or named.get("image/jpeg", 0) > best:
         return "jpg"
-    return "avif" if avif >= webp else "webp"
+    return next(bucket for bucket, weight in weights.items() if weight == best)
 
 
 def webp_named(accept: str | None) -> bool:
@@ -102,7 +104,8 @@ def webp_named(accept: str | None) -> bool:
     return _named(accept).get("image/webp", 0) > 0
 
 
-_KINDS = frozenset({"image/avif", "image/webp", "image/jpeg"})
+_SMALLER: tuple[Bucket, ...] = ("avif", "jxl", "webp")
+_KINDS = frozenset({"image/avif", "image/jxl", "image/webp", "image/jpeg"})
 
 
 def _named(accept: str | None) -> dict[str, int]:
@@ -113,7 +116,7 @@ def _named(accept: str | None) -> dict[str, int]:
     for item in accept.split(","):
         kind, _, parameters = item.partition(";")
         kind = kind.strip()
-        if len(kind) != 10 or (kind := kind.lower()) not in _KINDS:
+        if not 9 <= len(kind) <= 10 or (kind := kind.lower()) not in _KINDS:
             continue
         weight = _weight(parameters) if parameters else 1000
         if weight > weights.get(kind, 0):
@@ -197,8 +200,8 @@ def _fits(recipe: Recipe, side: int, pixels: int) -> bool:
 
 # --- the format ----------------------------------------------------------------------------------------------------
 
-WRITABLE = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF})
-"""Formats that `source` may settle on."""
+WRITABLE = frozenset({Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.GIF, Format.JXL})
+"""Formats that `source` may settle on; who reads JPEG XL writes it too."""
 
 
 def format_for(
@@ -228,7 +231,9 @@ def format_for(
         return asked
     if bucket == "avif" and not animated and pixels <= PIXELS:
         return Format.AVIF
-    if bucket == "webp" or (bucket == "avif" and webp_named):
+    if bucket == "jxl" and not animated:
+        return Format.JXL
+    if bucket == "webp" or (bucket in ("avif", "jxl") and webp_named):
         return Format.WEBP
     return _base(alpha=alpha, animated=animated, lossless=lossless)
 

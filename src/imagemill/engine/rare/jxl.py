@@ -1,4 +1,4 @@
-"""JPEG XL: the first frame, upright, 8 bits, through libjxl."""
+"""JPEG XL through libjxl: the first frame is read, upright, in 8 bits; a picture is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from imagemill.engine.claims import Structure, damaged
 from imagemill.engine.port import Facts
 from imagemill.engine.rare import libjxl
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import Image, image_of
+from imagemill.engine.rare.pixels import PROFILE_FIELD, Image, image_of
+from imagemill.errors import Unprocessable
 
 
 def _describe(view: memoryview, found: Structure) -> Facts:
@@ -43,3 +44,28 @@ def _prepare() -> None:
 
 
 JXL = Decoder(describe=_describe, open_page=_open_page, prepare=_prepare)
+
+
+_EXIF = b"Exif\x00\x00"
+
+
+def write_jxl(image: Image, *, distance: float, effort: int) -> bytes:
+    """Encode a finished picture (8 or 16 bits; its profile, EXIF and XMP are kept); raises Unprocessable."""
+    profile = bytes(image.get(PROFILE_FIELD)) if image.get_typeof(PROFILE_FIELD) else b""
+    known = icc.read(profile) if profile else None
+    exif, xmp = (bytes(image.get(name)) if image.get_typeof(name) else b"" for name in ("exif-data", "xmp-data"))
+    pixels = libjxl.JxlPixels(
+        samples=image.write_to_memory(),
+        width=image.width,
+        height=image.height,
+        bands=image.bands,
+        bits=16 if image.format == "ushort" else 8,
+        p3=known is not None and known.like == "p3",
+        profile=profile,
+        exif=exif.removeprefix(_EXIF),
+        xmp=xmp,
+    )
+    try:
+        return libjxl.encode(pixels, distance=distance, effort=effort)
+    except libjxl.JxlError as error:
+        raise Unprocessable("The picture cannot be written as JPEG XL.") from error

@@ -23,7 +23,8 @@ LEAST_DISTANCE = 0.05
 _SUCCESS, _NEED_BUFFER, _BASIC_INFO, _COLOUR, _FULL_IMAGE = 0, 5, 0x40, 0x100, 0x1000
 _NEED_MORE_OUTPUT = 2
 _EFFORT = 0
-_UINT8 = 2
+_UINT8, _UINT16 = 2, 3
+_LEVEL_5_PIXELS = 1 << 28
 _RGB, _GRAY = 0, 1
 _D65, _SRGB_PRIMARIES, _P3_PRIMARIES, _SRGB_TRANSFER = 1, 1, 11, 13
 _ORIGINAL, _TARGET = 0, 1
@@ -138,6 +139,10 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "JxlEncoderInitBasicInfo": (None, (POINTER(_BasicInfo),)),
     "JxlEncoderSetBasicInfo": (c_int, (c_void_p, POINTER(_BasicInfo))),
     "JxlColorEncodingSetToSRGB": (None, (POINTER(_ColorEncoding), c_int)),
+    "JxlEncoderSetICCProfile": (c_int, (c_void_p, c_void_p, c_size_t)),
+    "JxlEncoderSetCodestreamLevel": (c_int, (c_void_p, c_int)),
+    "JxlEncoderUseBoxes": (c_int, (c_void_p,)),
+    "JxlEncoderAddBox": (c_int, (c_void_p, ctypes.c_char_p, c_void_p, c_size_t, c_int)),
     "JxlEncoderSetColorEncoding": (c_int, (c_void_p, POINTER(_ColorEncoding))),
     "JxlEncoderFrameSettingsCreate": (c_void_p, (c_void_p, c_void_p)),
     "JxlEncoderFrameSettingsSetOption": (c_int, (c_void_p, c_int, ctypes.c_int64)),
@@ -304,40 +309,70 @@ def _give_buffer(library: ctypes.CDLL, decoder: int, picture: JxlPicture) -> byt
     return buffer
 
 
-def encode(
-    pixels: bytes, width: int, height: int, bands: int, *, distance: float, effort: int, p3: bool = False
-) -> bytes:
-    """Write 8-bit pixels, bands interleaved (grey or RGB, the last of two or four is alpha); raises JxlError.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JxlPixels:
+    """What is written: samples of 8 or 16 bits, bands interleaved (grey or RGB; the last of two or four is alpha).
 
-    `distance` is libjxl's own scale: 0 is lossless, 1 is hardly to be told apart, 25 is the worst. `p3` says that the
-    colours are Display P3, not sRGB.
+    Colours are sRGB, Display P3 where `p3`, else what `profile` (ICC) says. `exif` (a TIFF block) and `xmp` are added.
+    """
+
+    samples: bytes
+    width: int
+    height: int
+    bands: int
+    bits: int = 8
+    p3: bool = False
+    profile: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+
+
+def encode(pixels: JxlPixels, *, distance: float, effort: int) -> bytes:
+    """Write a JPEG XL; raises JxlError.
+
+    `distance` is libjxl's own scale: 0 is lossless, 1 is hardly to be told apart, 25 is the worst. `effort` is 1 to 9.
     """
     library = load()
     encoder = library.JxlEncoderCreate(None)
     if not encoder:
         raise MemoryError
     try:
-        grey, alpha = bands < 3, bands in (2, 4)
-        info = _BasicInfo()
-        library.JxlEncoderInitBasicInfo(byref(info))
-        info.xsize, info.ysize, info.bits_per_sample = width, height, 8
-        info.num_color_channels = 1 if grey else 3
-        info.num_extra_channels, info.alpha_bits = int(alpha), 8 * alpha
-        info.uses_original_profile = int(distance == 0)
-        _must(library.JxlEncoderSetBasicInfo(encoder, byref(info)))
-        _must(library.JxlEncoderSetColorEncoding(encoder, byref(_space(library, p3=p3, grey=grey))))
+        _describe_result(library, encoder, pixels, lossless=distance == 0)
         settings = library.JxlEncoderFrameSettingsCreate(encoder, None)
         _must(library.JxlEncoderFrameSettingsSetOption(settings, _EFFORT, effort))
         if distance == 0:
             _must(library.JxlEncoderSetFrameLossless(settings, 1))
         else:
             _must(library.JxlEncoderSetFrameDistance(settings, max(LEAST_DISTANCE, distance)))
-        layout = _PixelFormat(bands, _UINT8, 0, 0)
-        _must(library.JxlEncoderAddImageFrame(settings, byref(layout), pixels, len(pixels)))
+        for kind, content in ((b"Exif", pixels.exif and bytes(4) + pixels.exif), (b"xml ", pixels.xmp)):
+            if content:
+                _must(library.JxlEncoderAddBox(encoder, kind, content, len(content), 0))
+        layout = _PixelFormat(pixels.bands, _UINT8 if pixels.bits == 8 else _UINT16, 0, 0)
+        _must(library.JxlEncoderAddImageFrame(settings, byref(layout), pixels.samples, len(pixels.samples)))
         library.JxlEncoderCloseInput(encoder)
         return _collected(library, encoder)
     finally:
         library.JxlEncoderDestroy(encoder)
+
+
+def _describe_result(library: ctypes.CDLL, encoder: int, pixels: JxlPixels, *, lossless: bool) -> None:
+    """Tell the encoder what it will be given."""
+    grey, alpha = pixels.bands < 3, pixels.bands in (2, 4)
+    info = _BasicInfo()
+    library.JxlEncoderInitBasicInfo(byref(info))
+    info.xsize, info.ysize, info.bits_per_sample = pixels.width, pixels.height, pixels.bits
+    info.num_color_channels = 1 if grey else 3
+    info.num_extra_channels, info.alpha_bits = int(alpha), pixels.bits * alpha
+    info.uses_original_profile = int(lossless)
+    if pixels.bits > 8 or pixels.width * pixels.height > _LEVEL_5_PIXELS:
+        _must(library.JxlEncoderSetCodestreamLevel(encoder, 10))
+    if pixels.exif or pixels.xmp:
+        _must(library.JxlEncoderUseBoxes(encoder))
+    _must(library.JxlEncoderSetBasicInfo(encoder, byref(info)))
+    if pixels.profile and not pixels.p3:
+        _must(library.JxlEncoderSetICCProfile(encoder, pixels.profile, len(pixels.profile)))
+    else:
+        _must(library.JxlEncoderSetColorEncoding(encoder, byref(_space(library, p3=pixels.p3, grey=grey))))
 
 
 def _collected(library: ctypes.CDLL, encoder: int) -> bytes:

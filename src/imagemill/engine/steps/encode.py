@@ -12,11 +12,12 @@ from collections.abc import Callable
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.writing import attach
+from imagemill.engine.rare.jxl import write_jxl
 from imagemill.engine.steps.colour import PROFILE_FIELD
 from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 from imagemill.errors import NotBuilt, Unprocessable
-from imagemill.recipe.quality import encoder_quality
+from imagemill.recipe.quality import encoder_quality, jxl_distance
 from imagemill.recipe.vocabulary import Format
 
 SHORTEST_DELAY = 20
@@ -41,6 +42,8 @@ def join(frames: list[Image], delays: list[int], work: Work) -> Image:
 
 def encode(image: Image, work: Work, limits: Limits) -> bytes:
     """Encode; this is where libvips computes every pixel. Raises Unprocessable (`too_many_bytes`) over the limit."""
+    if work.job.format is Format.JXL:
+        return _within(_jxl(image, work), limits)
     saver = _SAVERS.get(work.job.format)
     if saver is None:
         raise NotBuilt(f"Writing {work.job.format.value} is not built yet.", row="T2")
@@ -52,7 +55,11 @@ def encode(image: Image, work: Work, limits: Limits) -> bytes:
         keep += said
     if image.get_typeof("gainmap"):
         name, options, keep = "uhdrsave_buffer", _ultra_hdr, [*keep, "gainmap"]
-    data = bytes(pyvips.Operation.call(name, image, keep=",".join(keep) or "none", **options(work)))
+    return _within(bytes(pyvips.Operation.call(name, image, keep=",".join(keep) or "none", **options(work))), limits)
+
+
+def _within(data: bytes, limits: Limits) -> bytes:
+    """The result, where it is not too large to be kept."""
     if len(data) > limits.result_bytes:
         raise Unprocessable(
             f"The result has {len(data)} bytes; at most {limits.result_bytes} are kept. Ask a smaller size or quality.",
@@ -91,6 +98,19 @@ def _avif(work: Work) -> Options:
 def _avif_depth(work: Work) -> int:
     """Bits a band: 12 only for an original that has as many, as fewer decoders have that profile of AV1."""
     return 8 if not work.deep else 12 if work.job.facts.format == "avif" and work.job.facts.bits == 12 else 10
+
+
+def _jxl(image: Image, work: Work) -> bytes:
+    """Effort 3: efforts 5 and more cost five times the time for 3 to 14 % of the bytes.
+
+    Lossless at effort 1 takes a tenth of the time of WebP's, and effort 3 a twentieth of the bytes less for 25 times
+    as much.
+    """
+    if work.metadata is not None:
+        image, _ = attach(image, work.metadata, Format.JXL, srgb=not image.get_typeof(PROFILE_FIELD))
+    if work.job.recipe.output.lossless:
+        return write_jxl(image, distance=0.0, effort=1)
+    return write_jxl(image, distance=jxl_distance(work.quality), effort=3)
 
 
 def _png(_work: Work) -> Options:
