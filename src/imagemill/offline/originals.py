@@ -166,7 +166,11 @@ class Walk:
             return
         try:
             with os.scandir(folder) as entries:
-                names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+                names = sorted(
+                    (entry.name, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    if not (entry.is_symlink() and entry.is_dir())  # it may lead back to where we come from
+                )
         except OSError:
             yield FileOriginal(folder, prefix.rstrip("/"))
             return
