@@ -160,7 +160,7 @@ def test_colours_beyond_srgb_are_kept_in_p3(corpus: Path) -> None:
     data = corpus_bytes(corpus, "profiles/P3-sRGB-color-bars.png")
     kept = opened(made(data, Recipe(output=P3)))
     with Image.open(io.BytesIO(data)) as stored:
-        assert np.percentile(off(shown(kept), shown(stored)), 99.9) <= 4
+        assert np.percentile(off(shown(kept), shown(stored)), 99) <= 4
     assert len(kept.info["icc_profile"]) == 480
     assert off(opened(made(data)), kept).max() > 30
 

@@ -14,6 +14,7 @@ from imagemill.engine.claims import Structure
 from imagemill.engine.libvips import HAS_ULTRA_HDR, pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import stored_size
+from imagemill.engine.sampling import axes
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.flip import flip
@@ -96,6 +97,7 @@ def _like_the_base(image: Image, work: Work) -> Image:
 
     It is first brought to the size of the (reduced) page, so that it lies on the grid on which the steps cut and scale.
     """
+    work = replace(work, shrink=_coarseness(work), linear_light=False)
     page = stored_size(work.job.facts)
     width, height = page.width // work.shrink, page.height // work.shrink
     across, down = page.width / work.shrink / image.width, page.height / work.shrink / image.height
@@ -112,10 +114,23 @@ def _like_the_base(image: Image, work: Work) -> Image:
         image = image.resize(across, vscale=down, kernel="linear")
         image = image.embed(0, 0, max(width, image.width), max(height, image.height), extend="copy")
         image = image.crop(0, 0, width, height)
-    plain = replace(work, linear_light=False)
     for step in (crop, resize, orient, window, flip, rotate):
-        image = step(image, plain)
+        image = step(image, work)
     return image
+
+
+def _coarseness(work: Work) -> int:
+    """By how much the page is taken reduced: by as much as the map is, where nothing is cut off.
+
+    A cut may fall between two coarse pixels.
+    """
+    kept, facts, region = work.gain_map, work.job.facts, work.layout.region
+    if kept is None or (region.width, region.height) != (facts.width, facts.height):
+        return work.shrink
+    for shrink in (8, 4, 2):
+        if work.shrink < shrink <= kept.ratio and all(axis.faithful for axis in axes(facts, work.layout, shrink)):
+            return shrink
+    return work.shrink
 
 
 def _reduced(image: Image, ratio: int) -> Image:
