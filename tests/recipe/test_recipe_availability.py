@@ -22,7 +22,7 @@ DELIVERED = {
     "pad": "pad=10",
     "bg": "bg=fff bg=red bg=auto bg=blur bg=transparent,pad=1",
     "radius": "radius=5 radius=max",
-    "mask": "mask=circle",
+    "mask": "mask=circle mask=triangle-180 mask=star mask=heart",
     "rot": "rot=90 rot=12.5 rot=-90",
     "flip": "flip=h flip=v flip=hv",
     "blur": "blur=1",
@@ -48,6 +48,8 @@ DELIVERED = {
     "icc": "icc=srgb icc=p3 icc=keep",
     "hdr": "hdr=sdr hdr=keep",
     "p": "p=card",
+    "wm": "wm=a wm2=a wm=a,wmpos=nw,wmx=1,wmy=-1,wmscale=10p,wmop=50,wmtile=1 wm=a,wmblend=screen",
+    "text": "text=a text=a,textpos=s,textsize=9,textcolor=fff8,textfont=DejaVuSans,textop=5",
     "dl": "dl=1 dl=a.jpg",
     "dl64": "dl64=YQ",
 }
@@ -56,8 +58,6 @@ DELIVERED = {
 NOT_YET = {
     "g": "300x200,g=faces:T3",
     "redact": "redact=blur:faces:T3 redact=pixelate:faces:T3",
-    "wm": "wm=a:T6 wm2=a:T6",
-    "text": "text=a:T6",
     "fm": "fm=best:T7",
     "q": "q=auto:T7 q=auto:75:T7",
     "max_bytes": "max_bytes=1000:T7",
@@ -129,10 +129,10 @@ def test_values_that_change_nothing_are_never_refused(options: str) -> None:
 def test_several_are_named_together() -> None:
     """One answer names everything that is missing, and each row once."""
     with pytest.raises(NotBuilt) as refusal:
-        check_available(parse_options("rot=5,blur=2,wm=a,q=auto"))
-    assert refusal.value.row == "T5, T6, T7"
-    assert refusal.value.sentence.startswith("rot, blur, wm, q=auto are understood")
-    assert len(refusal.value.faults) == 4
+        check_available(parse_options("300x200,g=faces,redact=blur:faces,q=auto"))
+    assert refusal.value.row == "T3, T7"
+    assert refusal.value.sentence.startswith("g=faces, redact=…:faces, q=auto are understood")
+    assert len(refusal.value.faults) == 3
 
 
 @pytest.mark.parametrize(
