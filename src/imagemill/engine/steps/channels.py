@@ -72,16 +72,16 @@ def colour_space(image: Image) -> str:
     return "rgb16" if image.interpretation in ("rgb16", "grey16") else "srgb"
 
 
-def enlarged(image: Image, factor: int, part: Box) -> Image:
-    """`part` of the image enlarged by a whole factor, with straight lines from pixel to pixel.
+def enlarged(image: Image, across: int, down: int, part: Box) -> Image:
+    """`part` of the image enlarged by whole factors, with straight lines from pixel to pixel.
 
     libvips' own `resize` enlarges half a pixel off. Beyond the edge the outermost pixels go on.
     """
     return image.affine(
-        [factor, 0, 0, factor],
+        [across, 0, 0, down],
         interpolate=pyvips.Interpolate.new("bilinear"),
-        odx=(factor - 1) / 2,
-        ody=(factor - 1) / 2,
+        odx=(across - 1) / 2,
+        ody=(down - 1) / 2,
         oarea=[part.left, part.top, part.width, part.height],
         extend="copy",
         premultiplied=True,

@@ -14,7 +14,7 @@ the first one's cells, as what moves behind a fixed grid can be put together aga
 from __future__ import annotations
 
 from imagemill.engine.areas import REACH, areas_in, turned_box
-from imagemill.engine.geometry import Box, window_box
+from imagemill.engine.geometry import Box, Size, window_box
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.steps.channels import enlarged, joined, parted, stored, top
 from imagemill.engine.steps.load import Image
@@ -80,9 +80,11 @@ def _boxes(work: Work) -> list[Box]:
     )
 
 
-def _side(box: Box) -> int:
-    """Pixels of a cell's side."""
-    return max(LEAST_CELL, -(-max(box.width, box.height) // CELLS))
+def _cell(box: Box) -> Size:
+    """The size of a box's cells, as nearly square as whole numbers of them allow; none is left over thin."""
+    side = max(LEAST_CELL, max(box.width, box.height) / CELLS)
+    across, down = max(1, round(box.width / side)), max(1, round(box.height / side))
+    return Size(-(-box.width // across), -(-box.height // down))
 
 
 def _cells(image: Image, box: Box, work: Work) -> Image:
@@ -90,15 +92,15 @@ def _cells(image: Image, box: Box, work: Work) -> Image:
 
     They are seen where they have been turned to.
     """
-    side, depth, full = _side(box), image.format, top(image)
+    cell, depth, full = _cell(box), image.format, top(image)
     right, bottom = box.left + box.width, box.top + box.height
     seen = [
-        turned_box(Box(left, upper, min(side, right - left), min(side, bottom - upper)), work.layout)
-        for upper in range(box.top, bottom, side)
-        for left in range(box.left, right, side)
+        turned_box(Box(left, upper, min(cell.width, right - left), min(cell.height, bottom - upper)), work.layout)
+        for upper in range(box.top, bottom, cell.height)
+        for left in range(box.left, right, cell.width)
     ]
     means = [image.crop(at.left, at.top, at.width, at.height).shrink(at.width, at.height) for at in seen]
-    cells = pyvips.Image.arrayjoin(means, across=-(-box.width // side)).copy(interpretation=image.interpretation)
+    cells = pyvips.Image.arrayjoin(means, across=-(-box.width // cell.width)).copy(interpretation=image.interpretation)
     if image.hasalpha():
         cells = parted(cells.unpremultiply())[0]
     step = full / (LEVELS - 1)
@@ -115,14 +117,15 @@ def _cover(boxes: list[Box], patches: tuple[Image, ...], work: Work) -> Image:
     cover = pyvips.Image.black(width, height, bands=patches[0].bands).cast(patches[0].format)
     cover = cover.copy(interpretation=patches[0].interpretation)
     for box, cells in zip(boxes, patches, strict=True):
-        patch = _enlarged(cells, _side(box), smooth=how is not None and how.how is Obscure.BLUR)
+        patch = _enlarged(cells, _cell(box), smooth=how is not None and how.how is Obscure.BLUR)
         patch = patch.crop(0, 0, box.width, box.height)
         cover = cover.insert(patch, box.left + room, box.top + room)
     return resampled(cover, layout, "nearest", "background") if aslant else quarter_turned(cover, layout.angle)
 
 
-def _enlarged(cells: Image, side: int, *, smooth: bool) -> Image:
-    """Cells as squares, or with smooth ways from one to the next."""
+def _enlarged(cells: Image, cell: Size, *, smooth: bool) -> Image:
+    """Cells in their size, or with smooth ways from one to the next."""
     if not smooth:
-        return cells.zoom(side, side)
-    return enlarged(cells, side, Box(0, 0, cells.width * side, cells.height * side))
+        return cells.zoom(cell.width, cell.height)
+    whole = Box(0, 0, cells.width * cell.width, cells.height * cell.height)
+    return enlarged(cells, cell.width, cell.height, whole)

@@ -56,7 +56,7 @@ def _gaussian(image: Image, sigma: float) -> Image:
     small = image.embed(room, room, across, down, extend="copy").cast("float").shrink(factor, factor)
     rest = sqrt(sigma**2 - (factor**2 - 1) / 12 - factor**2 / 6) / factor
     small = small.gaussblur(rest, min_ampl=_LEAST_AMPLITUDE, precision="float")
-    return enlarged(small.copy_memory(), factor, Box(room, room, width, height))
+    return enlarged(small.copy_memory(), factor, factor, Box(room, room, width, height))
 
 
 def sharpened(image: Image, sigma: float) -> Image:

@@ -26,7 +26,11 @@ EFFECTS: tuple[Option, ...] = (
         default="0",
         example="rot=90",
         row="T5",
-        about="Turn clockwise; corners are filled with `bg`.",
+        about=(
+            "Turn clockwise, after `resize`: the result is the box around the turned picture (and its canvas). Its"
+            " corners show `bg`; without one they are clear, or white where the format has no transparency. Quarter"
+            " turns are exact."
+        ),
     ),
     Option(
         name="flip",
@@ -44,7 +48,7 @@ EFFECTS: tuple[Option, ...] = (
         write=lambda r: maybe(r.blur),
         example="blur=5",
         row="T5",
-        about="Gaussian blur; the number is its sigma in pixels.",
+        about="Gaussian blur; the number is its sigma in pixels of the result.",
     ),
     Option(
         name="sharpen",
@@ -53,7 +57,10 @@ EFFECTS: tuple[Option, ...] = (
         write=lambda r: maybe(r.sharpen),
         example="sharpen=1",
         row="T5",
-        about="Sharpen; the number is the sigma in pixels.",
+        about=(
+            "Unsharp mask on luminance; the number is its sigma in pixels of the result. Fine differences are doubled,"
+            " large ones tripled, at most 10 % lighter and 20 % darker."
+        ),
     ),
     Option(
         name="pixelate",
@@ -62,7 +69,7 @@ EFFECTS: tuple[Option, ...] = (
         write=lambda r: maybe(r.pixelate),
         example="pixelate=16",
         row="T5",
-        about="Square blocks of one colour; the number is their side.",
+        about="Square blocks of their mean colour, from the top left; the number is their side in pixels.",
     ),
     *(
         Option(
@@ -76,9 +83,13 @@ EFFECTS: tuple[Option, ...] = (
             about=about,
         )
         for name, field, about in (
-            ("bri", "brightness", "Brightness."),
-            ("con", "contrast", "Contrast."),
-            ("sat", "saturation", "Saturation; -100 is grey."),
+            (
+                "bri",
+                "brightness",
+                "Percent lighter: 20 multiplies each level by 1.2, -100 is black (CSS `brightness`).",
+            ),
+            ("con", "contrast", "Percent more contrast around middle grey; -100 is grey all over (CSS `contrast`)."),
+            ("sat", "saturation", "Percent more colour; -100 is grey (CSS `saturate`)."),
         )
     ),
     Option(
@@ -89,7 +100,7 @@ EFFECTS: tuple[Option, ...] = (
         default="0",
         example="hue=90",
         row="T5",
-        about="Turn every hue.",
+        about="Turn every hue around the circle of colours: 120 makes red green (CSS `hue-rotate`).",
     ),
     Option(
         name="gam",
@@ -99,7 +110,7 @@ EFFECTS: tuple[Option, ...] = (
         default="1",
         example="gam=1.4",
         row="T5",
-        about="Gamma; above 1 is lighter.",
+        about="Each level x of 0 to 1 becomes x^(1/gam): above 1 is lighter in the middle; black and white stay.",
     ),
     *(
         Option(
@@ -114,10 +125,17 @@ EFFECTS: tuple[Option, ...] = (
             about=about,
         )
         for name, aliases, about in (
-            ("grayscale", ("greyscale", "gray"), "Shades of grey."),
-            ("sepia", (), "Shades of brown."),
-            ("invert", (), "The negative."),
-            ("normalize", (), "Stretch the tones over the whole range."),
+            ("grayscale", ("greyscale", "gray"), "Shades of grey by luminance (CSS `grayscale(1)`)."),
+            ("sepia", (), "Shades of brown (CSS `sepia(1)`)."),
+            ("invert", (), "The negative; transparency stays (CSS `invert(1)`)."),
+            (
+                "normalize",
+                (),
+                (
+                    "Stretch the tones: the darkest and the lightest 1 % of luminance become black and white. In an"
+                    " animation the first frame decides."
+                ),
+            ),
         )
     ),
     Option(
@@ -127,7 +145,7 @@ EFFECTS: tuple[Option, ...] = (
         write=lambda r: "" if r.adjust.duotone is None else ":".join(r.adjust.duotone),
         example="duotone=1b1464:fff200",
         row="T5",
-        about="Dark and light in two colours.",
+        about="Luminance as a colour between two: the first for black, the second for white.",
     ),
     Option(
         name="redact",
@@ -136,7 +154,11 @@ EFFECTS: tuple[Option, ...] = (
         write=lambda r: "" if r.redact is None else measures.write_redaction(r.redact),
         example="redact=blur:10:10:200:80",
         row="T5",
-        about="Make areas of the upright original unreadable.",
+        about=(
+            "Make areas of the upright, untrimmed original unreadable for good, wherever they lie in the result: of"
+            " each, at most 4 by 4 mean colours of 16 levels are left, as squares or smooth. Sign it or put it into a"
+            " preset: an address that anyone may change can leave it out."
+        ),
     ),
 )
 """Rows about how the picture looks, in canonical order; `write` takes a Recipe."""
