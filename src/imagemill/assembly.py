@@ -65,9 +65,10 @@ class Platform:
             self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
         )
         self.access = Access.of(settings.delivery, settings.sizes)
+        self.own_store = LocalStore(data.own, data.own / "site", threads=1)
         self.presets = PresetBook(
             settings.presets,
-            LocalStore(data.own, data.own / "site", threads=1),
+            self.own_store,
             side=settings.limits.side_result,
             pixels=settings.limits.pixels_result,
         )
@@ -152,6 +153,7 @@ class Platform:
         await self.engine.close()
         await self.variants.close()
         await self.store.close()
+        await self.own_store.close()
         self.log.close()
 
     def _control(self) -> AsgiApp:

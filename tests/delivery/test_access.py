@@ -5,17 +5,20 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.recipe.recipe_strategies import recipes
 
 from imagemill.delivery.access import Access, check_key
 from imagemill.delivery.settings import LADDER, DeliverySettings, SizesSettings
 from imagemill.delivery.values import Redirect
+from imagemill.delivery.verdict import Verdict, judge
 from imagemill.delivery.verify import verify
 from imagemill.dialects.native.parse import parse_url
 from imagemill.engine.limits import Limits
 from imagemill.errors import InvalidRequest, Refused
 from imagemill.recipe import negotiation
 from imagemill.recipe.canonical import text_of
-from imagemill.recipe.options import parse_options
+from imagemill.recipe.model import Recipe
+from imagemill.recipe.options import Asked, parse_options
 from imagemill.recipe.presets import read_preset
 
 PRESETS = {
@@ -298,3 +301,16 @@ def test_what_strangers_can_have_made_is_a_short_list() -> None:
         by_ratio = {width * down // across for across, down in ((1, 1), (5, 4), (4, 3), (2, 1), (4, 5), (3, 4))}
         assert by_ratio <= set(heights)
         assert len(heights) < 30
+
+
+@given(recipes, st.sampled_from(["open", "sizes", "presets"]), st.booleans())
+def test_every_recipe_gets_a_verdict(recipe: Recipe, mode: str, snaps: bool) -> None:
+    """Whatever a URL can say is allowed, refused in words, or sent to what is allowed."""
+    access = rules(mode, else_="snap" if snaps else "refuse", allow=("lossless", "tiff", "text", "max_bytes", "meta"))
+    told = judge(Asked(recipe=recipe), None, access, side=8192, pixels=16_000_000)
+    if told.options is not None:
+        again = judge(parse_options(told.options), None, access, side=8192, pixels=16_000_000)
+        assert again == Verdict()
+        assert text_of(parse_options(told.options).recipe) == told.options
+    if told.reason is not None:
+        assert told.reason.sentence.endswith((".", "]."))

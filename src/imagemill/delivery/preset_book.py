@@ -28,6 +28,8 @@ MAX_PRESETS = 500
 """Presets of the API; each is at most some 2 kB, and all are written at once."""
 MAX_DOCUMENT = 4 * 1024 * 1024
 _ATTEMPTS = 5
+_ABANDONED = 3600.0
+"""Seconds after which an unfinished write was left by a crash, whoever else writes."""
 
 _Document = dict[str, dict[str, Any]]
 
@@ -64,6 +66,8 @@ class PresetBook:
     async def load(self) -> None:
         """Read the document; raise ImagemillError where it cannot be read, rather than serve other presets."""
         async with self._changing:
+            if self._store.writable:
+                await self._store.sweep(_ABANDONED)
             await self._read()
 
     async def put(self, name: str, options: str, condition: Condition) -> tuple[Preset, bool]:
