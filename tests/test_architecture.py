@@ -33,7 +33,6 @@ ADAPTERS = {
     "imagemill.object_store.memory",
     "imagemill.variants.local",
     "imagemill.variants.memory",
-    "imagemill.engine.divided",
     "imagemill.engine.pool",
 }
 

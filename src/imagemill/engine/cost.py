@@ -30,11 +30,21 @@ _FIXED = 0.003  # seconds: reading headers, building pipelines, Python
 _FIXED_BYTES = 32 * 1024 * 1024  # what a rested worker has, and strips in flight
 
 # Seconds a megapixel.
-_DECODE = {"jpeg": 0.0030, "png": 0.0150, "gif": 0.0090, "webp": 0.0150, "avif": 0.0280, "tiff": 0.0090}
+_DECODE = {"jpeg": 0.0030, "png": 0.0150, "gif": 0.0090, "webp": 0.0150, "avif": 0.0280, "tiff": 0.0090} | {
+    "heic": 0.0330,
+    "jxl": 0.0210,
+    "bmp": 0.0080,
+    "ico": 0.0500,
+    "jp2": 0.1000,
+    "svg": 0.0400,
+    "pdf": 0.0600,  # of what is drawn
+}
+_DRAWING = 0.0200  # reading and drawing a plain SVG of some size
 _DECODE_REDUCED = {1: 1.0, 2: 0.8, 4: 0.7, 8: 0.65}  # a JPEG's entropy coding is read whatever the factor
 _DECODE_PROGRESSIVE = 0.0080
 _RESIZE = 0.0018  # of the pixels that the decoder delivers
 _RESIZE_ALPHA = 0.0050
+_LINEAR = 0.0060  # more, in linear light
 _DEEP = 2.0  # times, for more than 8 bits
 _TRANSFORM = 0.0120  # of the result, through a colour profile
 _TRANSFORM_CMYK = 0.0300
@@ -47,28 +57,42 @@ _DERIVED = 0.0080  # a background taken from the picture
 _LOOK = 0.0080  # smartcrop
 _TRIM = 0.0060  # of the original, beside decoding it twice
 _ENCODE = {
-    Format.JPEG: 0.0035,
+    Format.JPEG: 0.0075,
     Format.PNG: 0.0480,
     Format.WEBP: 0.0430,
-    Format.AVIF: 0.0550,
+    Format.AVIF: 0.0750,
     Format.GIF: 0.3900,
     Format.TIFF: 0.0340,
+    Format.JXL: 0.0290,
 }
-_ENCODE_ALPHA = {Format.WEBP: 2.5, Format.AVIF: 1.2, Format.PNG: 1.2}  # times
-_ENCODE_LOSSLESS = {Format.WEBP: 0.0650, Format.AVIF: 0.2200}
+_ENCODE_ALPHA = {Format.WEBP: 2.5, Format.AVIF: 1.2, Format.PNG: 1.2, Format.JXL: 2.0}  # times
+_ENCODE_PALETTE = 0.2400  # a PNG with a palette
+_ENCODE_LOSSLESS = {Format.WEBP: 0.0650, Format.AVIF: 0.2200, Format.JXL: 0.0050}
 
 # Bytes a pixel held at once: of one frame of the original, of the result.
 _HELD = {"jpeg": 0.0, "png": 0.8, "gif": 6.0, "webp": 8.0, "avif": 16.0, "tiff": 1.0}
-_HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0, "tiff": 5.0}
+_HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0, "tiff": 5.0} | {
+    "heic": 8.0,
+    "jxl": 8.0,
+    "bmp": 15.0,
+    "ico": 15.0,
+    "jp2": 16.0,
+    "svg": 8.0,
+    "pdf": 8.0,  # of what is drawn
+}
 _HELD_RESULT = {
     Format.JPEG: 0.5,
     Format.PNG: 1.0,
     Format.WEBP: 6.0,
-    Format.AVIF: 21.0,
+    Format.AVIF: 30.0,
     Format.GIF: 12.0,
     Format.TIFF: 3.0,
+    Format.JXL: 20.0,
 }
-_HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0}
+_HELD_PALETTE = 6.0
+_HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0, Format.JXL: 3.0}
+_HELD_SMALL_JXL = 60.0  # libjxl streams only what is larger
+_SMALL_JXL = 2048 * 2048
 
 _DOUBT = 2.0
 
@@ -81,14 +105,22 @@ class Estimate:
     peak_bytes: int
 
 
-def estimate(facts: Facts, recipe: Recipe, output: Format, layout: Layout, layers: Sequence[Facts] = ()) -> Estimate:
+def estimate(
+    facts: Facts,
+    recipe: Recipe,
+    output: Format,
+    layout: Layout,
+    layers: Sequence[Facts] = (),
+    *,
+    linear_light: bool = False,
+) -> Estimate:
     """Estimate the job that makes `layout` of a picture of `facts` in the format `output`.
 
-    `layers` are the facts of the originals that the recipe's image layers name.
+    `layers` are the facts of the originals that the recipe's image layers name; `linear_light` is the setting.
     """
     animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(output)
     frames = facts.pages if animated else 1
-    reading = _reading(facts, recipe, layout)
+    reading = _reading(facts, recipe, layout, linear_light=linear_light)
     seconds = frames * (reading + _writing(facts, recipe, output, layout) + effect_seconds(facts, recipe, layout))
     if recipe.redact is not None and layout.gravity in SEARCHING and layout.window != layout.scaled:
         seconds += reading  # the window must be known before the areas in it are
@@ -122,15 +154,17 @@ def check_affordable(cost: Estimate, settings: EngineSettings) -> None:
         )
 
 
-def _reading(facts: Facts, recipe: Recipe, layout: Layout) -> float:
+def _reading(facts: Facts, recipe: Recipe, layout: Layout, *, linear_light: bool) -> float:
     """Seconds to decode and scale one frame."""
+    if facts.drawn:
+        return _DRAWING + _DECODE[facts.format] * layout.scaled.pixels / _MEGA
     pixels = facts.width * facts.height / _MEGA
-    shrink = shrink_for(facts, layout)
+    shrink = 1 if linear_light else shrink_for(facts, layout)
     progressive = facts.format == "jpeg" and facts.whole_frame
     decode = _DECODE_PROGRESSIVE if progressive else _DECODE[facts.format] * _DECODE_REDUCED[shrink]
     if recipe.trim is not None:
         decode += _DECODE[facts.format] + _TRIM
-    resize = _RESIZE_ALPHA if facts.alpha else _RESIZE
+    resize = (_RESIZE_ALPHA if facts.alpha else _RESIZE) + (_LINEAR if linear_light else 0.0)
     deep = _DEEP if facts.bits > 8 else 1.0
     region = layout.region.width * layout.region.height / _MEGA / shrink**2
     return deep * (decode * pixels + resize * region)
@@ -141,6 +175,8 @@ def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> fl
     pixels = layout.width * layout.height / _MEGA
     lossless = recipe.output.lossless and output in _ENCODE_LOSSLESS
     encode = _ENCODE_LOSSLESS[output] if lossless else _ENCODE.get(output, 0.05)
+    if recipe.output.palette:
+        encode = _ENCODE_PALETTE
     masked = recipe.radius is not None or recipe.mask is not None
     if facts.alpha or masked or recipe.rotate % 90:
         encode *= _ENCODE_ALPHA.get(output, 1.0)
@@ -169,7 +205,7 @@ def _laying(recipe: Recipe, layers: Sequence[Facts], layout: Layout) -> tuple[fl
             )
             own_layout = lay_out(facts, own)
             drawing += _reading(facts, own, own_layout)
-            decoding = max(decoding, _decoder_bytes(facts))
+            decoding = max(decoding, _decoder_bytes(facts, own_layout))
             held += 8.0 * size.pixels  # as it is decoded, and once more with its opacity
             blend = _BLEND if layer.blend is Blend.NORMAL else _BLEND_MIXED
             blending += blend * (canvas if layer.tile else size).pixels / _MEGA
@@ -181,8 +217,10 @@ def _laying(recipe: Recipe, layers: Sequence[Facts], layout: Layout) -> tuple[fl
     return drawing, blending, int(held + decoding)
 
 
-def _decoder_bytes(facts: Facts) -> float:
+def _decoder_bytes(facts: Facts, layout: Layout) -> float:
     """What a decoder holds of one frame."""
+    if facts.drawn:
+        return _HELD_WHOLE[facts.format] * layout.scaled.pixels
     each = (_HELD_WHOLE if facts.whole_frame else _HELD)[facts.format] * (_DEEP if facts.bits > 8 else 1.0)
     return each * facts.width * facts.height
 
@@ -190,7 +228,7 @@ def _decoder_bytes(facts: Facts) -> float:
 def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames: int) -> int:
     """The most memory at once: what the decoder holds, finished frames, what the encoder holds."""
     pixels = facts.width * facts.height
-    held = _decoder_bytes(facts)
+    held = _decoder_bytes(facts, layout)
     if frames > 1 and facts.format == "webp":
         held += min(frames * 4 * pixels, _BATCH)
     result = layout.width * layout.height
@@ -199,4 +237,8 @@ def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames:
     kept += int(bands * result * copies_held(recipe))
     lossless = recipe.output.lossless and output in _HELD_LOSSLESS
     encoder = (_HELD_LOSSLESS[output] if lossless else _HELD_RESULT.get(output, 8.0)) * result
+    if recipe.output.palette:
+        encoder = _HELD_PALETTE * result
+    if output is Format.JXL and not lossless:
+        encoder = max(encoder, _HELD_SMALL_JXL * min(result, _SMALL_JXL))
     return int(_FIXED_BYTES + held + kept + encoder)
