@@ -126,14 +126,15 @@ def _imgproxy(port: int, folder: Path) -> Start:
         "IMGPROXY_LOCAL_FILESYSTEM_ROOT": str(folder),
         "IMGPROXY_CONCURRENCY": _cores(),
         "IMGPROXY_AVIF_SPEED": AVIF_SPEED,
+        "IMGPROXY_MAX_SRC_RESOLUTION": "50",  # as in its version 4; 2 refuses the 18 MP photograph
     }
     return [str(go_servers.imgproxy())], environment
 
 
 def _imagor(port: int, folder: Path) -> Start:
     where = ["-bind", f"127.0.0.1:{port}", "-file-loader-base-dir", str(folder), "-imagor-unsafe"]
-    work = ["-imagor-process-concurrency", _cores(), "-vips-strip-metadata", "-vips-avif-speed", AVIF_SPEED]
-    return [str(go_servers.imagor()), *where, *work], {}
+    work = ["-imagor-process-concurrency", _cores(), "-imagor-process-queue-size", "100"]
+    return [str(go_servers.imagor()), *where, *work, "-vips-strip-metadata", "-vips-avif-speed", AVIF_SPEED], {}
 
 
 def _thumbor(port: int, folder: Path) -> Start:

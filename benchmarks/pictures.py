@@ -77,3 +77,18 @@ def copies(source: Path, folder: Path, count: int, stem: str) -> list[str]:
     for name in names:
         shutil.copyfile(source, folder / name)
     return names
+
+
+_PHOTO_SET = (
+    *("hato.jpg", "IMG_20180725_163423.jpg", "canon-dslr.jpg", "flower.png.im_q85_420_progr.jpg", "Landscape_1.jpg"),
+    *("kimono.jpg", "jpg-24bit-icc-adobe-rgb.jpg", "cvo9xd_keong_macan_srgb8.png", "tmshre_riaphotographs_alpha.png"),
+)
+_SHIPPED = ("astronaut.jpg", "chelsea.png", "coffee.png", "hubble.jpg", "rocket.jpg")
+
+
+def photo_set() -> list[Path]:
+    """Photographs to judge encoders by, each motif once: the corpus, where it is, and the shipped samples."""
+    found = corpus()
+    photos = [] if found is None else [found / "photos" / name for name in _PHOTO_SET]
+    samples = ROOT / "src" / "imagemill" / "demo" / "photos"
+    return [path for path in photos if path.is_file()] + [samples / name for name in _SHIPPED]

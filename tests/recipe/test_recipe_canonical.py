@@ -136,7 +136,7 @@ def test_a_width_hint_beside_a_height_is_a_box() -> None:
         ("300x200,fm=webp", Format.WEBP, None, "w=300,h=200.webp"),
         ("fm=jpeg,w=300,q=80", Format.JPEG, None, "w=300,q=80.jpg"),
         ("fm=source", Format.GIF, None, "_.gif"),
-        ("fm=png,q=80", Format.PNG, None, "_.png"),
+        ("fm=png,q=80", Format.PNG, None, "q=80.png"),
         ("w=300", Format.JPEG, None, "w=300.jpg"),
     ],
 )

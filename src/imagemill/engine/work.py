@@ -98,7 +98,12 @@ class Work:
     def deep(self) -> bool:
         """Whether the pixels keep more than 8 bits a band (`hdr=keep`, where original and result have them)."""
         asked = self.job.recipe.output.dynamic is Dynamic.KEEP
-        return asked and self.job.facts.bits > 8 and self.job.format in _DEEP
+        return asked and self.job.facts.bits > 8 and self.job.format in _DEEP and not self.quantised
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the result is a PNG with a palette: `fm=png` by name, with a stated quality below 100."""
+        return self.job.format is Format.PNG and self.job.recipe.output.palette
 
 
 def animates(output: Format) -> bool:

@@ -206,6 +206,10 @@ class SearchedQuality:
     target: float | None = None
 
 
+LOSSLESS_QUALITY = 100
+"""The quality at which a PNG needs no palette."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What the bytes should be. `format` AUTO, SOURCE or BEST is settled by negotiation and planning."""
@@ -218,6 +222,12 @@ class Output:
     metadata: Metadata = Metadata.NONE
     profile: Profile = Profile.SRGB
     dynamic: Dynamic = Dynamic.SDR
+
+    @property
+    def palette(self) -> bool:
+        """Whether this is a PNG with a palette: `fm=png` by name and a stated quality below 100."""
+        stated = isinstance(self.quality, int) and self.quality < LOSSLESS_QUALITY
+        return stated and self.format is Format.PNG and not self.lossless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ from imagemill.recipe.vocabulary import Anchor, Fit, Flip, Format
 NO_PAD = Pad(top=0, right=0, bottom=0, left=0)
 SQUARE_CORNERS = Radius((0, 0, 0, 0))
 WITHOUT_SCALE = frozenset({Format.PNG, Format.GIF})
-"""Formats in which neither `lossless` nor a stated quality from 1 to 100 changes anything."""
+"""Formats in which `lossless` changes nothing, and a stated quality only where a PNG gets a palette by it."""
 
 
 def normalise(recipe: Recipe) -> Recipe:
@@ -269,7 +269,7 @@ def _output(recipe: Recipe) -> Output:
     output = recipe.output
     lossless = output.lossless and output.format not in WITHOUT_SCALE
     quality = output.quality
-    if lossless or (isinstance(quality, int) and output.format in WITHOUT_SCALE):
+    if lossless or (isinstance(quality, int) and output.format in WITHOUT_SCALE and not output.palette):
         quality = None
     elif quality is not None and not isinstance(quality, int):
         quality = replace(quality, target=_rounded(quality.target))

@@ -48,7 +48,8 @@ OUTPUT: tuple[Option, ...] = (
         example="q=60",
         row="T7",
         about="Quality on JPEG's scale (table below); `auto:N` searches for N in SSIMULACRA2 (`low` 50, `good` 75, "
-        "`best` 85). Nothing in PNG, GIF and lossless results.",
+        "`best` 85). Nothing in GIF and lossless results; a PNG asked for by name (`fm=png`) gets a palette of that "
+        "quality below 100, and is lossless without it.",
     ),
     Option(
         name="max_bytes",
