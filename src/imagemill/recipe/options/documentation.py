@@ -50,8 +50,8 @@ picture are kept once. So `300x200`, `width=300&height=200` and `w=150,h=100,dpr
 * percent sizes of 100 and more without `enlarge=1` are the picture itself (but for the canvas of `fit=contain`);
 * `bg=transparent` is left out where nothing is filled (`fit=contain`, `pad` and `rot` fill something);
 * `flip=hv` is `rot=180`; angles are taken modulo 360;
-* `q` is left out where it changes nothing: lossless results, PNG and GIF. A stated `q=76` stays, because the default is
-  a setting."""
+* `q` is left out where it changes nothing: lossless results, GIF, and PNG at 100. A stated `q=76` stays, because the
+  default is a setting."""
 
 
 def page() -> str:
