@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemill.engine.sniff import KNOWN, RARE, READ, recognise, sniff
+from imagemill.engine.sniff import KNOWN, RARE, READ, media_type, recognise, sniff
 from imagemill.errors import NotAnImage
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00\x00\x00\x00\x00"
@@ -82,6 +82,14 @@ def test_what_has_its_own_workers(head: bytes, word: str | None) -> None:
         assert sniff(head, (*READ, word)) == word
         with pytest.raises(NotAnImage):
             sniff(head)
+
+
+@pytest.mark.parametrize(
+    ("word", "registered"), [("jpeg", "image/jpeg"), ("svg", "image/svg+xml"), ("pdf", "application/pdf")]
+)
+def test_a_format_has_its_registered_media_type(word: str, registered: str) -> None:
+    """What an original is said to be when it is fetched again."""
+    assert media_type(word) == registered
 
 
 def test_advice_says_what_is_read_here() -> None:

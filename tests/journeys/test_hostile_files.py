@@ -39,17 +39,12 @@ def test_the_corpus_is_there(corpus: Path) -> None:
     assert len(FILES) >= 273
 
 
-def _later_format(entry: dict[str, Any]) -> bool:
-    """Whether a later capability reads this format, so that 415 is right now whatever the manifest says."""
-    return Path(entry["path"]).suffix in (".svg", ".svgz", ".heic")
-
-
 @pytest.mark.parametrize("entry", FILES, ids=[entry["path"] for entry in FILES])
 def test_a_hostile_file_ends_in_an_allowed_status(entry: dict[str, Any], server: RunningServer, corpus: Path) -> None:
     """Uploaded and behind our back, the answer is one the manifest allows, in time, and the server lives."""
     path = corpus / "hostile" / entry["path"]
     body = path.read_bytes()
-    allowed = set(entry["allow"]) | ({415} if _later_format(entry) else set())
+    allowed = set(entry["allow"])
     key = f"hostile/{entry['path']}"
     pids = server.metric("imagemill_workers")
     with server.client() as client:

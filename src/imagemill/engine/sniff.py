@@ -38,6 +38,8 @@ LABELS = {
 }
 """How people write each word."""
 
+_MEDIA_TYPES = {"svg": "image/svg+xml", "ico": "image/vnd.microsoft.icon", "pdf": "application/pdf"}
+
 HEAD_BYTES = 4096
 """As many bytes as `sniff` may want; 64 decide most formats, an SVG may begin with a comment."""
 
@@ -106,6 +108,11 @@ def sniff(head: bytes, reads: Collection[str] = READ) -> str:
     if word in reads:
         return str(word)
     raise NotAnImage(_refusal(head, word, reads))
+
+
+def media_type(word: str) -> str:
+    """Return the registered media type of a format, one of `KNOWN`."""
+    return _MEDIA_TYPES.get(word, f"image/{word}")
 
 
 def recognise(head: bytes) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Engine
+from imagemill.engine.sniff import media_type
 from imagemill.errors import Conflict, ImagemillError, Refused
 from imagemill.object_store.condition import demand
 from imagemill.object_store.key_locks import KeyLocks
@@ -257,7 +258,7 @@ class Originals:
                 try:
                     info = await upload.commit(
                         key,
-                        content_type=f"image/{checked.facts.format}",
+                        content_type=media_type(checked.facts.format),
                         condition=_store_condition(condition, before),
                     )
                 except BaseException:
