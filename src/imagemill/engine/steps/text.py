@@ -28,6 +28,8 @@ _ALIGN = {
     Anchor.EAST: "high",
     Anchor.SOUTH_EAST: "high",
 }
+_WRITTEN = '<span lang="en" insert_hyphens="false">{}</span>'
+"""Our own markup around the escaped text: Pango would shape letters by the machine's language, and add hyphens."""
 _NOTHING = "no text to render"
 _CONFIGURATION = "FONTCONFIG_FILE"
 
@@ -100,7 +102,7 @@ def _ink(layer: TextLayer, font: str, width: int) -> Image | None:
     """How much of each pixel the letters cover, 0…255, no larger than the letters reach."""
     try:
         return pyvips.Image.text(
-            escape(layer.text, quote=False),
+            _WRITTEN.format(escape(layer.text, quote=False)),
             font=_described(font, layer.size),
             dpi=72,
             width=wrap_width(layer.size, width),

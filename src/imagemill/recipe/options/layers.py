@@ -57,7 +57,7 @@ LAYERS: tuple[Option, ...] = (
         default="se",
         example="wm=logo.png,wmpos=nw",
         row="T6",
-        about="Where it stands.",
+        about="Where it stands on the whole result, padding included.",
     ),
     Option(
         name="wmx",
@@ -67,7 +67,7 @@ LAYERS: tuple[Option, ...] = (
         default="0",
         example="wm=logo.png,wmx=16",
         row="T6",
-        about="Offset to the right in pixels.",
+        about="Offset to the right in pixels, negative to the left; what is outside is cut off.",
     ),
     Option(
         name="wmy",
@@ -77,7 +77,7 @@ LAYERS: tuple[Option, ...] = (
         default="0",
         example="wm=logo.png,wmy=-16",
         row="T6",
-        about="Offset downwards in pixels.",
+        about="Offset downwards in pixels, negative upwards.",
     ),
     Option(
         name="wmscale",
@@ -87,7 +87,7 @@ LAYERS: tuple[Option, ...] = (
         default="its own size",
         example="wm=logo.png,wmscale=25p",
         row="T6",
-        about="Its width as a share of the result's.",
+        about="Its width as a share of the result's; at either size it is made to fit and never cut.",
     ),
     Option(
         name="wmop",
@@ -107,7 +107,7 @@ LAYERS: tuple[Option, ...] = (
         default="0",
         example="wm=logo.png,wmtile=1",
         row="T6",
-        about="Repeat it over the whole picture.",
+        about="Repeat it over the whole picture, from where it would stand alone.",
     ),
     Option(
         name="wmblend",
@@ -117,7 +117,7 @@ LAYERS: tuple[Option, ...] = (
         default="normal",
         example="wm=logo.png,wmblend=multiply",
         row="T6",
-        about="How it meets what is below it.",
+        about="How it meets what is below it, as in CSS `mix-blend-mode`.",
     ),
 )
 """Rows of an image layer; `write` takes an ImageLayer. They stand four times, numbered from the second."""
@@ -130,7 +130,7 @@ WORDS: tuple[Option, ...] = (
         write=lambda layer: _plain(layer.text),
         example="text=Hello",
         row="T6",
-        about="Words on the picture.",
+        about="Words on the picture, wrapped to its width; `%0A` begins a line, markup is text.",
     ),
     Option(
         name="text64",
@@ -150,7 +150,7 @@ WORDS: tuple[Option, ...] = (
         default="center",
         example="text=Hello,textpos=s",
         row="T6",
-        about="Where they stand.",
+        about="Where they stand, half their size from the edges.",
     ),
     Option(
         name="textsize",
@@ -160,7 +160,7 @@ WORDS: tuple[Option, ...] = (
         default="24",
         example="text=Hello,textsize=48",
         row="T6",
-        about="Height of the letters in pixels.",
+        about="Size of the font in pixels, as in CSS: a capital letter is about 0.73 of it high.",
     ),
     Option(
         name="textcolor",
@@ -178,9 +178,9 @@ WORDS: tuple[Option, ...] = (
         read=wording.read_name,
         write=lambda layer: layer.font or "",
         default="the built-in font",
-        example="text=Hello,textfont=Open-Sans",
+        example="text=Hello,textfont=DejaVuSans-Bold",
         row="T6",
-        about="Their font.",
+        about="Their font: `DejaVuSans` (built in), `DejaVuSans-Bold`, or one of the folder `engine.fonts`.",
     ),
     Option(
         name="textop",
