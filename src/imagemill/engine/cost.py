@@ -80,6 +80,7 @@ _HELD_WHOLE = {"jpeg": 6.0, "png": 4.0, "gif": 6.0, "webp": 8.0, "avif": 16.0, "
     "svg": 8.0,
     "pdf": 8.0,  # of what is drawn
 }
+_HELD_ALPHA = {Format.WEBP: 18.0, Format.AVIF: 45.0}  # where the result has transparency
 _HELD_RESULT = {
     Format.JPEG: 0.5,
     Format.PNG: 1.0,
@@ -234,11 +235,13 @@ def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames:
     result = layout.width * layout.height
     bands = 4 if facts.alpha or recipe.rotate % 90 or output is not Format.JPEG else 3
     kept = bands * result * frames if frames > 1 or is_sideways(facts.orientation) else 0
-    kept += int(bands * result * copies_held(recipe))
+    working, staying = (bands * result * copies for copies in copies_held(recipe))
     lossless = recipe.output.lossless and output in _HELD_LOSSLESS
     encoder = (_HELD_LOSSLESS[output] if lossless else _HELD_RESULT.get(output, 8.0)) * result
+    if facts.alpha or recipe.rotate % 90 or recipe.radius is not None or recipe.mask is not None:
+        encoder = max(encoder, _HELD_ALPHA.get(output, 0.0) * result)
     if recipe.output.palette:
         encoder = _HELD_PALETTE * result
     if output is Format.JXL and not lossless:
         encoder = max(encoder, _HELD_SMALL_JXL * min(result, _SMALL_JXL))
-    return int(_FIXED_BYTES + held + kept + encoder)
+    return int(_FIXED_BYTES + held + kept + max(working, staying + encoder))

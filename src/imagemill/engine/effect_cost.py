@@ -46,8 +46,11 @@ def effect_seconds(facts: Facts, recipe: Recipe, layout: Layout) -> float:
     return turned * spent + alpha * _redacting(facts, recipe, layout)
 
 
-def copies_held(recipe: Recipe) -> float:
-    """How many copies of the uncompressed result are in memory at once at most: one step reads the other's."""
+def copies_held(recipe: Recipe) -> tuple[float, float]:
+    """How many copies of the uncompressed result are in memory: at most while the effects work, and while encoding.
+
+    A step that needs the whole picture reads the copy that the one before it made; only the last one stays.
+    """
     keep = (
         recipe.flip in (Flip.VERTICAL, Flip.BOTH),
         recipe.rotate != 0,
@@ -57,8 +60,9 @@ def copies_held(recipe: Recipe) -> float:
         recipe.pixelate is not None,
         recipe.adjust.normalize,
     )
-    blocks = 0.0 if recipe.pixelate is None else 8.0 / recipe.pixelate**2  # kept in floats, and copied once
-    return min(2, sum(keep)) + blocks
+    blocks = 0.0 if recipe.pixelate is None else 4.0 / recipe.pixelate**2  # floats, and copied once
+    copies = sum(keep)
+    return min(2, copies) + 2 * blocks, min(1, copies) + blocks
 
 
 def _softening(recipe: Recipe) -> float:
