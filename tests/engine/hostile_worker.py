@@ -229,13 +229,21 @@ def inspect(data: worker.Data, facts: Facts, _limits: Limits) -> Findings:
     )
 
 
-def render_set(data: worker.Data, jobs: Sequence[Job], limits: Limits, *, default_quality: int) -> list[Picture]:
+def render_set(
+    data: worker.Data, jobs: Sequence[Job], limits: Limits, *, default_quality: int, linear_light: bool
+) -> list[Picture]:
     """Obey once for each."""
-    return [render(data, job, limits, default_quality=default_quality) for job in jobs]
+    return [render(data, job, limits, default_quality=default_quality, linear_light=linear_light) for job in jobs]
 
 
 def render(
-    data: worker.Data, job: Job, _limits: Limits, *, default_quality: int, layers: Sequence[worker.Data] = ()
+    data: worker.Data,
+    job: Job,
+    _limits: Limits,
+    *,
+    default_quality: int,
+    linear_light: bool,
+    layers: Sequence[worker.Data] = (),
 ) -> Picture:
     """Obey, then return as many bytes as `big N` asks, what the layers hold, or what the job was."""
     word = obey(data)

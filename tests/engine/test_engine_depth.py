@@ -71,12 +71,10 @@ def test_sixteen_bits_stay(fmt: Format, bands: int) -> None:
     assert np.array_equal(levels_of(made(deep(levels), Recipe(output=KEEP), fmt).data), levels)
 
 
-@pytest.mark.parametrize("fmt", [Format.PNG, Format.TIFF, Format.AVIF, Format.JPEG, Format.WEBP])
+@pytest.mark.parametrize("fmt", [Format.PNG, Format.TIFF])
 def test_eight_bits_are_the_default(fmt: Format) -> None:
     """Nothing is deep that was not asked to be."""
-    data = made(deep(ramp()), fmt=fmt).data
-    if fmt in (Format.PNG, Format.TIFF, Format.AVIF):
-        assert _loaded(data).format == "uchar"
+    assert _loaded(made(deep(ramp()), fmt=fmt).data).format == "uchar"
 
 
 @pytest.mark.parametrize("fmt", [Format.JPEG, Format.WEBP, Format.GIF])
@@ -94,11 +92,14 @@ def test_eight_bits_do_not_become_more() -> None:
 
 
 def test_avif_of_ten_bits() -> None:
-    """A 16-bit original becomes an AVIF of 10 bits, finer than 8 can be."""
-    result = made(deep(ramp(height=64)), Recipe(output=Output(dynamic=Dynamic.KEEP, quality=95)), Format.AVIF)
-    image = _loaded(result.data)
+    """A 16-bit original becomes an AVIF of 10 bits, finer than 8 can be; without `hdr=keep` its pixels have 8."""
+    steps = {}
+    for dynamic in (Dynamic.KEEP, Dynamic.SDR):
+        result = made(deep(ramp(height=64)), Recipe(output=Output(dynamic=dynamic, lossless=True)), Format.AVIF)
+        steps[dynamic] = len(np.unique(np.asarray(_loaded(result.data).numpy())[32, :, 1]))
+    image = _loaded(made(deep(ramp(height=64)), Recipe(output=KEEP), Format.AVIF).data)
     assert image.get("bits-per-sample") == 10
-    assert len(np.unique(levels_of(result.data)[32, :, 1])) > 600
+    assert steps[Dynamic.KEEP] > 600 > 300 > steps[Dynamic.SDR]
 
 
 def test_an_avif_of_twelve_bits_stays_one() -> None:
@@ -241,12 +242,13 @@ def _cut_alike(data: bytes, recipe: Recipe, plain: bytes) -> NDArray[np.float32]
     return np.asarray(shaped[top : top + height, left : left + width] ** 2 * 8, dtype=np.float32)
 
 
+@pytest.mark.parametrize("quality", [60, 92, 100])
 @pytest.mark.parametrize("name", GEOMETRY)
-def test_the_base_is_the_sdr_result(name: str) -> None:
+def test_the_base_is_the_sdr_result(name: str, quality: int) -> None:
     """With its map or without, a variant decodes to the same pixels; without asking there is no map."""
     recipe, data = GEOMETRY[name], photo()
-    kept = made(data, recipe, Format.JPEG).data
-    plain = replace(recipe, output=Output(quality=92))
+    kept = made(data, replace(recipe, output=Output(dynamic=Dynamic.KEEP, quality=quality)), Format.JPEG).data
+    plain = replace(recipe, output=Output(quality=quality))
     without = made(data, plain, Format.JPEG).data
     assert np.array_equal(pixels_of(parts(kept)[0]), pixels_of(parts(without)[0]))
     assert parts(without)[1] is None
@@ -350,3 +352,73 @@ def test_pillow_reads_a_deep_png() -> None:
     image = Image.open(io.BytesIO(made(deep(ramp(bands=1)), Recipe(output=KEEP), Format.PNG).data))
     assert image.mode == "I;16"
     assert np.array_equal(np.asarray(image), ramp(bands=1)[..., 0])
+
+
+# --- linear light --------------------------------------------------------------------------------------------------
+
+
+def lines(depth: str = "uchar", alpha: bool = False, grey: bool = False) -> bytes:
+    """Black and white columns, one pixel wide."""
+    top = 255 if depth == "uchar" else 65535
+    bands = (1 if grey else 3) + alpha
+    levels = np.zeros((64, 256, bands), dtype=np.uint8 if depth == "uchar" else np.uint16)
+    levels[:, ::2, :] = top
+    if alpha:
+        levels[..., -1] = top
+    space = ("grey16" if grey else "rgb16") if depth == "ushort" else ("b-w" if grey else "srgb")
+    return bytes(pyvips.Image.new_from_array(levels).copy(interpretation=space).pngsave_buffer())
+
+
+@pytest.mark.parametrize("depth", ["uchar", "ushort"])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("grey", [False, True])
+def test_linear_light_mixes_as_light_does(depth: str, alpha: bool, grey: bool) -> None:
+    """Half black and half white is 188 of 255 in linear light and 128 without; transparency is mixed as always."""
+    data, recipe = lines(depth, alpha, grey), Recipe(resize=sized(32))
+    facts = probe(data, LIMITS)
+    for linear, level in ((True, 188), (False, 128)):
+        job = Job(recipe=recipe, format=Format.PNG, facts=facts)
+        image = opened(render(data, job, LIMITS, linear_light=linear))
+        assert image.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[(1 if grey else 3) + alpha]
+        middle = np.asarray(image.convert("RGBA"))[4, 10:20]
+        assert np.abs(middle[:, 0].astype(int) - level).max() <= 2
+        assert (middle[:, 3] == 255).all()
+
+
+def test_linear_light_leaves_plain_colours_alone() -> None:
+    """Every 8-bit level comes back as itself."""
+    levels = np.repeat(np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 64, axis=1), 3, axis=2)
+    data = encoded(Image.fromarray(levels))
+    job = Job(recipe=Recipe(resize=sized(32, 256, Fit.FILL)), format=Format.PNG, facts=probe(data, LIMITS))
+    result = pixels_of(opened(render(data, job, LIMITS, linear_light=True)))
+    assert np.array_equal(result[:, 8, 0], np.arange(256))
+
+
+def test_linear_light_and_hidden_colours() -> None:
+    """Colours of clear pixels stay hidden in linear light as well."""
+    levels = np.zeros((40, 40, 4), dtype=np.uint8)
+    levels[..., :] = (255, 0, 0, 0)
+    levels[:, 20:] = (0, 0, 255, 255)
+    data = encoded(Image.fromarray(levels))
+    job = Job(recipe=Recipe(resize=sized(10)), format=Format.PNG, facts=probe(data, LIMITS))
+    pixels = np.asarray(opened(render(data, job, LIMITS, linear_light=True)))
+    assert pixels[..., 0][pixels[..., 3] > 8].max() <= 2
+
+
+def test_linear_pictures_and_ink_are_scaled_as_they_are(corpus: Path) -> None:
+    """Levels that are proportional to light, and amounts of ink, need no curve."""
+    for name in ("profiles/q3a0b3_d17ws_709_g1.png", "clean/tiff/cmyk.tif"):
+        data = corpus_bytes(corpus, name)
+        job = Job(recipe=Recipe(resize=sized(20)), format=Format.PNG, facts=probe(data, LIMITS))
+        assert render(data, job, LIMITS, linear_light=True).data == render(data, job, LIMITS).data
+
+
+def test_a_set_in_linear_light() -> None:
+    """Made together in linear light, each is the bytes of itself alone."""
+    data = encoded(quarters(), "JPEG")
+    facts = probe(data, LIMITS)
+    recipes = [Recipe(resize=sized(width)) for width in (30, 60)]
+    jobs = [Job(recipe=recipe, format=fmt, facts=facts) for recipe in recipes for fmt in (Format.JPEG, Format.PNG)]
+    alone = [render(data, job, LIMITS, linear_light=True).data for job in jobs]
+    assert [one.data for one in render_set(data, jobs, LIMITS, linear_light=True)] == alone
+    assert alone != [render(data, job, LIMITS).data for job in jobs]

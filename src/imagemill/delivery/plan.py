@@ -76,7 +76,7 @@ def plan(
     )
     output = permitted(output, access.formats, alpha=alpha, animated=animated, lossless=recipe.output.lossless)
     check_writable(output)
-    cost = estimate(facts, recipe, output, layout, [layer.facts for layer in layers])
+    cost = estimate(facts, recipe, output, layout, [layer.facts for layer in layers], linear_light=engine.linear_light)
     check_affordable(cost, engine)
     final = _with_format(recipe, output)
     vary = settled.vary if settings.negotiation == "vary" else tuple(n for n in settled.vary if n != "Accept")

@@ -114,6 +114,7 @@ class WorkerPool:
             rare,
             settings.drawing_cpu_seconds,
             settings.drawing_memory_bytes,
+            settings.linear_light,
         )
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []

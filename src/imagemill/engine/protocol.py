@@ -69,6 +69,7 @@ class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
     rare: bool = False
     drawing_cpu_seconds: float = 2.0
     drawing_memory_bytes: int = 256 * 1024 * 1024
+    linear_light: bool = False
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe", array_like=True):

@@ -80,7 +80,15 @@ class RenderFunction(Protocol):
     """The shape of `engine.render.render`."""
 
     def __call__(
-        self, data: Data, job: Job, limits: Limits, /, *, default_quality: int, layers: Sequence[Data]
+        self,
+        data: Data,
+        job: Job,
+        limits: Limits,
+        /,
+        *,
+        default_quality: int,
+        linear_light: bool,
+        layers: Sequence[Data],
     ) -> Result:
         """Make the variant."""
         ...
@@ -89,7 +97,9 @@ class RenderFunction(Protocol):
 class RenderSetFunction(Protocol):
     """The shape of `engine.render_set.render_set`."""
 
-    def __call__(self, data: Data, jobs: Sequence[Job], limits: Limits, /, *, default_quality: int) -> Sequence[Result]:
+    def __call__(
+        self, data: Data, jobs: Sequence[Job], limits: Limits, /, *, default_quality: int, linear_light: bool
+    ) -> Sequence[Result]:
         """Make the variants of a set."""
         ...
 
@@ -272,10 +282,13 @@ def _carry_out(
         return tasks.inspect(data[0], request.facts, limits)
     if isinstance(request, protocol.Render):
         job = protocol.job_of(request.order)
-        return (tasks.render(data[0], job, limits, default_quality=setup.quality, layers=data[1:]),)
+        made = tasks.render(
+            data[0], job, limits, default_quality=setup.quality, linear_light=setup.linear_light, layers=data[1:]
+        )
+        return (made,)
     if isinstance(request, protocol.RenderSet):
         jobs = [protocol.job_of(order) for order in request.orders]
-        return tasks.render_set(data[0], jobs, limits, default_quality=setup.quality)
+        return tasks.render_set(data[0], jobs, limits, default_quality=setup.quality, linear_light=setup.linear_light)
     raise ValueError("a worker is set up once")
 
 
@@ -333,7 +346,7 @@ def run(sock: socket.socket, tasks: Tasks) -> None:
         setup, _none = channel.receive()
         if not isinstance(setup, protocol.Setup):
             raise TypeError("the first message to a worker is its setup")
-        revision = tasks.start()
+        revision = tasks.start() + ("+linear-light" if setup.linear_light else "")  # the same recipe, other pixels
         tasks.load_fonts(setup.fonts)
         reads = list(tasks.readable())
         if setup.rare:

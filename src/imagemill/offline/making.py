@@ -62,6 +62,7 @@ def plan(
     moves). `layers` are the facts of the recipe's image layers.
     """
     recipe = one.recipe
+    facts = facts.of_page(recipe.page)
     animated = facts.animated and recipe.output.animate and not recipe.page
     try:
         layout = lay_out(facts, recipe, limits=bounds.limits, focal=focal)
@@ -76,7 +77,7 @@ def plan(
             lossless=recipe.output.lossless,
         )
         check_writable(output)
-        cost = estimate(facts, recipe, output, layout, layers)
+        cost = estimate(facts, recipe, output, layout, layers, linear_light=bounds.engine.linear_light)
         check_affordable(cost, bounds.engine)
     except ImagemillError as error:
         return Planned(one, error)

@@ -15,6 +15,7 @@ from imagemill.engine.metadata.writing import attach
 from imagemill.engine.rare.jxl import write_jxl
 from imagemill.engine.steps.colour import PROFILE_FIELD
 from imagemill.engine.steps.load import Image
+from imagemill.engine.ultra_hdr_file import with_base
 from imagemill.engine.work import Work
 from imagemill.errors import NotBuilt, Unprocessable
 from imagemill.recipe.quality import encoder_quality, jxl_distance
@@ -60,7 +61,7 @@ def encode(image: Image, work: Work, limits: Limits) -> bytes:
         image, said = attach(image, work.metadata, work.job.format, srgb=not tagged)
         keep += said
     if image.get_typeof("gainmap"):
-        name, options, keep = "uhdrsave_buffer", _ultra_hdr, [*keep, "gainmap"]
+        return _within(_ultra_hdr(image.copy_memory(), keep, work), limits)
     return _within(bytes(pyvips.Operation.call(name, image, keep=",".join(keep) or "none", **options(work))), limits)
 
 
@@ -85,9 +86,15 @@ def _jpeg(work: Work) -> Options:
     return {"Q": work.quality, "optimize_coding": True, **table}
 
 
-def _ultra_hdr(work: Work) -> Options:
-    """The same base, and the gain map after it. libultrahdr halves the chroma whatever the quality."""
-    return {"Q": 100 if work.job.recipe.output.lossless else work.quality}
+def _ultra_hdr(image: Image, keep: list[str], work: Work) -> bytes:
+    """The JPEG as it always is, and the gain map after it: libultrahdr would encode the base in its own way."""
+    options = _jpeg(work)
+    file = pyvips.Operation.call("uhdrsave_buffer", image, keep=",".join([*keep, "gainmap"]), Q=options["Q"])
+    base = bytes(pyvips.Operation.call("jpegsave_buffer", image, keep=",".join(keep) or "none", **options))
+    try:
+        return with_base(bytes(file), base)
+    except ValueError:  # another libultrahdr may write its files otherwise
+        return base
 
 
 def _webp(work: Work) -> Options:
