@@ -69,23 +69,28 @@ def render(
       imagemill render imagemill:photos/ --to p=card -o cards --jobs 2 --report cards.json
 
     """
-    from imagemill.cli.render_run import Run, run
+    from imagemill.cli.render_workers import Workers
     from imagemill.settings import Settings
 
     settings = Settings.load({"config": config, "data.dir": data, "engine.workers": jobs})
-    task = _task(settings, to, widths, formats, name, force=force)
-    asked = Run(
-        sources=tuple(sources),
-        task=task,
-        output=output,
-        layers=layers,
-        dry_run=dry_run,
-        report=report,
-        as_json=as_json,
-        data=data,
-        config=config,
-    )
-    raise typer.Exit(run(asked, settings))
+    with Workers(settings) as workers:
+        if not dry_run:
+            workers.begin()  # they start while the rest is imported and read
+        from imagemill.cli.render_run import Run, run
+
+        asked = Run(
+            sources=tuple(sources),
+            task=_task(settings, to, widths, formats, name, force=force),
+            output=output,
+            layers=layers,
+            dry_run=dry_run,
+            report=report,
+            as_json=as_json,
+            data=data,
+            config=config,
+        )
+        code = run(asked, workers)
+    raise typer.Exit(code)
 
 
 def _task(

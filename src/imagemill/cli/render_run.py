@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,21 +10,17 @@ from pathlib import Path
 
 from imagemill.cli.exit_codes import DONE, INTERRUPTED, UsageError, exit_code_of_many
 from imagemill.cli.render_report import Report, progress
+from imagemill.cli.render_workers import Workers
 from imagemill.cli.stored_originals import STORE, stored_originals
 from imagemill.cli.words import counted, emit, say, visible
 from imagemill.engine.port import Engine
-from imagemill.errors import ImagemillError, InvalidRequest
+from imagemill.errors import InvalidRequest
 from imagemill.offline.bulk import Bulk, Outcome, Task
 from imagemill.offline.collisions import check_names, possible_name
 from imagemill.offline.layers import Find, Layers, below, keys_of, opened_layers
 from imagemill.offline.originals import Original, Walk, local_path
 from imagemill.offline.output import OutputFolder
 from imagemill.offline.wanted import Wanted
-from imagemill.settings import Settings
-from imagemill.workers import build_engine
-
-GRACE_SECONDS = 0.2
-"""How long Ctrl-C waits for pictures that are being rendered: nothing of them would be written any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +38,14 @@ class Run:
     config: Path | None
 
 
-def run(asked: Run, settings: Settings) -> int:
+def run(asked: Run, workers: Workers) -> int:
     """Carry the command out and return its exit code; whatever ends it, only whole files have their names."""
-    import uvloop
-
     walk = _walk(asked)
     if asked.dry_run:
-        with asyncio.Runner() as runner:
-            return runner.run(_foretell(asked, walk))
+        return workers.run(_foretell(asked, walk))
     with Report(asked.output, as_json=asked.as_json, file=asked.report) as report:
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_render(asked, settings, walk, report))
+            workers.run(_render(asked, workers, walk, report))
         except KeyboardInterrupt:
             report.end()
             say("imagemill: interrupted; the same command goes on from here.")
@@ -134,20 +124,16 @@ async def _foretell(asked: Run, walk: Walk) -> int:
     return DONE
 
 
-async def _render(asked: Run, settings: Settings, walk: Walk, report: Report) -> None:
-    every, places = asked.task.every, _places(asked)
+async def _render(asked: Run, workers: Workers, walk: Walk, report: Report) -> None:
+    every, places, engine = asked.task.every, _places(asked), workers.engine
     async with stored_originals(asked.data, asked.config, places, keys_of(every)) as (others, stored_layers):
         originals = _All(walk, others)
         find = stored_layers.__getitem__ if places else below(asked.layers)
-        engine = build_engine(settings, grace_seconds=GRACE_SECONDS, spare=0)
-        starting = asyncio.create_task(engine.start())
-        folder = OutputFolder(asked.output)
-        try:
-            await asyncio.sleep(0)  # the workers start while the names are checked
-            total = _counted(asked, originals)
-            await starting
-            async with _opened_layers(engine, every, find) as layers:
-                folder.revision = engine.revision
+        total = _counted(asked, originals)
+        await workers.ready()
+        folder = OutputFolder(asked.output, revision=engine.revision)
+        async with _opened_layers(engine, every, find) as layers:
+            try:
                 folder.open()
                 with progress(total, show=not asked.as_json) as advance:
 
@@ -156,12 +142,8 @@ async def _render(asked: Run, settings: Settings, walk: Walk, report: Report) ->
                         advance()
 
                     await Bulk(engine, asked.task, folder, layers).run(originals, tell, workers=engine.size)
-        finally:
-            folder.close()
-            starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ImagemillError):
-                await starting
-            await engine.close()
+            finally:
+                folder.close()
 
 
 @asynccontextmanager
