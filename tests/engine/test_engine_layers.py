@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +25,7 @@ from tests.engine.engine_pictures import (
     pixels_of,
     quarters,
 )
+from tests.engine.test_worker_engine import stored
 
 from imagemill.engine.cost import estimate
 from imagemill.engine.geometry import Size, lay_out
@@ -33,6 +37,8 @@ from imagemill.errors import ImagemillError, Unprocessable
 from imagemill.recipe.model import ImageLayer, Place
 from imagemill.recipe.options import parse_options
 from imagemill.recipe.vocabulary import Anchor, Blend, Format
+from imagemill.settings import Settings
+from imagemill.workers import build_engine
 
 WHITE = (255, 255, 255)
 
@@ -317,3 +323,28 @@ def test_layers_are_part_of_the_estimate() -> None:
     assert seconds("wm=l", Facts(format="avif", width=6000, height=4000)) > one + 0.5
     moving = Facts(format="gif", width=400, height=300, pages=50, animated=True)
     assert seconds("wm=l,wmtile=1", logo, facts=moving) > seconds("_", facts=moving) + 50 * 0.0005
+
+
+def test_a_drawn_logo_is_sharp_at_any_size(tmp_path: Path) -> None:
+    """An SVG of 12 pixels is drawn at the size at which it is laid, by the workers of rare formats."""
+    logo = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="12" height="6">'
+        b'<rect width="6" height="6" fill="#f00"/><rect x="6" width="6" height="6" fill="#00f"/></svg>'
+    )
+
+    async def scene() -> None:
+        engine = build_engine(Settings.load(environ={"IMAGEMILL_ENGINE__WORKERS": "1"}))
+        await engine.start()
+        try:
+            with stored(tmp_path / "canvas.png", CANVAS) as canvas, stored(tmp_path / "logo.svg", logo) as mark:
+                facts, own = await engine.probe(canvas), await engine.probe(mark)
+                recipe = parse_options("wm=l,wmscale=100p").recipe
+                job = Job(recipe=recipe, format=Format.PNG, facts=facts, layers=(own,))
+                made = await engine.render(canvas, job, [mark])
+        finally:
+            await engine.close()
+        pixels = pixels_of(Image.open(io.BytesIO(made.data)))
+        assert where(pixels, RED) == (0, 20, 60, 60)
+        assert where(pixels, BLUE) == (60, 20, 60, 60)
+
+    asyncio.run(scene())
