@@ -108,7 +108,8 @@ OUTPUT: tuple[Option, ...] = (
         default="srgb",
         example="icc=p3",
         row="T4",
-        about="Colour space of the result.",
+        about="Colour space of the result: sRGB, Display P3, or the original's own with its profile. CMYK, and grey "
+        "under a profile, stay only where the format can hold them and nothing is drawn or adjusted.",
     ),
     Option(
         name="hdr",
@@ -118,7 +119,9 @@ OUTPUT: tuple[Option, ...] = (
         default="sdr",
         example="hdr=keep",
         row="T4",
-        about="Standard dynamic range, or the HDR gain map kept.",
+        about="`keep` keeps more than 8 bits (16 in PNG and TIFF, 10 or 12 in AVIF) and, in a JPEG of an Ultra HDR "
+        "photo, the gain map, as long as pixels are only cut, scaled and turned. The picture itself is the same "
+        "either way.",
     ),
 )
 """Rows about the bytes; `write` takes a Recipe."""
