@@ -55,7 +55,7 @@ def write_jxl(image: Image, *, distance: float, effort: int) -> bytes:
     known = icc.read(profile) if profile else None
     exif, xmp = (bytes(image.get(name)) if image.get_typeof(name) else b"" for name in ("exif-data", "xmp-data"))
     pixels = libjxl.JxlPixels(
-        samples=image.write_to_memory(),
+        samples=bytes(image.write_to_memory()),
         width=image.width,
         height=image.height,
         bands=image.bands,
