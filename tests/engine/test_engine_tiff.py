@@ -191,6 +191,16 @@ def test_a_turned_page_counts_upright() -> None:
     assert probe(tiff(Page(), page), LIMITS).page_sizes == ((4, 4), (4, 6))
 
 
+def test_a_senseless_later_page_is_not_planned_with() -> None:
+    """The first page is served; the sizes end before a page that is no picture, and that page is refused."""
+    data = tiff(Page(), Page(width=6), Page(tags={256: (LONG, [2**31])}))
+    facts = probe(data, LIMITS)
+    assert (facts.pages, facts.page_sizes) == (3, ((4, 4), (6, 4)))
+    assert opened(made(data)).size == (4, 4)
+    with pytest.raises(Unprocessable):
+        made(data, Recipe(page=2))
+
+
 def test_an_animation_is_not_made_of_pages() -> None:
     """Pages are not frames: as GIF or WebP it is one still picture."""
     data = several(quarters(), quarters(), quarters())

@@ -158,6 +158,13 @@ def test_the_layers_of_a_job_cross_the_socket_with_it() -> None:
         protocol.order_of(job, [5])
 
 
+@pytest.mark.parametrize("size", [(0, 5), (5, -1), (5, protocol.SIDE)])
+def test_pages_of_impossible_size_are_garbage(size: tuple[int, int]) -> None:
+    """What a worker says of later pages is held to the same bounds as the first."""
+    with pytest.raises(Garbage):
+        read(AnswerReader(0), protocol.answer_head(Seen(replace(FACTS, page_sizes=((3, 2), size)), COST)))
+
+
 def test_a_set_comes_out_in_its_parts() -> None:
     """The variants of a set are cut out of the body in their order."""
     parts = [protocol.Part(3, 2, 1, 4), protocol.Part(6, 4, 1, 3)]

@@ -310,6 +310,8 @@ def _check(answer: Answer) -> None:
         words = (answer.facts.format, answer.facts.colour, answer.facts.profile or "-")
         if not all(0 < len(word) <= WORD_LENGTH and word.isprintable() for word in words):
             raise Garbage("a word that is none of ours")
+        if not all(0 < side < SIDE for size in answer.facts.page_sizes for side in size):
+            raise Garbage("a page of impossible size")
 
 
 def _shapes(answer: Seen | Made | MadeSet) -> Sequence[Facts | Made | Part]:

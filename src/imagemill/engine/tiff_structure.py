@@ -26,6 +26,7 @@ HELD_WHOLE = 24_000_000
 _MOST_FIELDS = 4096  # of one directory; the oddest real one has about a hundred
 _MOST_SAMPLES = 8  # CMYK, its alpha and a few masks that are left out
 _MOST_SEGMENT = 256 * 1024 * 1024  # bytes of one decoded strip or tile
+_MOST_SIDE = 1_000_000  # pixels; a page beyond is refused by its area when it is asked
 _MOST_JPEGS = 1000  # strips or tiles whose own JPEG header is compared with the page's
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -87,14 +88,17 @@ def read_tiff_page(view: memoryview, page: int) -> Structure:
 
 
 def page_sizes(view: memoryview, most: int) -> list[tuple[int, int]]:
-    """Width and height of the first `most` pages, upright; fewer where one of them cannot be read."""
+    """Width and height of the first `most` pages, upright; those before one that cannot be read or is no picture."""
     directories = _Directories(view)
     sizes: list[tuple[int, int]] = []
     for at in directories.chain(most):
         try:
-            sizes.append(_Page(directories, directories.fields(at)).upright_size)
+            size = _Page(directories, directories.fields(at)).upright_size
         except (Unprocessable, IndexError):
             break
+        if not 1 <= min(size) <= max(size) <= _MOST_SIDE:
+            break
+        sizes.append(size)
     return sizes
 
 
