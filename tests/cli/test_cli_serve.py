@@ -253,6 +253,7 @@ def test_doctor_finds_a_healthy_machine(tmp_path: Path) -> None:
     states = {line["check"]: line["state"] for line in ended.lines}
     assert ended.code == 0, ended.out
     assert {"jpeg", "png", "gif", "webp", "avif", "workers", "fsync", "disk", "port", "clock"} <= set(states)
+    assert {"svg", "heic", "jxl", "bmp", "ico", "jp2", "pdf"} <= set(states)
     assert "fail" not in states.values()
     assert list(tmp_path.iterdir()) == []
 

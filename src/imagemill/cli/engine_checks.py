@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from imagemill.cli.checks import Finding, ok
+from imagemill.engine.divided import DividedEngine
 from imagemill.engine.port import Engine, Job, Source
-from imagemill.engine.sniff import READ
+from imagemill.engine.sniff import ADVICE, LABELS, RARE, READ
 from imagemill.errors import ImagemillError
 from imagemill.recipe.model import Recipe
 from imagemill.recipe.vocabulary import Format
@@ -26,6 +27,10 @@ from imagemill.settings import Settings
 from imagemill.workers import build_engine
 
 _SLOW_START = 1.0
+
+_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><circle cx="8" cy="8" r="7"/></svg>'
+_BMP = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 58, 0, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + bytes(4)
+_SAMPLES = {"svg": _SVG, "bmp": _BMP}
 
 
 def engine_findings(settings: Settings) -> Iterator[Finding]:
@@ -52,6 +57,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         yield _confined(pool.confined)
         for format_ in READ:
             yield await _round_trip(pool, Format(format_))
+        for format_ in RARE:
+            yield await _rare(pool, format_)
     finally:
         await pool.close()
 
@@ -68,6 +75,21 @@ def _confined(words: tuple[str, ...]) -> Finding:
     if not words:
         return Finding("confinement", "warn", text, "allow prctl and seccomp in the container, or trust your pictures")
     return ok("confinement", text)
+
+
+async def _rare(engine: DividedEngine, word: str) -> Finding:
+    """What becomes of a rare format here: read, written, or what to install. None of them is missing on a machine."""
+    if word not in engine.reads:
+        return Finding(word, "ok", f"{LABELS[word]} is not read here", ADVICE.get(word, ""))
+    if word == Format.JXL.value:
+        return await _round_trip(engine, Format.JXL)
+    if word in _SAMPLES:
+        try:
+            with _source(_SAMPLES[word]) as source:
+                await engine.verify(source)
+        except ImagemillError as error:
+            return Finding(word, "fail", error.sentence, "reinstall with `make install`")
+    return ok(word, "read")
 
 
 async def _round_trip(engine: Engine, output: Format) -> Finding:

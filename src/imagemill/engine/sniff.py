@@ -43,7 +43,7 @@ _MEDIA_TYPES = {"svg": "image/svg+xml", "ico": "image/vnd.microsoft.icon", "pdf"
 HEAD_BYTES = 4096
 """As many bytes as `sniff` may want; 64 decide most formats, an SVG may begin with a comment."""
 
-_ADVICE = {
+ADVICE = {
     "heic": "It needs the extra `heic`: pip install 'imagemill[heic]'.",
     "jxl": "It needs the extra `jxl`: pip install 'imagemill[jxl]'.",
     "jp2": "It needs a libvips that was built with OpenJPEG.",
@@ -184,7 +184,7 @@ def _refusal(head: bytes, word: str | None, reads: Collection[str]) -> str:
     name = LABELS[word] if word is not None else _looks_like(head)
     if name is None:
         return f"These bytes are not an image that this installation reads. {reading}"
-    advice = _ADVICE.get(word or name)
+    advice = ADVICE.get(word or name)
     return f"This looks like {name}, which this installation does not read. {advice or reading}"
 
 
