@@ -14,6 +14,8 @@ TITLES = {
     "startup": "Starting",
     "hot": "Hot: a variant that is in the cache",
     "cold": "Cold: a variant that nobody has made",
+    "set": "A set: one decode for many variants",
+    "bulk": "Bulk: a folder without a server",
     "quality": "Quality of shrink-on-load",
     "memory": "Memory",
     "fairness": "Many at once",
