@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.engine.engine_pictures import LIMITS, encoded, made, quarters
+from tests.engine.engine_pictures import LIMITS, encoded, made, quarters, sized
 from tests.tools import need
 
 from imagemill.engine.inspect import inspect
@@ -86,7 +86,7 @@ def judged(data: bytes, tmp_path: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("fmt", [*WRITTEN, Format.GIF])
+@pytest.mark.parametrize("fmt", [*WRITTEN, Format.GIF, Format.JXL])
 def test_nothing_is_kept_unless_asked(fmt: Format) -> None:
     """By default not a word of the original is in the bytes."""
     data = kept(talkative(), Metadata.NONE, fmt)
@@ -347,9 +347,22 @@ def test_iptc_survives_its_own_writing() -> None:
 def test_metadata_of_every_format_is_found() -> None:
     """The owner stands in the findings whatever container the original is."""
     data = talkative()
-    for fmt in (Format.JPEG, Format.WEBP, Format.PNG, Format.AVIF, Format.TIFF):
+    for fmt in (Format.JPEG, Format.WEBP, Format.PNG, Format.AVIF, Format.TIFF, Format.JXL):
         copy = kept(data, Metadata.ALL, fmt)
         told = inspect(copy, probe(copy, LIMITS), LIMITS)
         assert told.xmp["dc:rights"] == "XMP-RIGHTS", fmt
         if fmt is not Format.TIFF:
             assert told.exif["Copyright"] == "EXIF-COPYRIGHT", fmt
+
+
+def test_metadata_of_a_phones_heic_is_told_and_kept(corpus: Path, tmp_path: Path) -> None:
+    """Camera and place of an iPhone's picture; a variant has the one on request and the other only by name."""
+    data = (corpus / "photos" / "heic-iphone7.heic").read_bytes()
+    told = inspect(data, probe(data, LIMITS), LIMITS)
+    assert told.exif["Model"] == "iPhone 7"
+    assert told.location is not None
+    small = Recipe(resize=sized(64), output=Output(metadata=Metadata.ALL))
+    found = judged(made(data, small, Format.JPEG).data, tmp_path)
+    assert found["IFD0:Model"] == "iPhone 7"
+    assert not [name for name in found if "gps" in name.lower() or "MakerNote" in name or name.startswith("Apple")]
+    assert b"iPhone" not in made(data, Recipe(resize=sized(64)), Format.JPEG).data

@@ -1,4 +1,4 @@
-"""Where a file keeps its metadata: libvips' fields for most formats, the file itself for TIFF and GIF."""
+"""Where a file keeps its metadata: libvips' fields for most formats, the file itself for TIFF, GIF and JPEG XL."""
 
 from __future__ import annotations
 
@@ -16,15 +16,23 @@ EXIF_FIELD = "exif-data"
 XMP_FIELD = "xmp-data"
 IPTC_FIELD = "iptc-data"
 
+_MAX_BOXES = 1000
 _GIF_XMP = b"\x21\xff\x0bXMP DataXMP"
 _GIF_TRAILER = b"\x01\xff\xfe\xfd"
 
 
 def read_metadata(data: Buffer, kind: str, header: Image) -> Metadata:
     """Return the metadata of a file of format `kind`; `header` is the file as libvips opened it, not decoded."""
-    exif = read_exif(memoryview(data)) if kind == "tiff" else read_exif(_blob(header, EXIF_FIELD))
-    packet = _gif_packet(memoryview(data)) if kind == "gif" else _blob(header, XMP_FIELD)
-    return Metadata(exif, read_iptc(_blob(header, IPTC_FIELD)), read_xmp(packet), _texts(header))
+    view = memoryview(data)
+    exif: bytes | memoryview = _blob(header, EXIF_FIELD)
+    packet = _blob(header, XMP_FIELD)
+    if kind == "tiff":
+        exif = view
+    elif kind == "gif":
+        packet = _gif_packet(view)
+    elif kind == "jxl":
+        exif, packet = _jxl_box(view, b"Exif")[4:], _jxl_box(view, b"xml ")
+    return Metadata(read_exif(exif), read_iptc(_blob(header, IPTC_FIELD)), read_xmp(packet), _texts(header))
 
 
 def _blob(image: Image, name: str) -> bytes:
@@ -49,6 +57,27 @@ def _texts(image: Image) -> dict[str, str]:
             if text and word:
                 found.setdefault(word, text)
     return found
+
+
+def _jxl_box(view: memoryview, wanted: bytes) -> bytes:
+    """Return the content of a box of a JPEG XL container (ISO/IEC 18181-2); a bare codestream has none.
+
+    Boxes compressed with Brotli are not opened.
+    """
+    at = 0
+    for _ in range(_MAX_BOXES):
+        if at + 8 > len(view):
+            break
+        size, head = int.from_bytes(view[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(view[at + 8 : at + 16], "big"), 16
+        end = len(view) if size == 0 else at + size
+        if end < at + head or end > len(view):
+            break
+        if bytes(view[at + 4 : at + 8]) == wanted:
+            return bytes(view[at + head : min(end, at + head + MAX_PACKET)])
+        at = end
+    return b""
 
 
 def _gif_packet(view: memoryview) -> bytes:

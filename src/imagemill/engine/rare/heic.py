@@ -15,9 +15,10 @@ from pillow_heif import HeifFile, options
 
 from imagemill.engine import icc
 from imagemill.engine.claims import Structure, damaged
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import Image, image_of
+from imagemill.engine.rare.pixels import EXIF_FIELD, XMP_FIELD, Image, image_of
 from imagemill.engine.steps.colour import p3_profile
 from imagemill.errors import Unprocessable
 
@@ -86,6 +87,9 @@ def _open_page(view: memoryview, _page: int) -> Image:
     if stride != width * bands or len(pixels) < stride * height:
         raise damaged("the HEIC gives another size than it said")
     opened = image_of(pixels, width, height, bands, profile=profile)
+    for name, field in (("exif", EXIF_FIELD), ("xmp", XMP_FIELD)):
+        if block := image.info.get(name):
+            opened.set_type(pyvips.GValue.blob_type, field, bytes(block))
     return opened.unpremultiply().cast("uchar") if image.mode.endswith("a") else opened
 
 

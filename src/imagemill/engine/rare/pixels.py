@@ -10,6 +10,8 @@ Image = Any
 """A pyvips.Image; the library ships no types."""
 
 PROFILE_FIELD = "icc-profile-data"
+EXIF_FIELD = "exif-data"
+XMP_FIELD = "xmp-data"
 
 
 def image_of(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
+from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.metadata.writing import attach
 from imagemill.engine.rare.jxl import write_jxl
 from imagemill.engine.steps.colour import PROFILE_FIELD
@@ -129,8 +130,9 @@ def _jxl(image: Image, work: Work) -> bytes:
     Lossless at effort 1 takes a tenth of the time of WebP's, and effort 3 a twentieth of the bytes less for 25 times
     as much.
     """
-    if work.metadata is not None:
-        image, _ = attach(image, work.metadata, Format.JXL, srgb=not image.get_typeof(PROFILE_FIELD))
+    # Always: this writer keeps what is on the image, and the original's own is on it still.
+    chosen = work.metadata or Metadata()
+    image, _ = attach(image, chosen, Format.JXL, srgb=not image.get_typeof(PROFILE_FIELD))
     if work.job.recipe.output.lossless:
         return write_jxl(image, distance=0.0, effort=1)
     return write_jxl(image, distance=jxl_distance(work.quality), effort=3)
