@@ -21,7 +21,7 @@ from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
 from imagemill.recipe.measures import SEARCHING
 from imagemill.recipe.model import Colour, ImageLayer, Pixels, Recipe, Resize
-from imagemill.recipe.vocabulary import Blend, Fit, Format, Profile
+from imagemill.recipe.vocabulary import Blend, Dynamic, Fit, Format, Profile
 
 _MEGA = 1_000_000
 _BATCH = 256 * 1024 * 1024  # as much of an animated WebP is decoded at a time
@@ -91,6 +91,7 @@ _HELD_RESULT = {
     Format.JXL: 20.0,
 }
 _HELD_PALETTE = 6.0
+_HELD_DEEP = 5.0  # more, of a result of 16 bits or with a gain map
 _HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0, Format.JXL: 3.0}
 _HELD_SMALL_JXL = 60.0  # libjxl streams only what is larger
 _SMALL_JXL = 2048 * 2048
@@ -155,7 +156,7 @@ def check_affordable(cost: Estimate, settings: EngineSettings) -> None:
         )
 
 
-def _reading(facts: Facts, recipe: Recipe, layout: Layout, *, linear_light: bool) -> float:
+def _reading(facts: Facts, recipe: Recipe, layout: Layout, *, linear_light: bool = False) -> float:
     """Seconds to decode and scale one frame."""
     if facts.drawn:
         return _DRAWING + _DECODE[facts.format] * layout.scaled.pixels / _MEGA
@@ -181,6 +182,7 @@ def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> fl
     masked = recipe.radius is not None or recipe.mask is not None
     if facts.alpha or masked or recipe.rotate % 90:
         encode *= _ENCODE_ALPHA.get(output, 1.0)
+    encode *= _depth(facts, recipe, output)
     if facts.colour == "cmyk":
         encode += _TRANSFORM_CMYK
     elif facts.profile is not None or recipe.output.profile is Profile.P3:
@@ -190,6 +192,14 @@ def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> fl
     if layout.window != layout.scaled:
         encode += _LOOK
     return encode * pixels
+
+
+def _depth(facts: Facts, recipe: Recipe, output: Format) -> float:
+    """Times the work of writing: for 16 bits kept, and for a gain map, which may be there, and the base with it."""
+    if recipe.output.dynamic is not Dynamic.KEEP:
+        return 1.0
+    written = output in (Format.PNG, Format.TIFF) and facts.bits > 8
+    return _DEEP if written or (output is Format.JPEG and facts.format == "jpeg") else 1.0
 
 
 def _laying(recipe: Recipe, layers: Sequence[Facts], layout: Layout) -> tuple[float, float, int]:
@@ -238,6 +248,8 @@ def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames:
     working, staying = (bands * result * copies for copies in copies_held(recipe))
     lossless = recipe.output.lossless and output in _HELD_LOSSLESS
     encoder = (_HELD_LOSSLESS[output] if lossless else _HELD_RESULT.get(output, 8.0)) * result
+    if _depth(facts, recipe, output) > 1:
+        encoder += _HELD_DEEP * result
     if facts.alpha or recipe.rotate % 90 or recipe.radius is not None or recipe.mask is not None:
         encoder = max(encoder, _HELD_ALPHA.get(output, 0.0) * result)
     if recipe.output.palette:
