@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.engine.worker_pools import running
+from tests.engine.worker_pools import running, running_both
 
 from imagemill.engine.limits import Limits
-from imagemill.engine.pool import COMMAND, WorkerPool
-from imagemill.engine.port import Facts, Job, Source
+from imagemill.engine.pool import COMMAND
+from imagemill.engine.port import Engine, Facts, Job, Source
 from imagemill.errors import ImagemillError, NotAnImage, Unprocessable
 from imagemill.recipe.model import Output, Pixels, Recipe, Resize
 from imagemill.recipe.vocabulary import Fit, Format
@@ -157,14 +157,15 @@ def test_a_fresh_worker_imports_little() -> None:
 def test_confinement_fails_no_picture(corpus: Path) -> None:
     """Every file of the corpus ends in a picture or a refusal of ours, never in a surprise or a lost worker.
 
-    A library that opens a file or loads a module at its first use would fail here, inside the filter of system calls.
+    A library that opens a file or loads a module at its first use would fail here, inside the filter of system calls;
+    both classes of workers are tried.
     """
     files = [path for path in sorted(corpus.rglob("*")) if path.is_file()]
     formats = list(SIGNATURES)
     outcomes: Counter[str] = Counter()
     surprises: list[str] = []
 
-    async def look_and_make(pool: WorkerPool, path: Path, wanted: Format) -> None:
+    async def look_and_make(pool: Engine, path: Path, wanted: Format) -> None:
         with path.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
             source = Source(descriptor=opened.fileno(), size=size, digest=str(path))
@@ -180,7 +181,7 @@ def test_confinement_fails_no_picture(corpus: Path) -> None:
                 outcomes["made"] += 1
 
     async def scene() -> None:
-        async with running(command=COMMAND) as pool:
+        async with running_both() as pool:
             waiting = iter(enumerate(files))
 
             async def client() -> None:

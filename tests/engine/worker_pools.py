@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from imagemill.engine.divided import DividedEngine
 from imagemill.engine.limits import Limits
 from imagemill.engine.pool import WorkerPool
 from imagemill.engine.port import Facts, Job, Source
@@ -75,3 +76,15 @@ async def ask_long(pool: WorkerPool, text: str, *, digest: str | None = None) ->
     """Verify an order: a long job, unlike a probe."""
     with order(text, digest=digest) as source:
         return await pool.verify(source)
+
+
+@contextlib.asynccontextmanager
+async def running_both() -> AsyncIterator[DividedEngine]:
+    """A started engine of real workers in both classes, closed at the end."""
+    settings = EngineSettings(workers=2)
+    engine = DividedEngine(WorkerPool(settings, Limits()), lambda: WorkerPool(settings, Limits(), rare=True))
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.close()
