@@ -11,13 +11,10 @@ from imagemill.engine.writable import check_writable, writable
 from imagemill.recipe.vocabulary import Format
 
 WITHOUT = """
-import importlib.metadata, ctypes.util, sys
+from imagemill.engine.rare import libjxl
 
-def nothing(_name):
-    raise importlib.metadata.PackageNotFoundError
-
-importlib.metadata.files = nothing
-ctypes.util.find_library = lambda name: None
+libjxl.find_spec = lambda name: None
+libjxl._SYSTEM_FOLDERS = ()
 from imagemill.delivery.formats import bucket_for
 from imagemill.engine.rare.decoder import readable
 from imagemill.engine.writable import check_writable

@@ -6,6 +6,7 @@ process opens no file and so imports nothing.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,9 +82,13 @@ def readable() -> tuple[str, ...]:
 
 @cache
 def load_all() -> None:
-    """Load every decoder that is here, and open libvips' own loaders among them; to be called before confinement."""
+    """Load every decoder that is here, and open libvips' own loaders among them; to be called before confinement.
+
+    One that cannot be loaded must not take the others with it: its pictures fail, and `doctor` finds that.
+    """
     libvips.start(rare=True)
     for kind in readable():
-        decoder = decoder_of(kind)
-        if decoder is not None and decoder.prepare is not None:
-            decoder.prepare()
+        with contextlib.suppress(Exception):
+            decoder = decoder_of(kind)
+            if decoder is not None and decoder.prepare is not None:
+                decoder.prepare()

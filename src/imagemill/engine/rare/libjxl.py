@@ -8,11 +8,23 @@ extra `jxl`), of which nothing else is imported, or with the system.
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
+import re
+import sysconfig
 from ctypes import POINTER, byref, c_double, c_float, c_int, c_size_t, c_uint8, c_uint32, c_void_p
-from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+_SYSTEM_FOLDERS = (
+    "/usr/local/lib",
+    f"/usr/lib/{sysconfig.get_config_var('MULTIARCH') or '-'}",
+    "/usr/lib64",
+    "/usr/lib",
+)
+
+_SYSTEM_NAME = re.compile(r"libjxl\.so\.(\d+)\.(\d+)[.\d]*")
+_SYSTEM_OLDEST = (0, 11)
 
 OLDEST = 9000
 """libjxl 0.9, where the calls for profiles took their present shape."""
@@ -158,22 +170,22 @@ def find() -> tuple[str, ...]:
     """Return what to load, the last being libjxl: from the installed `imagecodecs`, else the system's; empty for none.
 
     The wheel's own module comes first, as it alone knows where the libraries are that libjxl needs; it is loaded, not
-    imported. Reads the package's list of files only, so it is cheap enough for a process that will not load anything.
+    imported. Only looks at folders, so it is cheap enough for a process that will not load anything (`find_library` of
+    ctypes starts programs).
     """
-    try:
-        files = importlib.metadata.files("imagecodecs") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    places = [
-        str(file.locate())
-        for beginning in ("_jpegxl.", "libjxl-")
-        for file in files
-        if file.name.startswith(beginning) and ".so" in file.name
-    ]
-    if len(places) > 1:
-        return tuple(places)
-    name = find_library("jxl")
-    return (name,) if name is not None else ()
+    package = find_spec("imagecodecs")
+    if package is not None and package.origin is not None:
+        folder = Path(package.origin).parent
+        carriers = sorted(folder.glob("_jpegxl.*so"))
+        libraries = sorted((folder.parent / "imagecodecs.libs").glob("libjxl-*.so*"))
+        if carriers and libraries:
+            return str(carriers[0]), str(libraries[0])
+    for place in _SYSTEM_FOLDERS:
+        for path in sorted(Path(place).glob("libjxl.so.*"), reverse=True):
+            named = _SYSTEM_NAME.fullmatch(path.name)
+            if named is not None and (int(named[1]), int(named[2])) >= _SYSTEM_OLDEST:
+                return (str(path),)
+    return ()
 
 
 @cache
