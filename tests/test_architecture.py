@@ -22,7 +22,7 @@ LAYERS = [
     {"control"},
     {"settings"},
     {"data_folder", "workers"},
-    {"assembly", "testing"},
+    {"assembly", "testing", "renderer"},
     {"cli"},
     {"__main__", "__init__"},
 ]

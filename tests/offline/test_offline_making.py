@@ -150,7 +150,7 @@ def test_outcomes_come_in_order_whatever_takes_longer(tmp_path: Path) -> None:
 
 
 def test_a_walk_is_in_order_and_leaves_out_what_is_no_picture(tmp_path: Path) -> None:
-    """By name within each folder; hidden files, other endings and the output are passed over; links count where they lead to files."""
+    """By name; hidden files, other endings and the output are passed over; links count where they lead to files."""
     for name in ("b.jpg", "a/z.PNG", "a/y.txt", ".x/c.jpg", "out/o.jpg", "plain", "c.webp"):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -124,7 +124,7 @@ class Bulk:
         """A variant's recipe in words, with what the settings and the originals of layers add to it."""
         engine = self._task.bounds.engine
         stamps = (layer.stamp for layer in layers_of(one.recipe, self._layers))
-        return ";".join((one.text, str(engine.quality), engine.fonts, *stamps))
+        return ";".join((one.text, str(engine.quality), str(engine.linear_light), engine.fonts, *stamps))
 
     def _is_named(self, original: Original, one: Wanted, note: Note) -> bool:
         """Whether a variant of an earlier run has the name that this run would give it."""
