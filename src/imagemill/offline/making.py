@@ -89,21 +89,28 @@ def plan(
 def sets(planned: Sequence[Planned], cpu_seconds: float) -> Iterator[list[Planned]]:
     """Cut a list of variants into jobs: each within a fair share of a job's time, of its memory, and of a message.
 
-    `cpu_seconds` is what one job may use. A variant that is over the share alone gets a job of its own.
+    `cpu_seconds` is what one job may use. The cheapest variant is next to nothing but reading the original, which a set
+    does once. A variant that is over the share alone gets a job of its own.
     """
+    reading = min((_seconds(one) for one in planned), default=0.0)
     chunk: list[Planned] = []
-    seconds, pixels = 0.0, 0
+    seconds, pixels = reading, 0
     for one in planned:
-        assert isinstance(one.job, Job)
-        seconds += one.job.estimate
+        seconds += _seconds(one) - reading
         pixels += one.pixels
         full = seconds > SET_SHARE * cpu_seconds or pixels > SET_PIXELS or len(chunk) == SET_JOBS
         if chunk and full:
             yield chunk
-            chunk, seconds, pixels = [], one.job.estimate, one.pixels
+            chunk, seconds, pixels = [], _seconds(one), one.pixels
         chunk.append(one)
     if chunk:
         yield chunk
+
+
+def _seconds(one: Planned) -> float:
+    """What a variant would cost alone."""
+    assert isinstance(one.job, Job)
+    return one.job.estimate
 
 
 async def make(
