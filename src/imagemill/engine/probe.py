@@ -24,7 +24,7 @@ arithmetic that cannot fail is left out. A third of the time of a full decode.""
 _DRAWN_SIDE = 512
 """Pixels of the longer side in which a drawing is verified."""
 
-_DIRECTORIES = 200_000
+_DIRECTORIES = 60_000
 """libtiff counts all pages of a file each time it opens one (9 µs each); so many are counted in one verification."""
 
 
