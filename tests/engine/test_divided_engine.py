@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.engine.engine_pictures import encoded, quarters
-from tests.engine.worker_pools import FACTS, HOSTILE, job, order
+from tests.engine.worker_pools import FACTS, HOSTILE, job, order, running_both
 
 from imagemill.engine.divided import DividedEngine
 from imagemill.engine.limits import Limits
@@ -196,5 +196,27 @@ def test_a_drawing_without_end_costs_one_worker_and_two_seconds() -> None:
             assert (made.width, made.height) == (2000, 2000)
         finally:
             await engine.close()
+
+    asyncio.run(work())
+
+
+def test_words_have_the_same_pixels_from_every_worker_every_time() -> None:
+    """A font's file is opened once, before confinement, and whichever thread draws finds it open."""
+    words = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="60"><text y="20">Plain</text>'
+        '<text y="40" font-family="Nowhere" font-weight="bold">Bold</text></svg>'
+    )
+
+    async def work() -> None:
+        async with running_both() as engine:
+            with order(words) as source:
+                facts = await engine.probe(source)
+                drawing = Job(recipe=Recipe(), format=Format.PNG, facts=facts)
+                made = [
+                    part.data
+                    for _ in range(8)
+                    for part in await asyncio.gather(*(engine.render(source, drawing) for _ in range(3)))
+                ]
+        assert len(set(made)) == 1
 
     asyncio.run(work())

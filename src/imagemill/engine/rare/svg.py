@@ -12,7 +12,7 @@ from imagemill.engine.libvips import pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.budget import DRAWING
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import Image
+from imagemill.engine.rare.pixels import Image, image_of
 from imagemill.engine.rare.svg_document import read_svg
 from imagemill.errors import Unprocessable
 
@@ -38,7 +38,12 @@ def _draw(view: memoryview, _page: int, part: Box, size: Size) -> Image:
 
 
 def _drawn(document: bytes, size: Size) -> Image:
-    """RGBA in memory. `copy_memory` draws here and now, under the budget of a drawing."""
+    """RGBA in memory, drawn here and now under the budget of a drawing.
+
+    By a region, because that draws in the calling thread. Pango opens a font's file once for each thread, and the pool
+    of threads that any other call would use has some that had not when the worker was confined: their words came out
+    in whatever font was at hand.
+    """
     libvips.start(rare=True)
     with DRAWING.held():
         source = pyvips.Source.new_from_memory(document)
@@ -46,7 +51,7 @@ def _drawn(document: bytes, size: Size) -> Image:
         if (image.width, image.height) != (size.width, size.height):
             raise damaged("the SVG is drawn in another size than it was asked for")
         try:
-            return image.copy_memory()
+            pixels = pyvips.Region.new(image).fetch(0, 0, size.width, size.height)
         except pyvips.Error as error:
             if "rendering" not in str(error).lower():
                 raise
@@ -54,6 +59,7 @@ def _drawn(document: bytes, size: Size) -> Image:
             raise Unprocessable(
                 "The SVG is too complex to be drawn in the memory that a drawing may use.", code="too_complex"
             ) from error
+    return image_of(pixels, size.width, size.height, 4)
 
 
 def _prepare() -> None:
