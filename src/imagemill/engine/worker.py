@@ -41,9 +41,12 @@ TRIM_BYTES = 64 * 1024 * 1024
 IDLE_SECONDS = 0.25
 """A worker that has waited this long gives its heap back too: nobody waits for those milliseconds."""
 
-CODECS = ("ascii", "latin-1", "cp1252", "mac-roman", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "unicode-escape")
-"""Text encodings that pictures' metadata and our own error texts use. Python loads a codec's file at its first use, and
-by then a worker can open none."""
+CODECS = (
+    *("ascii", "latin-1", "cp1252", "mac-roman", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "unicode-escape"),
+    *("cp1250", "cp1251", "iso8859-2", "iso8859-15", "koi8-r"),
+)
+"""Text encodings that pictures' metadata, SVG files (the second line) and our own error texts use. Python loads a
+codec's file at its first use, and by then a worker can open none."""
 
 MOST_DESCRIPTORS = 1 + MAX_LAYERS
 """An original and those of its image layers."""

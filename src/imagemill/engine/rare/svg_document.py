@@ -22,6 +22,7 @@ from imagemill.engine.claims import damaged
 from imagemill.engine.geometry import Box
 from imagemill.engine.rare.svg_cost import Node, drawn_elements
 from imagemill.engine.rare.svg_size import Nominal, nominal_size
+from imagemill.engine.rare.svg_style import MOST_NESTED, nesting, plain, references, within_file
 from imagemill.errors import Unprocessable
 
 MOST_BYTES = 1024 * 1024
@@ -44,8 +45,6 @@ _DROPPED = frozenset(
 
 _EMBEDDED = frozenset(("png", "jpeg", "gif", "webp"))
 _DATA = re.compile(r"data:image/[a-z+.-]+(?:;[a-z0-9=+.-]+)*?(;base64)?,", re.IGNORECASE)
-_REFERENCE = re.compile(r"url\(\s*['\"]?\s*([^'\")]*)", re.IGNORECASE)
-_OUTSIDE = re.compile(r"@import[^;]*;?|url\(\s*['\"]?\s*(?![#'\"\s])[^)]*\)", re.IGNORECASE)
 _IN_ATTRIBUTES = str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})
 _CONTROL = re.compile(r"[\x00-\x20]+")
 
@@ -120,7 +119,7 @@ def read_svg(data: memoryview | bytes) -> Document:
         parser.Parse(bytes(data), True)
     except expat.ExpatError as error:
         raise damaged(f"the SVG is not well-formed in line {error.lineno}") from None
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, OSError):  # the last where a confined worker cannot load a codec
         raise damaged("the SVG names a text encoding that is not read") from None
     return reader.document()
 
@@ -167,7 +166,8 @@ class _Reader:
         if self._depth > 1 and local in _DROPPED:
             self._skipped_from = self._depth
             return
-        kept = {key: value for key, value in attributes.items() if self._keeps(key, value)}
+        plain_attributes = ((key, plain(value)) for key, value in attributes.items())
+        kept = {key: value for key, value in plain_attributes if self._keeps(key, value)}
         self._remember(kept)
         if self._depth == 1:
             self._open_root(name, local, kept)
@@ -184,7 +184,7 @@ class _Reader:
         else:
             self._path.pop()
             if self._style is not None and name.rpartition(":")[2].lower() == "style":
-                self._out.append(_escaped(_OUTSIDE.sub("none", "".join(self._style))))
+                self._out.append(_escaped(_sheet("".join(self._style))))
                 self._style = None
             if self._depth > 1:
                 self._out.append(f"</{name}>")
@@ -225,11 +225,10 @@ class _Reader:
     def _remember(self, attributes: dict[str, str]) -> None:
         """Add the element to the graph of what is drawn."""
         index = len(self._nodes)
-        references = [value[1:] for key, value in attributes.items() if _is_link(key) and value.startswith("#")]
+        names = [value[1:] for key, value in attributes.items() if _is_link(key) and value.startswith("#")]
         for value in attributes.values():
-            if "url(" in value:
-                references += [target[1:].strip() for target in _REFERENCE.findall(value)]
-        self._nodes.append(Node(references=references))
+            names += [target[1:].strip() for target in references(value)]
+        self._nodes.append(Node(references=names))
         if self._path:
             self._nodes[self._path[-1]].children.append(index)
         self._path.append(index)
@@ -243,7 +242,7 @@ class _Reader:
             return False
         if _is_link(name):
             return value.startswith("#") or self._is_picture(value)
-        return all(target.lstrip().startswith("#") for target in _REFERENCE.findall(value))
+        return all(target.lstrip().startswith("#") for target in references(value))
 
     def _is_picture(self, value: str) -> bool:
         """Whether a link is a small picture inside the document."""
@@ -269,6 +268,13 @@ class _Reader:
         if self._embedded_pixels > MOST_EMBEDDED_PIXELS:
             raise _too_complex(f"The pictures inside the SVG have more than {MOST_EMBEDDED_PIXELS // 10**6} megapixels")
         return True
+
+
+def _sheet(text: str) -> str:
+    """A style sheet as it is passed on."""
+    if nesting(text) > MOST_NESTED:
+        raise _too_complex(f"The brackets in the style sheet of the SVG are nested deeper than {MOST_NESTED}")
+    return within_file(text)
 
 
 def _is_link(name: str) -> bool:
