@@ -8,18 +8,21 @@ alone, on pixels that lie in memory, the smallest of a few tries, because a neig
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import install
 from benchmarks.load import ROOT
+from imagemill.engine.worker_process import worker_environment
 
 SIDE = 720
 """The box, in pixels, that photographs are fitted into before anything is judged: a common size on the web."""
@@ -29,14 +32,27 @@ _SECONDS = 900
 _JUDGES = 2
 
 
+ENGINE = "engine"
+JXL = "jxl"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One way to encode: a saver of libvips and its options; `name` is ours, `quality` the encoder's own or None."""
+    """One way to encode; `name` is ours, `quality` the encoder's own or None.
+
+    `saver` is an operation of libvips with its `options`; or JXL, with libjxl's `distance` and `effort`; or ENGINE, the
+    engine's own encode step for the `format` and `q` of a recipe.
+    """
 
     name: str
     saver: str
     quality: int | None
     options: dict[str, object]
+
+
+def engine(format: str, q: int) -> Setting:  # noqa: A002  # the field's word
+    """What Imagemill writes for `fm=…,q=…`."""
+    return Setting(name=f"{format} q={q}", saver=ENGINE, quality=None, options={"format": format, "q": q})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +95,12 @@ def judged(settings: Sequence[Setting], pictures: Sequence[Path], folder: Path, 
         "folder": str(folder),
         "repeats": repeats,
     }
-    environment = os.environ | {"VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "benchmarks.encodes"]
     done = subprocess.run(
         command,
         input=json.dumps(work),
         cwd=ROOT,
-        env=environment,
+        env=worker_environment(os.environ),
         capture_output=True,
         text=True,
         timeout=_SECONDS,
@@ -112,32 +127,78 @@ def _scores(pairs: list[tuple[Path, Path]]) -> list[float]:
 
 
 def main() -> None:
-    """The process that encodes: one JSON object in, one JSON line for each picture and setting out."""
-    import pyvips
+    """The process that encodes: one JSON object in, one JSON line for each picture and setting out.
+
+    Rounds over all settings follow each other, so that a slow minute of the machine is a slow minute for all of them.
+    """
+    from imagemill.engine.libvips import pyvips
 
     pyvips.cache_set_max(0)
     work: dict[str, Any] = json.load(sys.stdin)
     for name in work["pictures"]:
         image = pyvips.Image.new_from_file(name).copy_memory()
-        for index, setting in enumerate(work["settings"]):
-            options = setting["options"] | ({} if setting["quality"] is None else {"Q": setting["quality"]})
-            spent, data = [], b""
-            for _ in range(work["repeats"]):
+        encoders = [_encoder(setting, image) for setting in work["settings"]]
+        spent = [math.inf] * len(encoders)
+        made = [b""] * len(encoders)
+        for _ in range(work["repeats"]):
+            for index, encode in enumerate(encoders):
                 before = time.process_time()
-                data = pyvips.Operation.call(setting["saver"], image, keep="none", **options)
-                spent.append(time.process_time() - before)
+                made[index] = encode()
+                spent[index] = min(spent[index], time.process_time() - before)
+        for index, setting in enumerate(work["settings"]):
             decoded = Path(work["folder"]) / f"{Path(name).stem}-{index}.png"
-            pyvips.Image.new_from_buffer(data, "").pngsave(str(decoded), compression=1, keep="none")
+            _decoded(made[index], setting).pngsave(str(decoded), compression=1, keep="none")
             row = {
                 "setting": setting["name"],
                 "quality": setting["quality"],
                 "photo": name,
-                "bytes": len(data),
-                "cpu": min(spent),
+                "bytes": len(made[index]),
+                "cpu": spent[index],
                 "megapixels": image.width * image.height / 1e6,
                 "decoded": str(decoded),
             }
             print(json.dumps(row), flush=True)
+
+
+def _encoder(setting: dict[str, Any], image: Any) -> Callable[[], bytes]:
+    """A call that encodes the image with the setting."""
+    from imagemill.engine.libvips import pyvips
+    from imagemill.engine.rare.jxl import write_jxl
+
+    options = setting["options"]
+    if setting["saver"] == ENGINE:
+        return partial(_engine_step, image, options["format"], options["q"])
+    if setting["saver"] == JXL:
+        return partial(write_jxl, image, **options)
+    options |= {} if setting["quality"] is None else {"Q": setting["quality"]}
+    return partial(pyvips.Operation.call, setting["saver"], image, keep="none", **options)
+
+
+def _engine_step(image: Any, format: str, q: int) -> bytes:  # noqa: A002  # the field's word
+    from imagemill.engine.geometry import lay_out
+    from imagemill.engine.limits import Limits
+    from imagemill.engine.port import Facts, Job
+    from imagemill.engine.steps.encode import encode
+    from imagemill.engine.work import Work
+    from imagemill.recipe.model import Output, Recipe
+    from imagemill.recipe.vocabulary import Format
+
+    recipe = Recipe(output=Output(format=Format(format), quality=q))
+    facts = Facts(format="png", width=image.width, height=image.height)
+    job = Job(recipe=recipe, format=recipe.output.format, facts=facts)
+    return encode(image, Work(job=job, layout=lay_out(facts, recipe), quality=q), Limits())
+
+
+def _decoded(data: bytes, setting: dict[str, Any]) -> Any:
+    """The pixels of a result, 8 bits of sRGB."""
+    from imagemill.engine.libvips import pyvips
+    from imagemill.engine.rare.decoder import decoder_of
+
+    if setting["saver"] == JXL or setting["options"].get("format") == JXL:
+        decoder = decoder_of("jxl")
+        assert decoder is not None
+        return decoder.open_page(memoryview(data), 0)
+    return pyvips.Image.new_from_buffer(data, "").colourspace("srgb")
 
 
 if __name__ == "__main__":

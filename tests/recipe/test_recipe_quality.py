@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagemill.recipe.quality import DEFAULT_QUALITY, EQUAL_LOOKS, encoder_quality
+from imagemill.recipe.quality import DEFAULT_QUALITY, EQUAL_LOOKS, JXL_DISTANCES, encoder_quality
 from imagemill.recipe.vocabulary import Format
 
 
@@ -30,3 +30,8 @@ def test_the_points_of_the_table_are_met(point: tuple[int, int, int]) -> None:
     """At a point the value is the table's, not an interpolation's."""
     jpeg, webp, avif = point
     assert (encoder_quality(jpeg, Format.WEBP), encoder_quality(jpeg, Format.AVIF)) == (webp, avif)
+
+
+def test_every_encoder_has_a_value_at_the_same_points() -> None:
+    """The table in the docs has one line for each point, with a value for every format."""
+    assert [point[0] for point in JXL_DISTANCES] == [point[0] for point in EQUAL_LOOKS]

@@ -1,9 +1,10 @@
 """The one scale of `q`: JPEG's, with the values of the other encoders that look equal (contract, "q").
 
-Measured: mean SSIMULACRA2 of four photographs fitted into 560 px, with the efforts and subsampling that the engine
-uses (JPEG as libvips sets it, WebP effort 2, AVIF effort 0); 76, 82 and 65 are the contract's own. WebP ends at a score
-of 89 and AVIF at 91, because their colour is always subsampled, so above 90 the points only lead to 100. Between the
-points the values are interpolated; `docs/options.md` prints them.
+Measured: mean SSIMULACRA2 of fourteen photographs fitted into 560 px, with the settings that the engine uses
+(`python -m benchmarks.scale`; `benchmarks/scale.py` checks it); 76, 82 and 65 are the contract's own, and 63 would be
+AVIF's. From 90 on JPEG keeps its colour at full size, so it looks better at once; WebP ends at a score of 88 and AVIF
+at 93, because theirs is always subsampled, so there the points only lead to 100. Between the points the values are
+interpolated; `docs/options.md` prints them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ DEFAULT_QUALITY = 76
 
 EQUAL_LOOKS: tuple[tuple[int, int, int], ...] = (
     (1, 1, 1),
-    (10, 5, 9),
-    (20, 13, 28),
-    (30, 27, 38),
-    (40, 43, 45),
-    (50, 55, 49),
-    (60, 68, 54),
-    (70, 77, 60),
+    (10, 3, 16),
+    (15, 11, 27),
+    (20, 19, 34),
+    (30, 35, 42),
+    (40, 48, 47),
+    (50, 61, 51),
+    (60, 73, 55),
+    (70, 79, 60),
     (76, 82, 65),
-    (80, 85, 68),
-    (85, 89, 74),
-    (90, 95, 86),
+    (80, 85, 67),
+    (85, 88, 70),
+    (89, 91, 74),
+    (90, 97, 85),
     (95, 99, 94),
     (100, 100, 100),
 )
@@ -34,22 +37,24 @@ EQUAL_LOOKS: tuple[tuple[int, int, int], ...] = (
 
 JXL_DISTANCES: tuple[tuple[int, float], ...] = (
     (1, 25.0),
-    (10, 17.0),
-    (20, 10.4),
-    (30, 6.7),
-    (40, 4.8),
-    (50, 4.2),
-    (60, 3.4),
-    (70, 2.7),
-    (76, 2.1),
+    (10, 18.0),
+    (15, 11.2),
+    (20, 8.5),
+    (30, 5.8),
+    (40, 4.65),
+    (50, 3.85),
+    (60, 3.15),
+    (70, 2.55),
+    (76, 2.2),
     (80, 1.9),
-    (85, 1.5),
-    (90, 0.95),
+    (85, 1.55),
+    (89, 1.35),
+    (90, 0.9),
     (95, 0.5),
     (100, 0.15),
 )
-"""JPEG XL has a distance, 25 to 0, for a quality: here the one that looks equal at effort 3 (SSIMULACRA2 of five
-photographs in 560 px). Its worst looks like JPEG's 12."""
+"""JPEG XL has a distance, 25 to 0, for a quality: here the one that looks equal at effort 3. Its worst looks like
+JPEG's 8."""
 
 _COLUMN = {Format.WEBP: 1, Format.AVIF: 2}
 _SCALE = [point[0] for point in EQUAL_LOOKS]

@@ -16,7 +16,7 @@ from imagemill.recipe.options.option import Option
 from imagemill.recipe.options.output import OUTPUT
 from imagemill.recipe.options.request import REQUEST
 from imagemill.recipe.options.table import PICTURE
-from imagemill.recipe.quality import EQUAL_LOOKS
+from imagemill.recipe.quality import EQUAL_LOOKS, JXL_DISTANCES
 from imagemill.recipe.spelling import write_number
 
 _INTRODUCTION = """# Options
@@ -125,15 +125,21 @@ at most 8192 pixels, and both together at most 16 megapixels."""
 
 
 def _qualities() -> str:
-    lines = "\n".join(f"| {jpeg} | {webp} | {avif} |" for jpeg, webp, avif in EQUAL_LOOKS)
+    lines = "\n".join(
+        f"| {jpeg} | {webp} | {avif} | {jxl:g} |"
+        for (jpeg, webp, avif), (_, jxl) in zip(EQUAL_LOOKS, JXL_DISTANCES, strict=True)
+    )
     return f"""## One scale of quality
 
-`q` is on JPEG's scale; the other encoders get the value that looks equal (mean SSIMULACRA2 of four photographs at 560
-pixels), interpolated between these points:
+`q` is on JPEG's scale; the other encoders get the value that looks equal (mean SSIMULACRA2 of fourteen photographs at
+560 pixels; for JPEG XL it is libjxl's distance), interpolated between these points. A palette of `fm=png` takes `q` as
+it is.
 
-| `q` = JPEG | WebP | AVIF |
-|---|---|---|
-{lines}"""
+| `q` = JPEG | WebP | AVIF | JPEG XL |
+|---|---|---|---|
+{lines}
+
+How each encoder is set, and why, is written in [encoders](encoders.md)."""
 
 
 def _hints() -> str:
