@@ -43,7 +43,6 @@ from imagemill.recipe.model import (
     Redaction,
     Region,
     SearchedQuality,
-    TextLayer,
 )
 from imagemill.recipe.vocabulary import Anchor, Fit, Format, Mask, Obscure, Profile
 
@@ -367,7 +366,6 @@ def test_p3_results_carry_our_own_profile() -> None:
 BEYOND = [
     Recipe(redact=Redaction(how=Obscure.BLUR, faces=True)),
     Recipe(resize=sized(10, 10, Fit.COVER, gravity=Anchor.FACES)),
-    Recipe(layers=(TextLayer(text="x"),)),
     Recipe(output=Output(quality=SearchedQuality())),
     Recipe(output=Output(max_bytes=5000)),
 ]
