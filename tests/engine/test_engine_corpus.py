@@ -100,9 +100,7 @@ FOUR_IN_P3 = [(234, 51, 34), (117, 251, 76), (0, 0, 245), (255, 255, 84)]
 
 
 @pytest.mark.parametrize("name", TAGGED)
-@pytest.mark.parametrize(
-    ("fmt", "tolerance"), [(Format.JPEG, 4), (Format.PNG, 4), (Format.AVIF, 4), (Format.WEBP, 16)]
-)
+@pytest.mark.parametrize(("fmt", "tolerance"), [(Format.JPEG, 4), (Format.PNG, 4), (Format.AVIF, 4), (Format.WEBP, 16)])
 def test_p3_results_look_the_same(corpus: Path, name: str, fmt: Format, tolerance: int) -> None:
     """A colour-managed reader of a P3 result sees the chart, at a quality at which the encoder takes no part in it.
 
