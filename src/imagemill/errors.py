@@ -71,7 +71,9 @@ class Fault:
     received: str
 
     def __str__(self) -> str:
-        return f"{self.option}: expected {self.expected}, received {self.received!r}"
+        # What `shown` escaped is printable, and must not be escaped a second time.
+        received = f"'{self.received}'" if self.received.isprintable() else repr(self.received)
+        return f"{self.option}: expected {self.expected}, received {received}"
 
 
 class ImagemillError(Exception):

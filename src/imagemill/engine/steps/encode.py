@@ -23,9 +23,10 @@ from imagemill.recipe.quality import encoder_quality, jxl_distance
 from imagemill.recipe.vocabulary import Format
 
 SHORTEST_DELAY = 20
-"""Milliseconds a frame stays at least: browsers take less for 100, and zero asks for endless work (D6)."""
+"""Milliseconds a frame stays at least: less asks for endless work (D6)."""
 
 _USUAL_DELAY = 100
+"""Milliseconds of a frame that states none: what every browser shows, and so what its maker saw."""
 
 FULL_CHROMA = 90
 """The JPEG quality from which libvips keeps chroma at full size, and the standard's own quantisation is the better."""
@@ -43,7 +44,7 @@ def join(frames: list[Image], delays: list[int], work: Work) -> Image:
     image = pyvips.Image.arrayjoin(frames, across=1).copy()
     times = (delays + [_USUAL_DELAY] * len(frames))[: len(frames)]
     image.set_type(pyvips.GValue.gint_type, "page-height", frames[0].height)
-    image.set_type(pyvips.GValue.array_int_type, "delay", [max(SHORTEST_DELAY, time) for time in times])
+    image.set_type(pyvips.GValue.array_int_type, "delay", [max(SHORTEST_DELAY, time or _USUAL_DELAY) for time in times])
     image.set_type(pyvips.GValue.gint_type, "loop", work.job.facts.loop)
     return image
 
