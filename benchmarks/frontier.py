@@ -20,7 +20,7 @@ from benchmarks import encodes, pictures, plot
 from benchmarks.encodes import JXL, Result, Setting
 from benchmarks.load import ROOT
 from benchmarks.measure import Figure, Outcome, rounded
-from imagemill.engine.rare import libjxl
+from imagemill.engine.rare import jxl_library
 
 SIDE = 560
 REPEATS = 2
@@ -115,7 +115,7 @@ def _candidates() -> list[Candidate]:
         *(Candidate("PNG", name, "pngsave_buffer", (None,), options) for name, options in png),
         *(Candidate("PNG, palette", name, "pngsave_buffer", (76,), common | options) for name, options in palette),
     ]
-    if libjxl.find():
+    if jxl_library.find():
         found += [Candidate("JPEG XL", f"effort {n}", JXL, (3.6, 2.2, 1.3), {"effort": n}) for n in (3, 1, 5)]
     return found
 

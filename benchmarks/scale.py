@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import encodes, pictures
 from benchmarks.encodes import Result, Setting
 from benchmarks.measure import Figure, Outcome, at_most
-from imagemill.engine.rare import libjxl
+from imagemill.engine.rare import jxl_library
 
 SIDE = 560
 POINTS = (30, 40, 50, 60, 70, 76, 80, 85, 88)
@@ -34,7 +34,7 @@ _GRIDS: dict[str, tuple[float, ...]] = {
 
 def formats() -> tuple[str, ...]:
     """The formats with a scale of their own that can be written here."""
-    return ("jpeg", "webp", "avif", *(("jxl",) if libjxl.find() else ()))
+    return ("jpeg", "webp", "avif", *(("jxl",) if jxl_library.find() else ()))
 
 
 def measure() -> Outcome:

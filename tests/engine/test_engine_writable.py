@@ -11,10 +11,10 @@ from imagemill.engine.writable import check_writable, writable
 from imagemill.recipe.vocabulary import Format
 
 WITHOUT = """
-from imagemill.engine.rare import libjxl
+from imagemill.engine.rare import jxl_library
 
-libjxl.find_spec = lambda name: None
-libjxl._SYSTEM_FOLDERS = ()
+jxl_library.find_spec = lambda name: None
+jxl_library._SYSTEM_FOLDERS = ()
 from imagemill.delivery.formats import bucket_for
 from imagemill.engine.rare.decoder import readable
 from imagemill.engine.writable import check_writable

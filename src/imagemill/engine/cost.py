@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagemill.engine.effect_cost import copies_held, effect_seconds
+from imagemill.engine.frames import frame_count
 from imagemill.engine.geometry import Layout, Size, lay_out
 from imagemill.engine.orientation import is_sideways
 from imagemill.engine.placement import layer_size
 from imagemill.engine.port import Facts
 from imagemill.engine.sampling import shrink_for
 from imagemill.engine.settings import EngineSettings
-from imagemill.engine.work import animates
 from imagemill.errors import Unprocessable
 from imagemill.recipe.measures import SEARCHING
 from imagemill.recipe.model import Colour, ImageLayer, Pixels, Recipe, Resize
@@ -120,13 +120,12 @@ def estimate(
 
     `layers` are the facts of the originals that the recipe's image layers name; `linear_light` is the setting.
     """
-    animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(output)
-    frames = facts.pages if animated else 1
+    frames = frame_count(facts, recipe, output)
     reading = _reading(facts, recipe, layout, linear_light=linear_light)
     seconds = frames * (reading + _writing(facts, recipe, output, layout) + effect_seconds(facts, recipe, layout))
     if recipe.redact is not None and layout.gravity in SEARCHING and layout.window != layout.scaled:
         seconds += reading  # the window must be known before the areas in it are
-    if animated and facts.format == "webp":
+    if frames > 1 and facts.format == "webp":
         batches = max(1, -(-frames * 4 * facts.width * facts.height // _BATCH))
         seconds += frames * (batches - 1) / 2 * _DECODE["webp"] * facts.width * facts.height / _MEGA
     elif recipe.page and facts.animated:

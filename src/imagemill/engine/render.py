@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from imagemill.engine.description import describe_page
+from imagemill.engine.frames import frame_count
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
@@ -39,7 +40,7 @@ from imagemill.engine.steps.tones import tones_of
 from imagemill.engine.steps.trim import find_trimmed
 from imagemill.engine.steps.window import LOOKS, look, window
 from imagemill.engine.structure import check_frames, examine
-from imagemill.engine.work import Buffer, Work, animates
+from imagemill.engine.work import Buffer, Work
 from imagemill.errors import Fault, InvalidRequest, NotBuilt, Unprocessable
 from imagemill.recipe.availability import LATER
 from imagemill.recipe.model import Colour, DerivedBackground, Recipe
@@ -112,8 +113,8 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int, *, lin
         )
     facts = describe_page(data, job.facts, recipe.page, limits)
     job = replace(job, facts=facts)
-    animated = facts.animated and recipe.output.animate and recipe.page == 0 and animates(job.format)
-    if animated:
+    frames = frame_count(facts, recipe, job.format)
+    if frames > 1:
         check_frames(facts.pages, facts.width, facts.height, limits)
     trimmed = None if recipe.trim is None else find_trimmed(data, facts, recipe.trim, recipe.page)
     layout = lay_out(facts, recipe, limits=limits, focal=job.focal, trimmed=trimmed)
@@ -124,7 +125,7 @@ def prepare(data: Buffer, job: Job, limits: Limits, default_quality: int, *, lin
         shrink=1 if linear_light else shrink_for(facts, layout),  # a decoder averages encoded levels
         linear_light=linear_light,
         page=recipe.page,
-        frames=facts.pages if animated else 1,
+        frames=frames,
         background=recipe.background,
         metadata=kept_metadata(data, facts.format, recipe.output.metadata),
     )

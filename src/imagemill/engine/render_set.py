@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from imagemill.engine.frames import moves
 from imagemill.engine.geometry import Layout
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import stored_size
@@ -162,9 +163,8 @@ def _pixels_of(job: Job) -> object:
     """What decides a job's pixels: all but the output, and of the output what is not the encoder's alone."""
     output = job.recipe.output
     pixels = Output(animate=output.animate, metadata=output.metadata, profile=output.profile, dynamic=output.dynamic)
-    moving = job.facts.animated and output.animate
     same = output.profile is not Profile.KEEP and output.dynamic is Dynamic.SDR
-    family = "alike" if job.format in ALIKE and same and not moving else job.format
+    family = "alike" if job.format in ALIKE and same and not moves(job.facts, job.recipe) else job.format
     return replace(job.recipe, output=pixels), job.facts, job.focal, family
 
 

@@ -17,7 +17,6 @@ Buffer = bytes | bytearray | memoryview | mmap
 
 _WITHOUT_ALPHA = frozenset((Format.JPEG,))
 _DEEP = frozenset((Format.PNG, Format.TIFF, Format.AVIF))
-_ANIMATED = frozenset((Format.GIF, Format.WEBP))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +103,3 @@ class Work:
     def quantised(self) -> bool:
         """Whether the result is a PNG with a palette: `fm=png` by name, with a stated quality below 100."""
         return self.job.format is Format.PNG and self.job.recipe.output.palette
-
-
-def animates(output: Format) -> bool:
-    """Whether a format is written with all frames."""
-    return output in _ANIMATED

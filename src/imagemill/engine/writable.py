@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from imagemill.engine.rare import libjxl
+from imagemill.engine.rare import jxl_library
 from imagemill.errors import Fault, InvalidRequest
 from imagemill.recipe.vocabulary import Format
 
@@ -16,7 +16,7 @@ from imagemill.recipe.vocabulary import Format
 @cache
 def writable() -> frozenset[Format]:
     """Return the formats that can be written here."""
-    missing = frozenset() if libjxl.find() else frozenset({Format.JXL})
+    missing = frozenset() if jxl_library.find() else frozenset({Format.JXL})
     return frozenset(form for form in Format if form.concrete) - missing
 
 

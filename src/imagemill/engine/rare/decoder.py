@@ -18,7 +18,7 @@ from imagemill.engine.claims import Structure
 from imagemill.engine.geometry import Box, Size
 from imagemill.engine.libvips import pyvips
 from imagemill.engine.port import Facts
-from imagemill.engine.rare import libjxl
+from imagemill.engine.rare import jxl_library
 from imagemill.engine.rare.pixels import Image
 from imagemill.engine.sniff import READ
 
@@ -75,7 +75,7 @@ def readable() -> tuple[str, ...]:
     libvips.start()
     found = [kind for kind, loader in _LOADERS.items() if pyvips.type_find("VipsOperation", loader)]
     found += [kind for kind, package in _PACKAGES.items() if find_spec(package) is not None]
-    if libjxl.find():
+    if jxl_library.find():
         found.append("jxl")
     return (*READ, *(kind for kind in _PLACES if kind in found))
 

@@ -2,29 +2,17 @@
 
 The Python packages that carry libjxl say too little of colour (imagecodecs) or decode the last frame (pillow-jxl), so
 the library itself is called, by its stable C interface of 0.9 and later. It comes with the `imagecodecs` wheel (the
-extra `jxl`), of which nothing else is imported, or with the system.
+extra `jxl`), of which nothing else is imported, or with the system; `jxl_library` finds it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import re
-import sysconfig
 from ctypes import POINTER, byref, c_double, c_float, c_int, c_size_t, c_uint8, c_uint32, c_void_p
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
-_SYSTEM_FOLDERS = (
-    "/usr/local/lib",
-    f"/usr/lib/{sysconfig.get_config_var('MULTIARCH') or '-'}",
-    "/usr/lib64",
-    "/usr/lib",
-)
-
-_SYSTEM_NAME = re.compile(r"libjxl\.so\.(\d+)\.(\d+)[.\d]*")
-_SYSTEM_OLDEST = (0, 11)
+from imagemill.engine.rare import jxl_library
 
 OLDEST = 9000
 """libjxl 0.9, where the calls for profiles took their present shape."""
@@ -166,32 +154,10 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
 }
 
 
-def find() -> tuple[str, ...]:
-    """Return what to load, the last being libjxl: from the installed `imagecodecs`, else the system's; empty for none.
-
-    The wheel's own module comes first, as it alone knows where the libraries are that libjxl needs; it is loaded, not
-    imported. Only looks at folders, so it is cheap enough for a process that will not load anything (`find_library` of
-    ctypes starts programs).
-    """
-    package = find_spec("imagecodecs")
-    if package is not None and package.origin is not None:
-        folder = Path(package.origin).parent
-        carriers = sorted(folder.glob("_jpegxl.*so"))
-        libraries = sorted((folder.parent / "imagecodecs.libs").glob("libjxl-*.so*"))
-        if carriers and libraries:
-            return str(carriers[0]), str(libraries[0])
-    for place in _SYSTEM_FOLDERS:
-        for path in sorted(Path(place).glob("libjxl.so.*"), reverse=True):
-            named = _SYSTEM_NAME.fullmatch(path.name)
-            if named is not None and (int(named[1]), int(named[2])) >= _SYSTEM_OLDEST:
-                return (str(path),)
-    return ()
-
-
 @cache
 def load() -> ctypes.CDLL:
     """Load the library and declare its calls; raises JxlError where there is none, or one that is too old."""
-    places = find()
+    places = jxl_library.find()
     if not places:
         raise JxlError("libjxl is not installed")
     try:
