@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from imagemill.delivery.access import Access
 from imagemill.delivery.caching_headers import cache_control
 from imagemill.delivery.disposition import disposition
@@ -11,18 +9,12 @@ from imagemill.delivery.formats import bucket_for, permitted
 from imagemill.delivery.layers import version_of_layers
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, VerifiedRequest
-from imagemill.engine.cost import check_affordable, estimate
-from imagemill.engine.fonts import check_texts
-from imagemill.engine.geometry import lay_out
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Job
+from imagemill.engine.planning import chosen_format, job_for, outline
 from imagemill.engine.settings import EngineSettings
-from imagemill.engine.transparency import keeps_transparency
-from imagemill.engine.writable import check_writable
 from imagemill.originals.values import Original, tag_of
 from imagemill.recipe.canonical import leaf_of
-from imagemill.recipe.model import Recipe
-from imagemill.recipe.negotiation import Hints, format_for, settle, webp_named
+from imagemill.recipe.negotiation import Hints, settle, webp_named
 from imagemill.recipe.vocabulary import Format
 from imagemill.variants.port import VariantName
 
@@ -55,41 +47,18 @@ def plan(
         image.asked.recipe, hints, side=limits.side_result, pixels=limits.pixels_result, ladder=access.ladder
     )
     recipe = settled.recipe
-    check_texts(recipe, engine.fonts)
-    facts = original.facts.of_page(recipe.page)
-    layout = lay_out(facts, recipe, limits=limits, focal=original.description.focal)
     negotiated = recipe.output.format is Format.AUTO
-    negotiable = negotiated and settings.negotiation != "off"
-    accept = hints.accept if negotiable else None
+    accept = hints.accept if negotiated and settings.negotiation != "off" else None
     bucket = bucket_for(accept, access.formats)
-    alpha = keeps_transparency(facts, recipe, layout)
-    animated = facts.animated and recipe.output.animate and not recipe.page
-    output = format_for(
-        bucket,
-        asked=recipe.output.format,
-        alpha=alpha,
-        animated=animated,
-        pixels=layout.width * layout.height,
-        source_format=facts.format,
-        webp_named=webp_named(accept) and access.writes(Format.WEBP),
-        lossless=recipe.output.lossless,
+    shape = outline(original.facts, recipe, limits=limits, engine=engine, focal=original.description.focal)
+    chosen = chosen_format(shape, bucket, webp_named=webp_named(accept) and access.writes(Format.WEBP))
+    output = permitted(
+        chosen, access.formats, alpha=shape.alpha, animated=shape.animated, lossless=recipe.output.lossless
     )
-    output = permitted(output, access.formats, alpha=alpha, animated=animated, lossless=recipe.output.lossless)
-    check_writable(output)
-    cost = estimate(facts, recipe, output, layout, [layer.facts for layer in layers], linear_light=engine.linear_light)
-    check_affordable(cost, engine)
-    final = _with_format(recipe, output)
     vary = settled.vary if settings.negotiation == "vary" else tuple(n for n in settled.vary if n != "Accept")
     return Plan(
         original=original,
-        job=Job(
-            recipe=final,
-            format=output,
-            facts=original.facts,
-            focal=original.description.focal,
-            estimate=cost.cpu_seconds,
-            layers=tuple(layer.facts for layer in layers),
-        ),
+        job=job_for(shape, output, engine, [layer.facts for layer in layers]),
         name=VariantName(
             original.site,
             original.key,
@@ -101,10 +70,6 @@ def plan(
         headers=_headers(verified, original, layers, output, vary, settings),
         layers=layers,
     )
-
-
-def _with_format(recipe: Recipe, output: Format) -> Recipe:
-    return dataclasses.replace(recipe, output=dataclasses.replace(recipe.output, format=output))
 
 
 def _headers(

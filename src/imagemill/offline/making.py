@@ -6,20 +6,17 @@ Separate from where originals come from and where variants go: both the command 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from imagemill.engine.cost import check_affordable, estimate
-from imagemill.engine.geometry import lay_out
+from imagemill.engine.frames import frame_count
 from imagemill.engine.limits import Limits
+from imagemill.engine.planning import chosen_format, job_for, outline
 from imagemill.engine.port import SET_JOBS, Engine, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
-from imagemill.engine.transparency import keeps_transparency
-from imagemill.engine.writable import check_writable
 from imagemill.errors import ImagemillError, Kind
 from imagemill.offline.layers import NONE, Layers, layers_of
 from imagemill.offline.wanted import Wanted
 from imagemill.recipe.model import FocalPoint
-from imagemill.recipe.negotiation import format_for
 
 SET_SHARE = 0.4
 """Of the CPU-seconds that a job may use, the share that a set is planned to; an estimate is right within a factor of
@@ -61,29 +58,13 @@ def plan(
     Nothing is negotiated: `fm=auto` is what every program reads (JPEG, PNG where there is transparency, GIF where it
     moves). `layers` are the facts of the recipe's image layers.
     """
-    recipe = one.recipe
-    facts = facts.of_page(recipe.page)
-    animated = facts.animated and recipe.output.animate and not recipe.page
     try:
-        layout = lay_out(facts, recipe, limits=bounds.limits, focal=focal)
-        output = format_for(
-            "jpg",
-            asked=recipe.output.format,
-            alpha=keeps_transparency(facts, recipe, layout),
-            animated=animated,
-            pixels=layout.width * layout.height,
-            source_format=facts.format,
-            webp_named=False,
-            lossless=recipe.output.lossless,
-        )
-        check_writable(output)
-        cost = estimate(facts, recipe, output, layout, layers, linear_light=bounds.engine.linear_light)
-        check_affordable(cost, bounds.engine)
+        shape = outline(facts, one.recipe, limits=bounds.limits, engine=bounds.engine, focal=focal)
+        output = chosen_format(shape, "jpg")
+        job = job_for(shape, output, bounds.engine, layers)
     except ImagemillError as error:
         return Planned(one, error)
-    final = replace(recipe, output=replace(recipe.output, format=output))
-    job = Job(recipe=final, format=output, facts=facts, focal=focal, estimate=cost.cpu_seconds, layers=tuple(layers))
-    return Planned(one, job, layout.width * layout.height * (facts.pages if animated else 1))
+    return Planned(one, job, shape.layout.width * shape.layout.height * frame_count(facts, one.recipe, output))
 
 
 def sets(planned: Sequence[Planned], cpu_seconds: float) -> Iterator[list[Planned]]:
