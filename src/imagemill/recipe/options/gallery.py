@@ -116,6 +116,7 @@ GALLERY: tuple[Example, ...] = (
     Example("fm", "fm-gif", "w=160,fm=gif", "windmill.png"),
     Example("q", "q-5", "w=200,q=5,fm=jpeg", "chelsea.png"),
     Example("q", "q-76", "w=200,q=76,fm=jpeg", "chelsea.png"),
+    Example("q", "q-palette", "w=200,q=20,fm=png", "chelsea.png"),
     Example("lossless", "lossless", "w=160,lossless=1,fm=webp", "chelsea.png"),
     Example("anim", "anim-1", "w=160,fm=webp", "mill.gif"),
     Example("anim", "anim-0", "w=160,anim=0,fm=webp", "mill.gif"),
