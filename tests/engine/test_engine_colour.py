@@ -32,6 +32,7 @@ from tests.engine.engine_pictures import (
 )
 
 from imagemill.engine import icc
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.port import Job
 from imagemill.engine.probe import probe
 from imagemill.engine.render import render
@@ -188,6 +189,18 @@ def test_every_profile_of_the_corpus_comes_in(corpus: Path) -> None:
             assert off(ours, theirs).max() <= 3, path.name
             judged += 1
     assert judged > 30
+
+
+@pytest.mark.parametrize("name", ["DisplayP3-v4", "AdobeCompat-v4", "ProPhoto-v4", "Rec2020-v4"])
+def test_sixteen_bits_at_the_edge_of_srgb(corpus: Path, name: str) -> None:
+    """A 16-bit picture in a wide space has the colours of its 8-bit twin, those at sRGB's corners included."""
+    profile = corpus_bytes(corpus, f"profiles/{name}.icc")
+    stored = in_profile(profile)
+    deep = pyvips.Image.new_from_array(pixels_of(stored).astype(np.uint16) * 257).copy(interpretation="rgb16")
+    deep.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    for target in (Recipe(), Recipe(output=P3)):
+        twin = opened(made(encoded(stored, icc_profile=profile), target))
+        assert off(opened(made(deep.pngsave_buffer(keep="icc"), target)), twin).max() <= 2
 
 
 def gradient(width: int = 96, height: int = 64) -> Image.Image:

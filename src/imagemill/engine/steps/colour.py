@@ -130,6 +130,10 @@ def _transformed(image: Image, target: str | bytes, work: Work) -> Image:
     try:
         if isinstance(target, bytes):
             return joined(exported(image, target, depth, fallback), alpha)
+        if image.format == "ushort" and fallback == "srgb":
+            # At one go Little CMS takes 16 bits through a table of 33 steps a side: 23 of 255 levels off at its edges.
+            between = image.icc_import(embedded=True, input_profile=fallback, **HOW)
+            return joined(between.icc_export(output_profile=target, depth=depth, **HOW), alpha)
         converted = image.icc_transform(target, embedded=True, input_profile=fallback, depth=depth, **HOW)
     except pyvips.Error:
         converted = _tagged(image if depth == 16 else eight_bits(image), None)
