@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from imagemill.delivery.admission import admitted
+from imagemill.delivery.cache_status import COLLAPSED, FROM_STORE, MADE
 from imagemill.delivery.coalesce import Coalescer, Flight
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
@@ -22,10 +24,6 @@ from imagemill.errors import Conflict
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
-
-KEPT = b"imagemill; hit; detail=store"
-MADE = b"imagemill; fwd=uri-miss; detail=made"
-COLLAPSED = b"imagemill; fwd=uri-miss; collapsed"
 
 
 class Inspector:
@@ -71,7 +69,7 @@ class Inspector:
         original = await self._originals.locate(key)
         known = await self.known(original)
         if known is not None:
-            return original, known, KEPT
+            return original, known, FROM_STORE
         name = (original.key, original.info.etag)
         (findings, status), collapsed = await self._flights.join(name, self._work(original, client, pays=pays))
         return original, findings, COLLAPSED if collapsed and status is MADE else status
@@ -82,7 +80,7 @@ class Inspector:
         async def work(flight: Flight[tuple[Findings, bytes]]) -> tuple[Findings, bytes]:
             known = await self.known(original)  # the flight before this one may just have landed
             if known is not None:
-                return known, KEPT
+                return known, FROM_STORE
             findings = await self._admitted(original, client, flight, pays=pays)
             await self._originals.findings.keep(original, findings)
             return findings, MADE
@@ -94,18 +92,10 @@ class Inspector:
     ) -> Findings:
         cost = estimate_inspection(original.facts, self._limits)
         check_affordable(cost, self._settings)
-        seconds = cost.cpu_seconds
-        if pays:
-            self._spending.take(client, seconds)
-        try:
-            async with self._slots.slot(client, seconds):
-                flight.started = True
-                with self._metrics.stage("inspect"):
-                    return await self._look(original)
-        except BaseException:
-            if pays and not flight.started:
-                self._spending.correct(client, seconds)
-            raise
+        spending = self._spending if pays else None
+        async with admitted(flight, client, cost.cpu_seconds, slots=self._slots, spending=spending):
+            with self._metrics.stage("inspect"):
+                return await self._look(original)
 
     async def _look(self, original: Original) -> Findings:
         opened = await self._originals.open(original)

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from imagemill.cache.memory import MemoryCache
+from imagemill.delivery.admission import admitted
+from imagemill.delivery.cache_status import COLLAPSED, MADE
 from imagemill.delivery.coalesce import Coalescer, Flight
 from imagemill.delivery.layers import superseded
 from imagemill.delivery.recall import recall_far
@@ -27,8 +29,6 @@ from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
 from imagemill.variants.port import Kept, VariantStore
 
-MADE = b"imagemill; fwd=uri-miss; detail=made"
-COLLAPSED = b"imagemill; fwd=uri-miss; collapsed"
 MAX_KEEPING = 256
 """Variants being written behind their answers; beyond it makers wait for the disk, so that memory stays bounded."""
 
@@ -83,21 +83,12 @@ class Maker:
 
     async def _render(self, plan: Plan, client: str, flight: Flight[Variant]) -> tuple[Rendered, bytes]:
         estimate = plan.job.estimate
-        self._spending.take(client, estimate)
-        came = time.perf_counter()
-        try:
-            async with self._slots.slot(client, estimate):
-                flight.started = True
-                began = time.perf_counter()
-                self._metrics.observe("queue", began - came)
-                with self._metrics.stage("render"):
-                    rendered = await self._render_now(plan)
-                timing = _timing(queue=began - came, render=time.perf_counter() - began)
-        except BaseException:
-            # What failed in the engine stays paid: pictures that fail are the dearest. What never began is given back.
-            if not flight.started:
-                self._spending.correct(client, estimate)
-            raise
+        async with admitted(flight, client, estimate, slots=self._slots, spending=self._spending) as waited:
+            self._metrics.observe("queue", waited)
+            began = time.perf_counter()
+            with self._metrics.stage("render"):
+                rendered = await self._render_now(plan)
+            timing = _timing(queue=waited, render=time.perf_counter() - began)
         self._spending.correct(client, estimate - rendered.cpu_seconds)
         self._metrics.made(plan.format.value, plan.original.info.size, len(rendered.data), rendered.cpu_seconds)
         return rendered, timing

@@ -2,7 +2,7 @@
 
 An entry is a shortcut, never a truth of its own: it holds the very `Original`s it was planned for, and counts only
 while `Originals.peek` still returns those objects. Requests that read client hints are not remembered; those that read
-Accept are remembered by its bucket, of which there are three.
+Accept are remembered by its bucket, of which there are four.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagemill.cache.memory import MemoryCache
-from imagemill.delivery.recall import FROM_MEMORY
+from imagemill.delivery.cache_status import FROM_MEMORY
 from imagemill.delivery.respond import stable_headers
 from imagemill.delivery.values import Headers, HttpRequest, Plan
 from imagemill.observability.access_log import quoted

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from imagemill.cache.memory import MemoryCache
+from imagemill.delivery.cache_status import FROM_MEMORY, FROM_STORE
 from imagemill.delivery.values import Plan, Variant
 from imagemill.variants.port import VariantStore
-
-FROM_MEMORY = b"imagemill; hit; detail=memory"
-FROM_STORE = b"imagemill; hit; detail=store"
 
 
 def recall_near(plan: Plan, cache: MemoryCache) -> Variant | None:

@@ -12,6 +12,11 @@ from imagemill.recipe.vocabulary import Format
 _ANIMATED = frozenset((Format.GIF, Format.WEBP))
 
 
+def animates(output: Format) -> bool:
+    """Whether a format is written with all frames."""
+    return output in _ANIMATED
+
+
 def moves(facts: Facts, recipe: Recipe) -> bool:
     """Whether all frames of an original of `facts` are asked for; a format that holds one shows the first of them."""
     return facts.animated and recipe.output.animate and recipe.page == 0
@@ -19,4 +24,4 @@ def moves(facts: Facts, recipe: Recipe) -> bool:
 
 def frame_count(facts: Facts, recipe: Recipe, output: Format) -> int:
     """Return how many frames are written in the format `output`, counted from the recipe's page."""
-    return facts.pages if moves(facts, recipe) and output in _ANIMATED else 1
+    return facts.pages if moves(facts, recipe) and animates(output) else 1
