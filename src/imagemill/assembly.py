@@ -167,6 +167,7 @@ class Platform:
                 variants=self.variants,
                 limits=settings.limits,
                 public_url=settings.server.public_url,
+                access=self.access,
                 body_seconds=settings.server.body_seconds,
                 admin_key=self.keys,
                 explain=Explain(

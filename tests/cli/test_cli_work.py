@@ -260,3 +260,27 @@ def test_got_files_have_the_usual_mode(tmp_path: Path) -> None:
     os.umask(mask)
     assert stat.S_IMODE((tmp_path / "y.jpg").stat().st_mode) == 0o666 & ~mask
     assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "path"),
+    [
+        ({"DELIVERY__ACCESS": "sizes"}, "/img/w=640/rocket.jpg?v="),
+        ({"DELIVERY__ACCESS": "presets", "PRESETS__CARD": "w=80"}, "/img/p=card/rocket.jpg?v="),
+        ({"DELIVERY__ACCESS": "presets"}, None),
+    ],
+)
+def test_an_address_is_one_that_the_site_answers(tmp_path: Path, rules: dict[str, str], path: str | None) -> None:
+    """Without options `url` prints what everybody may ask for there, or says that there is nothing."""
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copyfile(JPEG, data / "rocket.jpg")
+    ended = imagemill(
+        "url", "rocket.jpg", "--data", str(data), cwd=tmp_path, env={f"IMAGEMILL_{n}": v for n, v in rules.items()}
+    )
+    if path is None:
+        assert (ended.code, ended.out) == (1, "")
+        assert "preset" in ended.err
+    else:
+        assert ended.code == 0, ended.err
+        assert path in ended.out

@@ -16,8 +16,10 @@ from tests.originals.library_kit import Kit
 from imagemill.control.app import create_control
 from imagemill.control.asgi import ASGIApp
 from imagemill.control.auth import AdminKey
+from imagemill.delivery.access import Access
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
 from imagemill.engine.settings import EngineSettings
@@ -25,6 +27,7 @@ from imagemill.object_store.memory import MemoryStore
 from imagemill.observability.metrics import Metrics
 
 OWN_KEY = "a-key-of-ones-own-0123456789"
+OPEN = Access.of(DeliverySettings(), SizesSettings())
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Control:
 
     kit: Kit = field(default_factory=Kit)
     public_url: str = ""
+    access: Access = OPEN
     body_seconds: float = 5.0
     written: Mapping[str, str] = field(default_factory=dict)
     purged: list[tuple[str | None, str | None, str | None]] = field(default_factory=list)
@@ -72,6 +76,7 @@ class Control:
             variants=self.kit.variants,
             limits=self.kit.limits,
             public_url=self.public_url,
+            access=self.access,
             admin_key=self.key,
             explain=self._explain,
             on_purge=self._on_purge,

@@ -5,12 +5,15 @@ import base64
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 from tests.control.control_kit import OWN_KEY, Control, assert_problem
 from tests.originals.library_kit import picture
+
+from imagemill.delivery.access import Access
+from imagemill.delivery.settings import DeliverySettings, SizesSettings
 
 
 def drive(work: Callable[[Control, httpx.AsyncClient], Awaitable[None]], **how: Any) -> None:
@@ -65,6 +68,29 @@ def test_links_are_built_from_the_public_url() -> None:
         assert "evil" not in answer.text
 
     drive(work, public_url="https://img.example.com/")
+
+
+@pytest.mark.parametrize(
+    ("mode", "sizes", "written", "path"),
+    [
+        ("sizes", SizesSettings(), {}, "/img/w=48/x.png"),
+        ("sizes", SizesSettings(widths=(), heights=()), {"card": "w=9"}, "/img/p=card/x.png"),
+        ("presets", SizesSettings(), {"card": "w=9", "page": "w=99"}, "/img/p=page/x.png"),
+        ("presets", SizesSettings(), {}, None),
+    ],
+)
+def test_a_link_is_one_that_the_site_answers(
+    mode: Literal["sizes", "presets"], sizes: SizesSettings, written: dict[str, str], path: str | None
+) -> None:
+    """Where not every size is open, `url` is the listed size or the preset that shows most, or null: never a 403."""
+
+    async def work(control: Control, client: httpx.AsyncClient) -> None:
+        record = (await client.put("/v1/originals/x.png", content=picture())).json()
+        told = (await client.get("/v1/info/x.png")).json()
+        expected = None if path is None else f"{path}?v={record['version']}"
+        assert (record["url"], told["url"]) == (expected, expected)
+
+    drive(work, access=Access.of(DeliverySettings(access=mode), sizes), written=written)
 
 
 def test_conditions_of_a_put() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from imagemill.cli.flags import ConfigFlag, DataFlag, JsonFlag
 from imagemill.cli.words import emit, say
+from imagemill.errors import Refused
 
 if TYPE_CHECKING:  # imported when the command runs: httpx alone takes 100 ms
     from imagemill.cli.client import Target
@@ -15,7 +16,14 @@ if TYPE_CHECKING:  # imported when the command runs: httpx alone takes 100 ms
 
 def url(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Which original.")],
-    options: Annotated[str, typer.Argument(metavar="[OPTIONS]", help="Such as w=300,fm=webp.")] = "_",
+    options: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[OPTIONS]",
+            help="Such as w=300,fm=webp. Default: the whole picture, or the largest that the site lets everybody ask.",
+            show_default=False,
+        ),
+    ] = None,
     data: DataFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
@@ -34,9 +42,18 @@ def url(
     from imagemill.cli.client import Target
     from imagemill.cli.options import delivery_path
 
-    delivery_path(options, key)  # a wrong option is said before a server is asked
-    address, version = asyncio.run(_found(Target(data=data, config=config), key))
-    link = address + delivery_path(options, key, version)
+    path = delivery_path(options or "_", key)  # a wrong option is said before a server is asked
+    found = asyncio.run(_found(Target(data=data, config=config), key))
+    version = found.version
+    link = found.address + (delivery_path(options or "_", key, version) if version else path)
+    if options is None and version is not None:
+        if found.path is None:
+            raise Refused(
+                f"This site lets nobody ask for {key} without a signature or a preset: delivery.access is not open, "
+                "and neither a size nor a preset is listed.",
+                code="nothing_listed",
+            )
+        link = found.address + found.path
     if as_json:
         emit({"key": key, "url": link, "version": version})
     else:
@@ -45,8 +62,15 @@ def url(
         say(f"imagemill: there is no original {key} yet, so the URL has no version and will answer 404.")
 
 
-async def _found(target: Target, key: str) -> tuple[str, str | None]:
-    """Return what links begin with, and the original's version if it exists."""
+class _Found(NamedTuple):
+    """What links begin with; and of an original that exists its version and the path that everybody may ask."""
+
+    address: str
+    version: str | None = None
+    path: str | None = None
+
+
+async def _found(target: Target, key: str) -> _Found:
     from imagemill.cli.client import ServerSaid, connected, path_to
 
     async with connected(target) as remote:
@@ -55,7 +79,7 @@ async def _found(target: Target, key: str) -> tuple[str, str | None]:
         except ServerSaid as error:
             if error.status != 404:
                 raise
-            return remote.address, None
+            return _Found(remote.address)
         # The record's own URL knows the public address; ours is only how we got there.
-        public = str(record.get("url") or "").partition("/img/")[0]
-        return public or remote.address, str(record["version"])
+        public, mount, path = str(record.get("url") or "").partition("/img/")
+        return _Found(public or remote.address, str(record["version"]), mount + path if mount else None)

@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 
+from imagemill.control.addresses import Addresses
 from imagemill.control.answers import answer, problem
 from imagemill.control.asgi import ASGIApp, Message, Receive, Scope, Send, raw_path, request_id
 from imagemill.control.auth import AdminKey, Authenticated
@@ -42,6 +43,7 @@ from imagemill.control.purges import purges_router
 from imagemill.control.services import Explainer, PurgeHook, Services
 from imagemill.control.unbuilt import check_built
 from imagemill.control.variants import variants_router
+from imagemill.delivery.access import Access
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.engine.limits import Limits
@@ -59,6 +61,7 @@ def create_control(
     variants: VariantStore,
     limits: Limits,
     public_url: str,
+    access: Access,
     admin_key: AdminKey,
     explain: Explainer,
     on_purge: PurgeHook,
@@ -68,13 +71,14 @@ def create_control(
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
 
-    `public_url` builds links, empty makes them relative; `body_seconds` is how long an upload may pause.
+    `public_url` builds links, empty makes them relative, and `access` says which ones work; `body_seconds` is how long
+    an upload may pause.
     """
     services = Services(
         originals=originals,
         variants=variants,
         limits=limits,
-        public_url=public_url,
+        addresses=Addresses(public_url=public_url, access=access, presets=presets),
         pause=body_seconds,
         explain=explain,
         on_purge=on_purge,

@@ -103,7 +103,7 @@ async def _store(services: Services, key: str, events: AsyncIterator[Event]) -> 
             raise
         await content.skip(services.limits.upload_bytes)
         return error
-    view = view_of(original, services.public_url)
+    view = view_of(original, services.addresses)
     return {"status": 201 if created else 200, "original": view}
 
 

@@ -13,12 +13,13 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from imagemill.control.addresses import Addresses
 from imagemill.control.answers import answer
 from imagemill.control.asgi import request_id
 from imagemill.control.json_body import read_json
 from imagemill.control.routing import key_of, says, takes
 from imagemill.control.services import Services
-from imagemill.control.views import image_url, time_of
+from imagemill.control.views import time_of
 from imagemill.delivery.info import whole_info
 from imagemill.engine.findings import Findings, Location, Swatch, Value
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, shown
@@ -59,7 +60,7 @@ class InfoView(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     modified: datetime
     sha256: str
-    url: str
+    url: str | None
     format: str
     width: int
     height: int
@@ -113,7 +114,7 @@ def info_router(services: Services) -> APIRouter:
 
     async def told(key: str) -> InfoView:
         original, findings, _ = await services.inspector.inspect(key, CLIENT, pays=False)
-        return info_view_of(original, findings, services.public_url)
+        return info_view_of(original, findings, services.addresses)
 
     @router.get(PATH, summary="Everything known of an original", responses=says(InfoView))
     async def get(key: Annotated[str, Depends(KEY)]) -> Response:
@@ -146,7 +147,7 @@ def info_router(services: Services) -> APIRouter:
     return router
 
 
-def info_view_of(original: Original, findings: Findings, public_url: str) -> InfoView:
+def info_view_of(original: Original, findings: Findings, addresses: Addresses) -> InfoView:
     """Return everything that is known."""
     info = original.info
     record = {
@@ -156,7 +157,7 @@ def info_view_of(original: Original, findings: Findings, public_url: str) -> Inf
         "content_type": info.content_type,
         "modified": time_of(info.modified),
         "sha256": info.etag,
-        "url": f"{image_url(original.key, public_url)}?v={original.version}",
+        "url": addresses.of(original),
     }
     return msgspec.convert(record | whole_info(findings), InfoView)
 

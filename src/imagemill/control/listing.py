@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 from fastapi import APIRouter, Query, Response
 
+from imagemill.control.addresses import Addresses
 from imagemill.control.answers import answer
 from imagemill.control.cursors import read_cursor, write_cursor
 from imagemill.control.routing import says
@@ -55,7 +56,7 @@ def listing_router(services: Services) -> APIRouter:
         after = read_cursor(cursor, prefix, delimiter) if cursor else ""
         page = await services.originals.list(prefix, delimiter, after, limit)
         next_cursor = None if page.next_after is None else write_cursor(page.next_after, prefix, delimiter)
-        items = [_item(listed, asked.fields, services.public_url) for listed in page.originals]
+        items = [_item(listed, asked.fields, services.addresses) for listed in page.originals]
         response = answer({"items": items, "prefixes": page.prefixes, "next_cursor": next_cursor})
         if next_cursor is not None:
             response.headers["link"] = _link(asked, next_cursor)
@@ -65,9 +66,9 @@ def listing_router(services: Services) -> APIRouter:
     return router
 
 
-def _item(listed: Listed, fields: tuple[str, ...], public_url: str) -> Any:
+def _item(listed: Listed, fields: tuple[str, ...], addresses: Addresses) -> Any:
     known = listed.original
-    view = object_view_of(listed.info, public_url) if known is None else view_of(known, public_url)
+    view = object_view_of(listed.info, addresses) if known is None else view_of(known, addresses)
     if not fields:
         return view
     values = msgspec.to_builtins(view)

@@ -55,7 +55,7 @@ def originals_router(services: Services) -> APIRouter:
     originals = services.originals
 
     async def told(original: Original, status: int = 200, **headers: str) -> Response:
-        view = view_of(original, services.public_url, await originals.preview(original))
+        view = view_of(original, services.addresses, await originals.preview(original))
         validators = {"etag": f'"{view.etag}"', "last_modified": http_date(original.info.modified).decode()}
         return answer(view, status, **validators, **headers)
 

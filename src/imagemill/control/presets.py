@@ -19,11 +19,8 @@ from imagemill.control.services import Services
 from imagemill.control.views import time_of
 from imagemill.delivery.caching_headers import not_modified
 from imagemill.delivery.preset_book import etag_of
-from imagemill.errors import InvalidRequest
 from imagemill.recipe.canonical import text_of
-from imagemill.recipe.model import Recipe
-from imagemill.recipe.options import Asked
-from imagemill.recipe.presets import Preset, expand
+from imagemill.recipe.presets import Preset, alone
 
 PATH = "/v1/presets/{name}"
 Name = Annotated[str, Path(description="1…64 letters, digits, `-`, `_` and `.`; what `p=` says in a URL.")]
@@ -70,10 +67,8 @@ def view_of_preset(preset: Preset) -> PresetView:
 
 
 def _canonical(preset: Preset) -> str | None:
-    try:
-        return text_of(expand(Asked(recipe=Recipe(), preset=preset.name), preset).recipe)
-    except InvalidRequest:
-        return None
+    recipe = alone(preset)
+    return None if recipe is None else text_of(recipe)
 
 
 def presets_router(services: Services) -> APIRouter:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from imagemill.control.addresses import Addresses
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.engine.limits import Limits
@@ -26,12 +27,12 @@ class PurgeHook(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`public_url` builds links (never `Host`, threat H9); empty: relative ones. `pause` is in seconds."""
+    """`addresses` makes links; `pause` is in seconds."""
 
     originals: Originals
     variants: VariantStore
     limits: Limits
-    public_url: str
+    addresses: Addresses
     pause: float
     explain: Explainer
     on_purge: PurgeHook

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from imagemill.control.paths import key_as_path
+from imagemill.control.addresses import Addresses
 from imagemill.object_store.port import ObjectInfo
 from imagemill.originals.description import entity_tag
 from imagemill.originals.values import Original
@@ -24,7 +24,9 @@ class Focal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OriginalView(msgspec.Struct, frozen=True, kw_only=True):
-    """An original. `width` and `height` are those of the upright picture; `url` is immutable: it names the version.
+    """An original. `width` and `height` are those of the upright picture.
+
+    `url` shows as much of it as anyone may ask, and names the version; null where the site lets nothing be asked.
 
     `placeholder` is a data URI of a tiny preview; it is left out where making one would cost too much.
     """
@@ -40,7 +42,7 @@ class OriginalView(msgspec.Struct, frozen=True, kw_only=True):
     pages: int
     alpha: bool
     sha256: str
-    url: str
+    url: str | None
     modified: datetime
     focal: Focal | None
     tags: tuple[str, ...]
@@ -56,7 +58,7 @@ class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     content_type: str
     modified: datetime
-    url: str
+    url: str | None
 
 
 def time_of(seconds: float) -> datetime:
@@ -64,7 +66,7 @@ def time_of(seconds: float) -> datetime:
     return datetime.fromtimestamp(int(seconds), UTC)
 
 
-def view_of(original: Original, public_url: str, placeholder: str | None = None) -> OriginalView:
+def view_of(original: Original, addresses: Addresses, placeholder: str | None = None) -> OriginalView:
     """Return what is said of `original`."""
     said, facts, info = original.description, original.facts, original.info
     return OriginalView(
@@ -79,7 +81,7 @@ def view_of(original: Original, public_url: str, placeholder: str | None = None)
         pages=facts.pages,
         alpha=facts.alpha,
         sha256=info.etag,
-        url=f"{image_url(original.key, public_url)}?v={original.version}",
+        url=addresses.of(original),
         modified=time_of(info.modified),
         focal=None if said.focal is None else Focal(said.focal.x, said.focal.y),
         tags=said.tags,
@@ -89,17 +91,12 @@ def view_of(original: Original, public_url: str, placeholder: str | None = None)
     )
 
 
-def object_view_of(info: ObjectInfo, public_url: str) -> ObjectView:
+def object_view_of(info: ObjectInfo, addresses: Addresses) -> ObjectView:
     """Return what is said of an object whose header nobody has read."""
     return ObjectView(
         key=info.key,
         size=info.size,
         content_type=info.content_type,
         modified=time_of(info.modified),
-        url=image_url(info.key, public_url),
+        url=addresses.of_key(info.key),
     )
-
-
-def image_url(key: str, public_url: str) -> str:
-    """Return the address of the picture with nothing asked of it."""
-    return f"{public_url.rstrip('/')}/img/_/{key_as_path(key)}"

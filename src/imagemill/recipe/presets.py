@@ -138,6 +138,14 @@ def expand(asked: Asked, preset: Preset) -> Asked:
     return replace(asked, recipe=recipe, download=download)
 
 
+def alone(preset: Preset) -> Recipe | None:
+    """Return what `preset` means by itself, None where the URL must bring something (`ar` without a side)."""
+    try:
+        return expand(Asked(recipe=Recipe(), preset=preset.name), preset).recipe
+    except InvalidRequest:
+        return None
+
+
 def recipe_at(preset: Preset, dpr: float | Hinted | None) -> Recipe:
     """Return the recipe of `preset` alone for a screen of `dpr`; None is what the preset says itself."""
     values = preset.asked.given
