@@ -14,13 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imagemill.engine import libvips
+from imagemill.engine.libvips import Image
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
 from imagemill.engine.probe import probe
 from imagemill.engine.render import finished, prepare, render
 from imagemill.engine.render_set import render_set
 from imagemill.engine.steps.encode import encode
-from imagemill.engine.steps.load import Image, open_frames
+from imagemill.engine.steps.load import open_frames
 from imagemill.engine.work import Work
 from imagemill.recipe.options import parse_options
 from imagemill.recipe.quality import DEFAULT_QUALITY

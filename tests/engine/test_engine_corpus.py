@@ -95,7 +95,7 @@ def test_colours_outside_srgb_are_cut_not_darkened(corpus: Path) -> None:
 
 
 TAGGED = ["adobe_rgb.png", "srgb_v2_nano.jpg", "display_p3.webp"]
-FOUR_IN_P3 = [(234, 51, 34), (117, 251, 76), (0, 0, 245), (255, 255, 84)]
+FOUR_IN_P3: list[tuple[int, ...]] = [(234, 51, 34), (117, 251, 76), (0, 0, 245), (255, 255, 84)]
 """The chart's red, green, blue and yellow as levels of Display P3."""
 
 

@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from imagemill.engine import icc
 from imagemill.engine.claims import Structure
+from imagemill.engine.image_fields import ORIENTATION_FIELD, PROFILE_FIELD
+from imagemill.engine.libvips import Image
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import is_sideways
 from imagemill.engine.port import Facts
-from imagemill.engine.steps.colour import PROFILE_FIELD
-from imagemill.engine.steps.load import Image, open_pages
+from imagemill.engine.steps.load import open_pages
 from imagemill.engine.structure import check_canvas
 from imagemill.engine.tiff_structure import read_tiff_page
 from imagemill.engine.work import Buffer
@@ -84,7 +85,7 @@ def _number(image: Image, field: str, absent: int) -> int:
 
 def _orientation(image: Image, kind: str) -> int:
     """EXIF orientation, 1 where it is absent or none of the eight (P3); AVIF turns by its own boxes while decoding."""
-    value = 1 if kind == "avif" else _number(image, "orientation", 1)
+    value = 1 if kind == "avif" else _number(image, ORIENTATION_FIELD, 1)
     return value if 1 <= value <= 8 else 1
 
 

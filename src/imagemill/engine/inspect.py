@@ -14,13 +14,14 @@ from imagemill.engine import preview
 from imagemill.engine.findings import Findings, Location, Swatch, bounded
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.inspection import FORMAT, RECIPE
+from imagemill.engine.libvips import Image
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.blocks import read_metadata
 from imagemill.engine.metadata.telling import location_of, told_exif, told_gps, told_iptc, told_xmp
 from imagemill.engine.port import Facts, Job
 from imagemill.engine.render import finished, plain_words, prepare, quality_of
 from imagemill.engine.steps.encode import encode
-from imagemill.engine.steps.load import Image, open_frames
+from imagemill.engine.steps.load import open_frames
 from imagemill.engine.summaries.blurhash import blurhash
 from imagemill.engine.summaries.palette import average, palette
 from imagemill.engine.summaries.perceptual_hash import perceptual_hash

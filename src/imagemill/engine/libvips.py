@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from typing import Any
 
 os.environ["VIPS_BLOCK_UNTRUSTED"] = "1"
 os.environ["VIPS_DISC_THRESHOLD"] = "1000g"
@@ -28,10 +29,14 @@ __all__ = [
     "FOREIGN_SAMPLES",
     "HAS_ULTRA_HDR",
     "EngineUnfit",
+    "Image",
     "pyvips",
     "revision",
     "start",
 ]
+
+Image = Any
+"""A pyvips.Image; the library ships no types."""
 
 FLOOR = (8, 18, 4)
 """The oldest libvips we run on: 8.18.1 to 8.18.3 repair out-of-bounds reads, 8.18.4 reads real HEIF tables again."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from imagemill.engine.description import describe_page
 from imagemill.engine.frames import frame_count
 from imagemill.engine.geometry import lay_out
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.keeping import kept_metadata
 from imagemill.engine.port import Facts, Job
@@ -29,7 +29,7 @@ from imagemill.engine.steps.flip import flip
 from imagemill.engine.steps.gain_map import gain_map_of, with_gain_map
 from imagemill.engine.steps.ink import in_result
 from imagemill.engine.steps.layers import layers as lay
-from imagemill.engine.steps.load import Image, open_frames, open_pages
+from imagemill.engine.steps.load import open_frames, open_pages
 from imagemill.engine.steps.mask import mask
 from imagemill.engine.steps.orient import orient
 from imagemill.engine.steps.redact import hide, patches_of, redact

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 from imagemill.engine.frames import moves
 from imagemill.engine.geometry import Layout
+from imagemill.engine.libvips import Image
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.port import Facts, Job
@@ -33,7 +34,7 @@ from imagemill.engine.render import (
     render,
 )
 from imagemill.engine.steps.encode import encode
-from imagemill.engine.steps.load import Image, open_frames
+from imagemill.engine.steps.load import open_frames
 from imagemill.engine.work import Buffer, Work
 from imagemill.recipe.model import Output
 from imagemill.recipe.quality import DEFAULT_QUALITY

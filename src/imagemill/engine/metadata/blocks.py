@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from imagemill.engine.image_fields import EXIF_FIELD, IPTC_FIELD, XMP_FIELD, block_of
+from imagemill.engine.libvips import Image
 from imagemill.engine.metadata.exif import read_exif
 from imagemill.engine.metadata.iptc import read_iptc
 from imagemill.engine.metadata.text import safe_text
 from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.metadata.xmp import MAX_PACKET, read_xmp
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Buffer
 
 MAX_TEXTS = 100
-
-EXIF_FIELD = "exif-data"
-XMP_FIELD = "xmp-data"
-IPTC_FIELD = "iptc-data"
 
 _MAX_BOXES = 1000
 _GIF_XMP = b"\x21\xff\x0bXMP DataXMP"
@@ -24,19 +21,15 @@ _GIF_TRAILER = b"\x01\xff\xfe\xfd"
 def read_metadata(data: Buffer, kind: str, header: Image) -> Metadata:
     """Return the metadata of a file of format `kind`; `header` is the file as libvips opened it, not decoded."""
     view = memoryview(data)
-    exif: bytes | memoryview = _blob(header, EXIF_FIELD)
-    packet = _blob(header, XMP_FIELD)
+    exif: bytes | memoryview = block_of(header, EXIF_FIELD)
+    packet = block_of(header, XMP_FIELD)
     if kind == "tiff":
         exif = view
     elif kind == "gif":
         packet = _gif_packet(view)
     elif kind == "jxl":
         exif, packet = _jxl_box(view, b"Exif")[4:], _jxl_box(view, b"xml ")
-    return Metadata(read_exif(exif), read_iptc(_blob(header, IPTC_FIELD)), read_xmp(packet), _texts(header))
-
-
-def _blob(image: Image, name: str) -> bytes:
-    return bytes(image.get(name)) if image.get_typeof(name) else b""
+    return Metadata(read_exif(exif), read_iptc(block_of(header, IPTC_FIELD)), read_xmp(packet), _texts(header))
 
 
 def _texts(image: Image) -> dict[str, str]:

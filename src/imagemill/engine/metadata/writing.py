@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagemill.engine.libvips import pyvips
-from imagemill.engine.metadata.blocks import EXIF_FIELD, IPTC_FIELD, XMP_FIELD
+from imagemill.engine.image_fields import EXIF_FIELD, IPTC_FIELD, XMP_FIELD
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.metadata.exif import SHORT, Exif, Field, write_exif
 from imagemill.engine.metadata.exif_tags import COLOUR_SPACE
 from imagemill.engine.metadata.iptc import in_resources, write_iptc
 from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.metadata.xmp import write_xmp
-from imagemill.engine.steps.load import Image
 from imagemill.recipe.vocabulary import Format
 
 _OURS = ("exif-", "xmp-", "iptc-", "photoshop-", "jpeg-thumbnail", "heif-", "png-comment", "gif-comment", "image-desc")

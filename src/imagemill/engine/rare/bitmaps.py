@@ -13,11 +13,11 @@ from PIL.Image import Image as Picture
 
 from imagemill.engine import libvips
 from imagemill.engine.claims import Structure, damaged
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import Decoder
 from imagemill.engine.rare.headers import Icon, largest_icon
-from imagemill.engine.rare.pixels import Image, image_of
+from imagemill.engine.rare.pixels import image_of
 from imagemill.engine.steps.colour import eight_bits
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -16,10 +16,9 @@ from importlib.util import find_spec
 from imagemill.engine import libvips
 from imagemill.engine.claims import Structure
 from imagemill.engine.geometry import Box, Size
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare import jxl_library
-from imagemill.engine.rare.pixels import Image
 from imagemill.engine.sniff import READ
 
 

@@ -15,10 +15,11 @@ from pillow_heif import HeifFile, options
 
 from imagemill.engine import icc
 from imagemill.engine.claims import Structure, damaged
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.image_fields import EXIF_FIELD, XMP_FIELD
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import EXIF_FIELD, XMP_FIELD, Image, image_of
+from imagemill.engine.rare.pixels import image_of
 from imagemill.engine.steps.colour import p3_profile
 from imagemill.errors import Unprocessable
 

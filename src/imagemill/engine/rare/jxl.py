@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from imagemill.engine import icc
 from imagemill.engine.claims import Structure, damaged
+from imagemill.engine.image_fields import EXIF_FIELD, PROFILE_FIELD, XMP_FIELD, block_of
+from imagemill.engine.libvips import Image
 from imagemill.engine.port import Facts
 from imagemill.engine.rare import libjxl
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import PROFILE_FIELD, Image, image_of
+from imagemill.engine.rare.pixels import image_of
 from imagemill.errors import Unprocessable
 
 
@@ -51,9 +53,9 @@ _EXIF = b"Exif\x00\x00"
 
 def write_jxl(image: Image, *, distance: float, effort: int) -> bytes:
     """Encode a finished picture (8 or 16 bits; its profile, EXIF and XMP are kept); raises Unprocessable."""
-    profile = bytes(image.get(PROFILE_FIELD)) if image.get_typeof(PROFILE_FIELD) else b""
+    profile = block_of(image, PROFILE_FIELD)
     known = icc.read(profile) if profile else None
-    exif, xmp = (bytes(image.get(name)) if image.get_typeof(name) else b"" for name in ("exif-data", "xmp-data"))
+    exif, xmp = block_of(image, EXIF_FIELD), block_of(image, XMP_FIELD)
     pixels = libjxl.JxlPixels(
         samples=bytes(image.write_to_memory()),
         width=image.width,

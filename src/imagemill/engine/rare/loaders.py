@@ -5,11 +5,10 @@ from __future__ import annotations
 from imagemill.engine import libvips
 from imagemill.engine.claims import Structure
 from imagemill.engine.geometry import Box, Size
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.budget import DRAWING
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import Image
 from imagemill.errors import Unprocessable
 
 _DPI = 96

@@ -8,11 +8,11 @@ from __future__ import annotations
 from imagemill.engine import libvips
 from imagemill.engine.claims import Structure, damaged
 from imagemill.engine.geometry import Box, Size
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.budget import DRAWING
 from imagemill.engine.rare.decoder import Decoder
-from imagemill.engine.rare.pixels import Image, image_of
+from imagemill.engine.rare.pixels import image_of
 from imagemill.engine.rare.svg_document import read_svg
 from imagemill.errors import Unprocessable
 

@@ -23,7 +23,8 @@ from collections.abc import Callable
 from functools import reduce
 from math import cos, radians, sin
 
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.image_fields import PROFILE_FIELD
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.channels import (
     LUMINANCE,
     colour_space,
@@ -35,7 +36,6 @@ from imagemill.engine.steps.channels import (
     top,
 )
 from imagemill.engine.steps.ink import in_result
-from imagemill.engine.steps.load import Image
 from imagemill.engine.steps.tones import Tones, tones_of
 from imagemill.engine.work import Work
 from imagemill.recipe.model import Adjust, Colour
@@ -49,8 +49,6 @@ Matrix = tuple[tuple[float, float, float], ...]
 
 SEPIA: Matrix = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
 """Filter Effects 1, section 12.1, "sepia"."""
-
-_PROFILE_FIELD = "icc-profile-data"
 
 
 def adjust(image: Image, work: Work) -> Image:
@@ -158,8 +156,8 @@ def _three_bands(image: Image) -> Image:
         return image
     colours, alpha = parted(image)
     spread = joined(colours.bandjoin([colours, colours]), alpha).copy(interpretation=colour_space(image))
-    if spread.get_typeof(_PROFILE_FIELD):
-        spread.remove(_PROFILE_FIELD)
+    if spread.get_typeof(PROFILE_FIELD):
+        spread.remove(PROFILE_FIELD)
     return spread
 
 
@@ -186,6 +184,6 @@ def _two_colours(image: Image, dark: str, light: str) -> Image:
         bands.append(_ramp(image) * (last - first) + first)
     table = stored(bands[0].bandjoin(bands[1:]), depth)
     shown = joined(grey.maplut(table), alpha).copy(interpretation=colour_space(image))
-    if _is_grey(image) and shown.get_typeof(_PROFILE_FIELD):
-        shown.remove(_PROFILE_FIELD)
+    if _is_grey(image) and shown.get_typeof(PROFILE_FIELD):
+        shown.remove(PROFILE_FIELD)
     return shown

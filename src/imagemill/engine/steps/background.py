@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from imagemill.engine.libvips import Image
 from imagemill.engine.steps.channels import colour_space, top
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 from imagemill.recipe.model import Background, Colour, DerivedBackground
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imagemill.engine.steps.load import Image
+from imagemill.engine.libvips import Image
 from imagemill.recipe.vocabulary import Blend
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from imagemill.engine.geometry import Box
-from imagemill.engine.libvips import pyvips
-from imagemill.engine.steps.load import Image
+from imagemill.engine.libvips import Image, pyvips
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """The weights of red, green and blue in what looks light (ITU-R BT.709, as in CSS Filter Effects 1, `grayscale()`)."""

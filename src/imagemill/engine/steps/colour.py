@@ -6,13 +6,11 @@ from dataclasses import replace
 from functools import cache
 
 from imagemill.engine import icc
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.image_fields import PROFILE_FIELD
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.channels import joined, parted
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 from imagemill.recipe.vocabulary import Format, Profile
-
-PROFILE_FIELD = "icc-profile-data"
 
 HOW = {"intent": "relative", "black_point_compensation": True}
 """Relative colorimetric with black point compensation, as browsers and image editors convert."""

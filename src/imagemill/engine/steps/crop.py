@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from imagemill.engine.libvips import Image
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.sampling import axes
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
 

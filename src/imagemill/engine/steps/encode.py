@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.image_fields import PROFILE_FIELD
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.metadata.writing import attach
 from imagemill.engine.rare.jxl import write_jxl
-from imagemill.engine.steps.colour import PROFILE_FIELD
-from imagemill.engine.steps.load import Image
 from imagemill.engine.ultra_hdr_file import with_base
 from imagemill.engine.work import Work
 from imagemill.errors import NotBuilt, Unprocessable

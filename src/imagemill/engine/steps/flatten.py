@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from imagemill.engine.libvips import Image
 from imagemill.engine.steps.background import behind, flattened
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagemill.engine.steps.load import Image
+from imagemill.engine.libvips import Image
 from imagemill.engine.work import Work
 from imagemill.recipe.vocabulary import Flip
 

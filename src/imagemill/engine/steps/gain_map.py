@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imagemill.engine.claims import Structure
-from imagemill.engine.libvips import HAS_ULTRA_HDR, pyvips
+from imagemill.engine.libvips import HAS_ULTRA_HDR, Image, pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.sampling import axes
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.flip import flip
-from imagemill.engine.steps.load import Image, open_pages
+from imagemill.engine.steps.load import open_pages
 from imagemill.engine.steps.orient import orient
 from imagemill.engine.steps.resize import resize
 from imagemill.engine.steps.rotate import rotate

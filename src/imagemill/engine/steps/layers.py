@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imagemill.engine.geometry import Box, Size, lay_out
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.placement import layer_size, place_of
 from imagemill.engine.port import Facts, Job
 from imagemill.engine.sampling import shrink_for
@@ -18,7 +18,7 @@ from imagemill.engine.steps.blend import blended
 from imagemill.engine.steps.colour import colour, eight_bits
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.ink import in_result
-from imagemill.engine.steps.load import Image, open_frames
+from imagemill.engine.steps.load import open_frames
 from imagemill.engine.steps.orient import orient
 from imagemill.engine.steps.resize import resize
 from imagemill.engine.steps.text import words

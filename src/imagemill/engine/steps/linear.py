@@ -11,11 +11,10 @@ from collections.abc import Callable
 from functools import cache
 
 from imagemill.engine import icc
-from imagemill.engine.libvips import pyvips
-from imagemill.engine.steps.load import Image
+from imagemill.engine.image_fields import PROFILE_FIELD, block_of
+from imagemill.engine.libvips import Image, pyvips
 
 _FULL = 65535
-_FIELD = "icc-profile-data"
 
 
 def in_linear_light(image: Image, scale: Callable[[Image], Image]) -> Image:
@@ -35,9 +34,9 @@ def in_linear_light(image: Image, scale: Callable[[Image], Image]) -> Image:
 
 def _linear_already(image: Image) -> bool:
     """Whether the embedded profile has a straight line for a tone curve."""
-    if not image.get_typeof(_FIELD):
+    if not image.get_typeof(PROFILE_FIELD):
         return False
-    profile = icc.read(bytes(image.get(_FIELD)))
+    profile = icc.read(block_of(image, PROFILE_FIELD))
     return profile is not None and profile.linear
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from imagemill.engine import libvips
 from imagemill.engine.geometry import Layout
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.image_fields import PROFILE_FIELD
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import decoder_of
 from imagemill.engine.work import Buffer
 from imagemill.errors import Unprocessable
-
-Image = Any
-"""A pyvips.Image; the library ships no types."""
 
 _LOADERS = {
     "jpeg": "jpegload_source",
@@ -67,7 +64,7 @@ def _usual(image: Image) -> Image:
         image = image.extract_band(0, n=colours + 1)
     if image.format == "float":
         image = image.colourspace("rgb16").copy()
-        image.remove("icc-profile-data")
+        image.remove(PROFILE_FIELD)
     if image.interpretation == "cmyk" and image.format == "ushort":
         image = (image >> 8).cast("uchar").copy(interpretation="cmyk")
     return image

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.background import behind, flattened
 from imagemill.engine.steps.channels import parted
-from imagemill.engine.steps.load import Image
 from imagemill.engine.steps.shapes import covered, shaped
 from imagemill.engine.work import Work
 from imagemill.recipe.model import DerivedBackground, Radius

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from imagemill.engine.steps.load import Image
+from imagemill.engine.image_fields import ORIENTATION_FIELD
+from imagemill.engine.libvips import Image
 from imagemill.engine.work import Work
-
-ORIENTATION_FIELD = "orientation"
 
 
 def orient(image: Image, work: Work) -> Image:

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from imagemill.engine.areas import REACH, areas_in, turned_box
 from imagemill.engine.geometry import Box, Size, window_box
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.channels import enlarged, joined, parted, stored, top
-from imagemill.engine.steps.load import Image
 from imagemill.engine.steps.rotate import quarter_turned, resampled
 from imagemill.engine.work import Work
 from imagemill.recipe.vocabulary import Obscure

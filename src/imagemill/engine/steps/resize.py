@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from imagemill.engine.libvips import Image
 from imagemill.engine.sampling import Axis, axes
 from imagemill.engine.steps.linear import in_linear_light
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from math import cos, radians, sin
 
 from imagemill.engine.geometry import Layout
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.channels import stored, top
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from math import cos, hypot, pi, sin, sqrt
 
-from imagemill.engine.libvips import pyvips
-from imagemill.engine.steps.load import Image
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.recipe.vocabulary import Mask
 
 _CORNERS = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import ceil, sqrt
 
 from imagemill.engine.geometry import Box
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.channels import enlarged, joined, luminance, parted, stored, top, with_alpha_in_mind
-from imagemill.engine.steps.load import Image
 from imagemill.engine.work import Work
 
 _SIGMAS = 3.5  # beyond so many, a Gaussian weighs less than half a level of 255

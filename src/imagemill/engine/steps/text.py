@@ -13,9 +13,8 @@ from html import escape
 from imagemill.engine import libvips
 from imagemill.engine.fonts import DEFAULT, FOLDER, available, check_font
 from imagemill.engine.geometry import Box, Size
-from imagemill.engine.libvips import pyvips
+from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.placement import check_room, place_of, text_margin, text_too_large, wrap_width
-from imagemill.engine.steps.load import Image
 from imagemill.errors import NotBuilt
 from imagemill.recipe.model import TextLayer
 from imagemill.recipe.vocabulary import Anchor

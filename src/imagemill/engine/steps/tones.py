@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from imagemill.engine.libvips import Image
 from imagemill.engine.steps.channels import luminance, parted, stored, top
-from imagemill.engine.steps.load import Image
 
 LOWER, UPPER = 0.01, 0.99
 """Shares of the pixels that may be darker than black and darker than white (sharp's `normalise` has the same)."""

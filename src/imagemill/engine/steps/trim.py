@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from imagemill.engine.geometry import Box
+from imagemill.engine.libvips import Image
 from imagemill.engine.orientation import upright_box
 from imagemill.engine.port import Facts
 from imagemill.engine.steps.colour import eight_bits
-from imagemill.engine.steps.load import Image, open_pages
+from imagemill.engine.steps.load import open_pages
 from imagemill.engine.work import Buffer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagemill.engine.geometry import Box, window_box
-from imagemill.engine.steps.load import Image
+from imagemill.engine.libvips import Image
 from imagemill.engine.work import Work
 from imagemill.recipe.vocabulary import Anchor
 
