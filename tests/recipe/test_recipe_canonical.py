@@ -137,6 +137,8 @@ def test_a_width_hint_beside_a_height_is_a_box() -> None:
         ("fm=jpeg,w=300,q=80", Format.JPEG, None, "w=300,q=80.jpg"),
         ("fm=source", Format.GIF, None, "_.gif"),
         ("fm=png,q=80", Format.PNG, None, "q=80.png"),
+        ("fm=source,q=80", Format.PNG, None, "_.png"),
+        ("q=80", Format.PNG, "jpg", "q=80@jpg.png"),
         ("w=300", Format.JPEG, None, "w=300.jpg"),
     ],
 )

@@ -18,6 +18,7 @@ from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.values import Plan, Redirect, VerifiedRequest
 from imagemill.delivery.verify import check_possible, verify, with_preset
 from imagemill.dialects.native.parse import parse_url
+from imagemill.engine.frames import frame_count, moves
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
 from imagemill.errors import ImagemillError
@@ -122,6 +123,11 @@ class Explain:
         warnings = []
         if asked_version not in (None, original.version):
             warnings.append(f"?v={asked_version} is not the present version; the answer will be no-cache.")
+        if _stands_still(plan):
+            warnings.append(
+                f"The original moves and fm={plan.format.value} is a still picture: its first frame. Animations are "
+                "written as webp and gif."
+            )
         return {
             "variant": str(plan.name),
             "format": plan.format.value,
@@ -132,6 +138,12 @@ class Explain:
             "headers": {name.decode(): value.decode() for name, value in plan.headers},
             "warnings": warnings,
         }
+
+
+def _stands_still(plan: Plan) -> bool:
+    """Whether an animation becomes a still picture only because of the format."""
+    facts, recipe = plan.original.facts, plan.job.recipe
+    return moves(facts, recipe) and frame_count(facts, recipe, plan.format) == 1
 
 
 def _refusal(error: ImagemillError) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def job_for(shape: Outline, output: Format, engine: EngineSettings, layers: Sequ
     cost = estimate(shape.page, recipe, output, shape.layout, layers, linear_light=engine.linear_light)
     check_affordable(cost, engine)
     return Job(
-        recipe=replace(recipe, output=replace(recipe.output, format=output)),
+        recipe=replace(recipe, output=recipe.output.settled(output)),
         format=output,
         facts=shape.facts,
         focal=shape.focal,

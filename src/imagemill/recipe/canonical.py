@@ -86,7 +86,7 @@ def leaf_of(
     """
     recipe = normalise(recipe)  # with its own format, which decides what a quality means
     if recipe.output.format is not Format.AUTO:
-        recipe = replace(recipe, output=replace(recipe.output, format=Format.AUTO))
+        recipe = replace(recipe, output=replace(recipe.output.settled(format), format=Format.AUTO))
     options = text_of(recipe)
     if len(options) > MAX_LEAF_OPTIONS:
         options = f"~{digest(options)}"

@@ -11,7 +11,7 @@ blur/sharpen/pixelate, colour, redact, pad/background, radius/mask, layers and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagemill.recipe.vocabulary import (
     Anchor,
@@ -228,6 +228,11 @@ class Output:
         """Whether this is a PNG with a palette: `fm=png` by name and a stated quality below 100."""
         stated = isinstance(self.quality, int) and self.quality < LOSSLESS_QUALITY
         return stated and self.format is Format.PNG and not self.lossless
+
+    def settled(self, chosen: Format) -> Output:
+        """Return this with the format that was chosen for it; a PNG that was not asked for by name stays exact."""
+        exact = chosen is Format.PNG and self.format is not Format.PNG and isinstance(self.quality, int)
+        return replace(self, format=chosen, quality=None if exact else self.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
