@@ -91,11 +91,16 @@ def _read(profile: bytes) -> ProfileFacts | None:
     if space is None or declared > len(profile) or not 1 <= count <= _MOST_TAGS:
         return None
     tags: dict[bytes, bytes] = {}
+    parts: dict[tuple[int, int], bytes] = {}  # several tags may share one; of large ones that overlap, none is sound
     for index in range(count):
         name, offset, size = unpack_from(">4sII", profile, 132 + 12 * index)
         if offset < 132 or offset + size > len(profile):
             return None
-        tags[name] = profile[offset : offset + size]
+        if (offset, size) not in parts:
+            parts[offset, size] = profile[offset : offset + size]
+        tags[name] = parts[offset, size]
+        if sum(map(len, parts.values())) > 2 * len(profile):
+            return None
     if not all(_table_fits(tag) for name, tag in tags.items() if name[:3] in (b"A2B", b"B2A")):
         return None
     curve = tags.get(b"kTRC") if space == "gray" else tags.get(b"gTRC")

@@ -13,7 +13,7 @@ from imagemill.engine.render import plain_words
 from imagemill.engine.sniff import HEAD_BYTES, sniff
 from imagemill.engine.steps.load import open_frames, open_pages
 from imagemill.engine.structure import check_frames, examine
-from imagemill.engine.tiff_structure import page_sizes
+from imagemill.engine.tiff_structure import opening_seconds, page_sizes
 from imagemill.engine.work import Buffer
 
 _COARSEST = 8
@@ -24,8 +24,8 @@ arithmetic that cannot fail is left out. A third of the time of a full decode.""
 _DRAWN_SIDE = 512
 """Pixels of the longer side in which a drawing is verified."""
 
-_DIRECTORIES = 60_000
-"""libtiff counts all pages of a file each time it opens one (9 µs each); so many are counted in one verification."""
+_OPENING_SECONDS = 0.6
+"""As long as opening pages of a TIFF may take in one verification: libtiff reads all directories for each."""
 
 
 def probe(data: Buffer, limits: Limits) -> Facts:
@@ -79,7 +79,8 @@ def _verify_drawing(data: Buffer, facts: Facts) -> None:
 def _verify_pages(data: Buffer, facts: Facts, limits: Limits) -> None:
     """Decode the pages of a TIFF, as many as an animation may have (D5); a later one is judged when it is asked."""
     view, pixels = memoryview(data), 0
-    for page in range(min(facts.pages, limits.frames, max(1, _DIRECTORIES // facts.pages))):
+    affordable = max(1, int(_OPENING_SECONDS / opening_seconds(view)))
+    for page in range(min(facts.pages, limits.frames, affordable)):
         found = read_page(view, page, limits)
         pixels += found.width * found.height
         if page and pixels > limits.pixels_frames:

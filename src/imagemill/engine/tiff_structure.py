@@ -23,7 +23,8 @@ MOST_PAGES = 10_000
 HELD_WHOLE = 24_000_000
 """Bytes that one strip or row of tiles may hold before the page counts as held whole by the decoder (D3)."""
 
-_MOST_FIELDS = 4096  # of one directory; the oddest real one has about a hundred
+_MOST_FIELDS = 1000  # of one directory; the oddest real one has about a hundred
+_LONGEST_OPENING = 1.5  # seconds; see opening_seconds
 _MOST_SAMPLES = 8  # CMYK, its alpha and a few masks that are left out
 _MOST_SEGMENT = 256 * 1024 * 1024  # bytes of one decoded strip or tile
 _MOST_SIDE = 1_000_000  # pixels; a page beyond is refused by its area when it is asked
@@ -70,6 +71,8 @@ def read_tiff(view: memoryview, _limits: Limits) -> Structure:
     chain = directories.chain(MOST_PAGES + 1)
     if len(chain) > MOST_PAGES:
         raise Unprocessable(f"The TIFF has more than {MOST_PAGES} pages.", code="too_complex")
+    if directories.opening_seconds(chain) > _LONGEST_OPENING:
+        raise Unprocessable("The TIFF has too many fields in all its pages together.", code="too_complex")
     first = _Page(directories, directories.fields(chain[0]))
     first.refuse_raw()
     return replace(first.structure(), frames=len(chain))
@@ -100,6 +103,12 @@ def page_sizes(view: memoryview, most: int) -> list[tuple[int, int]]:
             break
         sizes.append(size)
     return sizes
+
+
+def opening_seconds(view: memoryview) -> float:
+    """Return about how long libtiff takes to open any page of a file, as it reads all directories each time."""
+    directories = _Directories(view)
+    return directories.opening_seconds(directories.chain(MOST_PAGES))
 
 
 class _Directories:
@@ -139,13 +148,22 @@ class _Directories:
     def _after(self, at: int) -> int:
         """The offset that follows the directory at `at`."""
         if self.big:
-            return self.number("Q", at + 8 + 20 * self.number("Q", at))
-        return self.number("I", at + 2 + 12 * self.number("H", at))
+            return self.number("Q", at + 8 + 20 * self.count(at))
+        return self.number("I", at + 2 + 12 * self.count(at))
+
+    def count(self, at: int) -> int:
+        """How many fields the directory at `at` has."""
+        return self.number("Q" if self.big else "H", at)
+
+    def opening_seconds(self, chain: list[int]) -> float:
+        """What `opening_seconds` tells of these directories: libtiff looks each unknown field up among the others."""
+        counts = [self.count(at) for at in chain]
+        return sum(2e-6 * count + 2e-8 * count**2 for count in counts)
 
     def fields(self, at: int) -> dict[int, _Field]:
         """The tags of one directory; of one that comes twice the first counts, as in libtiff."""
         wide = self.big
-        count = self.number("Q" if wide else "H", at)
+        count = self.count(at)
         if count > _MOST_FIELDS:
             raise damaged("a TIFF directory has too many fields")
         at += 8 if wide else 2
