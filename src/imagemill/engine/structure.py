@@ -22,6 +22,8 @@ _MOST_EARLY_CHUNKS = 16  # PNG chunks before the header
 _MOST_BLOCKS = 1_000_000  # GIF sub-blocks walked: 255 bytes each, so more than the largest upload holds
 _MOST_CHUNKS = 100_000  # WebP chunks walked
 
+_MOST_SIDE = 1_000_000  # pixels; beyond it a decoder's rows, one pixel high or wide, cost more than their pixels
+
 _RATIO = 20_000  # pixels per byte that only filler reaches (D2)
 _RATIO_FROM = 20_000_000  # pixels below which a plain surface may well be that small
 
@@ -47,6 +49,11 @@ def check_canvas(found: Structure, size: int, limits: Limits) -> None:
     """Refuse a canvas over the limits, a file of `size` bytes that holds filler only, or too many scans."""
     pixels = found.width * found.height
     most = limits.pixels_whole if found.whole_frame else limits.pixels_streaming
+    if max(found.width, found.height) > _MOST_SIDE:
+        raise Unprocessable(
+            f"The picture has {found.width}x{found.height} pixels; at most {_MOST_SIDE} a side are taken.",
+            code="too_many_pixels",
+        )
     if pixels > most:
         raise Unprocessable(
             f"The picture has {found.width}x{found.height} = {pixels / 1e6:.1f} megapixels; "

@@ -7,6 +7,7 @@ The classes are called by name: `Image.open` would try every format it knows. He
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from PIL import BmpImagePlugin, IcoImagePlugin
 from PIL.Image import Image as Picture
@@ -22,12 +23,43 @@ from imagemill.engine.steps.colour import eight_bits
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BANDS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_ROWS = 256
+"""So many rows are handed over at a time; Pillow's own `tobytes` holds the picture twice more."""
+
+
+class _File(io.RawIOBase):
+    """A file that is read where it lies in memory; `BytesIO` would copy it."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Every place of it can be reached."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; before the start is the start."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._view)}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Copy what fits into `buffer`."""
+        part = self._view[self._at : self._at + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
 
 def _bitmap(view: memoryview) -> Picture:
     """The opened, not yet decoded bitmap."""
     try:
-        return BmpImagePlugin.BmpImageFile(io.BytesIO(view))
+        return BmpImagePlugin.BmpImageFile(io.BufferedReader(_File(view)))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise whatever their arithmetic does
@@ -40,12 +72,22 @@ def _converted(picture: Picture) -> Image:
     grey = picture.mode in ("1", "L", "LA")
     wanted = ("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")
     try:
-        pixels = picture.convert(wanted).tobytes()
+        pixels = _samples(picture, wanted)
     except MemoryError:
         raise
     except Exception as error:  # as above
         raise damaged("it ends early or cannot be decoded") from error
     return image_of(pixels, picture.width, picture.height, _BANDS[wanted])
+
+
+def _samples(picture: Picture, mode: str) -> bytearray:
+    """The samples of a picture in another mode, band beside band, without padding."""
+    row = picture.width * _BANDS[mode]
+    samples = bytearray(row * picture.height)
+    for top in range(0, picture.height, _ROWS):
+        strip = picture.crop((0, top, picture.width, min(top + _ROWS, picture.height)))
+        samples[top * row : (top + strip.height) * row] = strip.convert(mode).tobytes()
+    return samples
 
 
 def _describe_bmp(view: memoryview, found: Structure) -> Facts:
@@ -71,6 +113,8 @@ def _icon(view: memoryview, icon: Icon) -> Image:
         libvips.start()
         source = pyvips.Source.new_from_memory(body)
         image = pyvips.Operation.call("pngload_source", source, fail_on="truncated")
+        if (image.width, image.height) != (icon.width, icon.height):
+            raise damaged("a picture of the icon gives two sizes")
         image = eight_bits(image).copy_memory()
         return image if image.interpretation in ("srgb", "b-w") else image.colourspace("srgb")
     side = [min(value, 256) % 256 for value in (icon.width, icon.height)]
