@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from reference_pictures import HASHES, rgba_of
+from tests.engine.reference_pictures import HASHES, rgba_of
 from tests.engine.engine_pictures import LIMITS, encoded, made, opened, quarters, sized
 
 from imagemill import demo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from reference_pictures import HASHES, rgba_of
+from tests.engine.reference_pictures import HASHES, rgba_of
 
 from imagemill.engine.summaries.blurhash import blurhash
 from imagemill.engine.summaries.palette import average, palette

@@ -53,7 +53,7 @@ def boxes(view: memoryview, start: int, end: int) -> list[tuple[bytes, int, int]
     at = start
     while at + 8 <= end and len(found) < _MOST_BOXES:
         size, head = big(view, at, 4), 8
-        if size == 1:
+        if size == 1 and at + 16 <= end:
             size, head = big(view, at + 8, 8), 16
         elif size == 0:
             size = end - at

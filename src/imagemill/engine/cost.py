@@ -14,14 +14,14 @@ from imagemill.engine.effect_cost import copies_held, effect_seconds
 from imagemill.engine.frames import frame_count
 from imagemill.engine.geometry import Layout, Size, lay_out
 from imagemill.engine.orientation import is_sideways
-from imagemill.engine.placement import layer_size
+from imagemill.engine.placement import layer_recipe, layer_size
 from imagemill.engine.port import Facts
 from imagemill.engine.sampling import shrink_for
 from imagemill.engine.settings import EngineSettings
 from imagemill.errors import Unprocessable
 from imagemill.recipe.measures import SEARCHING
-from imagemill.recipe.model import Colour, ImageLayer, Pixels, Recipe, Resize
-from imagemill.recipe.vocabulary import Blend, Dynamic, Fit, Format, Profile
+from imagemill.recipe.model import Colour, ImageLayer, Recipe
+from imagemill.recipe.vocabulary import Blend, Dynamic, Format, Profile
 
 _MEGA = 1_000_000
 _BATCH = 256 * 1024 * 1024  # as much of an animated WebP is decoded at a time
@@ -210,9 +210,7 @@ def _laying(recipe: Recipe, layers: Sequence[Facts], layout: Layout) -> tuple[fl
         if isinstance(layer, ImageLayer):
             facts = next(of_image)
             size = layer_size(layer, facts, canvas)
-            own = Recipe(
-                resize=Resize(width=Pixels(size.width), height=Pixels(size.height), fit=Fit.FILL, enlarge=True)
-            )
+            own = layer_recipe(size)
             own_layout = lay_out(facts, own)
             drawing += _reading(facts, own, own_layout)
             decoding = max(decoding, _decoder_bytes(facts, own_layout))

@@ -20,21 +20,15 @@ from imagemill.recipe.vocabulary import Anchor, Fit
 _DEFAULTS = Limits()
 _NO_PAD = Pad(top=0, right=0, bottom=0, left=0)
 
-_ACROSS = {
-    Anchor.NORTH_WEST: 0,
-    Anchor.WEST: 0,
-    Anchor.SOUTH_WEST: 0,
-    Anchor.NORTH_EAST: 2,
-    Anchor.EAST: 2,
-    Anchor.SOUTH_EAST: 2,
-}
-_DOWN = {
-    Anchor.NORTH_WEST: 0,
-    Anchor.NORTH: 0,
-    Anchor.NORTH_EAST: 0,
-    Anchor.SOUTH_WEST: 2,
-    Anchor.SOUTH: 2,
-    Anchor.SOUTH_EAST: 2,
+_HALVES = {
+    Anchor.NORTH_WEST: (0, 0),
+    Anchor.NORTH: (1, 0),
+    Anchor.NORTH_EAST: (2, 0),
+    Anchor.WEST: (0, 1),
+    Anchor.EAST: (2, 1),
+    Anchor.SOUTH_WEST: (0, 2),
+    Anchor.SOUTH: (1, 2),
+    Anchor.SOUTH_EAST: (2, 2),
 }
 
 
@@ -135,6 +129,11 @@ def lay_out(
 def window_box(layout: Layout) -> Box:
     """Where the window stands in the scaled picture, for every gravity that needs no pixels (others: the centre)."""
     return _inner(layout.scaled, layout.window, layout.gravity)
+
+
+def halves_of(anchor: Anchor) -> tuple[int, int]:
+    """Of the room that is left, how many halves lie to the left and above; what looks at pixels is in the middle."""
+    return _HALVES.get(anchor, (1, 1))
 
 
 def _half_up(value: int, times: int, by: int) -> int:
@@ -365,9 +364,8 @@ def _inner(outer: Size, inner: Size, gravity: Gravity) -> Box:
         left = int(gravity.x * outer.width - inner.width / 2 + 0.5)
         top = int(gravity.y * outer.height - inner.height / 2 + 0.5)
         return Box(min(room_x, max(0, left)), min(room_y, max(0, top)), inner.width, inner.height)
-    left = room_x * _ACROSS.get(gravity, 1) // 2
-    top = room_y * _DOWN.get(gravity, 1) // 2
-    return Box(left, top, inner.width, inner.height)
+    across, down = halves_of(gravity)
+    return Box(room_x * across // 2, room_y * down // 2, inner.width, inner.height)
 
 
 def _placed(layout: Layout, recipe: Recipe, limits: Limits) -> Layout:

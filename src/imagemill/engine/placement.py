@@ -9,23 +9,11 @@ from __future__ import annotations
 
 from math import isqrt
 
-from imagemill.engine.geometry import Box, Size
+from imagemill.engine.geometry import Box, Size, halves_of
 from imagemill.engine.port import Facts
 from imagemill.errors import Fault, InvalidRequest
-from imagemill.recipe.model import ImageLayer, Place, TextLayer
-from imagemill.recipe.vocabulary import Anchor
-
-_HALVES = {
-    Anchor.NORTH_WEST: (0, 0),
-    Anchor.NORTH: (1, 0),
-    Anchor.NORTH_EAST: (2, 0),
-    Anchor.WEST: (0, 1),
-    Anchor.EAST: (2, 1),
-    Anchor.SOUTH_WEST: (0, 2),
-    Anchor.SOUTH: (1, 2),
-    Anchor.SOUTH_EAST: (2, 2),
-}
-"""Of the room that is left, how many halves lie to the left of a layer and above it; others stand in the middle."""
+from imagemill.recipe.model import ImageLayer, Pixels, Place, Recipe, Resize, TextLayer
+from imagemill.recipe.vocabulary import Fit
 
 GLYPH_PIXELS = 32_000_000
 """Letters times the square of their size, at most: they are drawn one by one and kept until the text is done."""
@@ -48,12 +36,18 @@ def layer_size(layer: ImageLayer, facts: Facts, canvas: Size) -> Size:
     return Size(width, height)
 
 
+def layer_recipe(size: Size) -> Recipe:
+    """Return the recipe that brings a layer's original to the size, in exactly that shape, at which it is laid."""
+    fill = Resize(width=Pixels(size.width), height=Pixels(size.height), fit=Fit.FILL, enlarge=True)
+    return Recipe(resize=fill)
+
+
 def place_of(place: Place, size: Size, canvas: Size, margin: int = 0) -> Box:
     """Return where something of `size` stands on `canvas`, `margin` pixels from the edges as far as there is room.
 
     The box may lie partly or wholly outside.
     """
-    across, down = _HALVES.get(place.gravity, (1, 1))
+    across, down = halves_of(place.gravity)
     left = _along(canvas.width - size.width, across, margin) + place.x
     top = _along(canvas.height - size.height, down, margin) + place.y
     return Box(left, top, size.width, size.height)

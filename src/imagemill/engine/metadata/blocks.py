@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagemill.engine.claims import box
 from imagemill.engine.image_fields import EXIF_FIELD, IPTC_FIELD, XMP_FIELD, block_of
 from imagemill.engine.libvips import Image
 from imagemill.engine.metadata.exif import read_exif
@@ -13,7 +14,6 @@ from imagemill.engine.work import Buffer
 
 MAX_TEXTS = 100
 
-_MAX_BOXES = 1000
 _GIF_XMP = b"\x21\xff\x0bXMP DataXMP"
 _GIF_TRAILER = b"\x01\xff\xfe\xfd"
 
@@ -57,20 +57,8 @@ def _jxl_box(view: memoryview, wanted: bytes) -> bytes:
 
     Boxes compressed with Brotli are not opened.
     """
-    at = 0
-    for _ in range(_MAX_BOXES):
-        if at + 8 > len(view):
-            break
-        size, head = int.from_bytes(view[at : at + 4], "big"), 8
-        if size == 1:
-            size, head = int.from_bytes(view[at + 8 : at + 16], "big"), 16
-        end = len(view) if size == 0 else at + size
-        if end < at + head or end > len(view):
-            break
-        if bytes(view[at + 4 : at + 8]) == wanted:
-            return bytes(view[at + head : min(end, at + head + MAX_PACKET)])
-        at = end
-    return b""
+    start, end = box(view, 0, len(view), wanted) or (0, 0)
+    return bytes(view[start : min(end, start + MAX_PACKET)])
 
 
 def _gif_packet(view: memoryview) -> bytes:

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from imagemill.engine.libvips import pyvips
-
-Image = Any
-"""A pyvips.Image; the library ships no types."""
-
-PROFILE_FIELD = "icc-profile-data"
-EXIF_FIELD = "exif-data"
-XMP_FIELD = "xmp-data"
+from imagemill.engine.image_fields import PROFILE_FIELD
+from imagemill.engine.libvips import Image, pyvips
 
 
 def image_of(

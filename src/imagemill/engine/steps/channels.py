@@ -71,8 +71,8 @@ def colour_space(image: Image) -> str:
     return "rgb16" if image.interpretation in ("rgb16", "grey16") else "srgb"
 
 
-def enlarged(image: Image, across: int, down: int, part: Box) -> Image:
-    """`part` of the image enlarged by whole factors, with straight lines from pixel to pixel.
+def enlarged(image: Image, across: float, down: float, part: Box) -> Image:
+    """`part` of the image enlarged by these factors, with straight lines from pixel to pixel; no alpha is looked at.
 
     libvips' own `resize` enlarges half a pixel off. Beyond the edge the outermost pixels go on.
     """

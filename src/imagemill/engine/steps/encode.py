@@ -17,7 +17,7 @@ from imagemill.engine.metadata.writing import attach
 from imagemill.engine.rare.jxl import write_jxl
 from imagemill.engine.ultra_hdr_file import with_base
 from imagemill.engine.work import Work
-from imagemill.errors import NotBuilt, Unprocessable
+from imagemill.errors import Unprocessable
 from imagemill.recipe.quality import encoder_quality, jxl_distance
 from imagemill.recipe.vocabulary import Format
 
@@ -52,10 +52,7 @@ def encode(image: Image, work: Work, limits: Limits) -> bytes:
     """Encode; this is where libvips computes every pixel. Raises Unprocessable (`too_many_bytes`) over the limit."""
     if work.job.format is Format.JXL:
         return _within(_jxl(image, work), limits)
-    saver = _SAVERS.get(work.job.format)
-    if saver is None:
-        raise NotBuilt(f"Writing {work.job.format.value} is not built yet.", row="T2")
-    name, options = saver
+    name, options = _SAVERS[work.job.format]
     tagged = bool(image.get_typeof(PROFILE_FIELD))
     keep = ["icc"] if tagged else []
     if work.metadata is not None:

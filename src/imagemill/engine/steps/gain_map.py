@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from imagemill.engine.claims import Structure
+from imagemill.engine.geometry import Box
 from imagemill.engine.libvips import HAS_ULTRA_HDR, Image, pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.sampling import axes
 from imagemill.engine.sniff import HEAD_BYTES, sniff
+from imagemill.engine.steps.channels import enlarged
 from imagemill.engine.steps.crop import crop
 from imagemill.engine.steps.flip import flip
 from imagemill.engine.steps.load import open_pages
@@ -102,14 +104,7 @@ def _like_the_base(image: Image, work: Work) -> Image:
     width, height = page.width // work.shrink, page.height // work.shrink
     across, down = page.width / work.shrink / image.width, page.height / work.shrink / image.height
     if across >= 1 and down >= 1:
-        image = image.affine(
-            [across, 0, 0, down],
-            interpolate=pyvips.Interpolate.new("bilinear"),
-            odx=(across - 1) / 2,
-            ody=(down - 1) / 2,
-            oarea=[0, 0, width, height],
-            extend="copy",
-        )
+        image = enlarged(image, across, down, Box(0, 0, width, height))
     else:
         image = image.resize(across, vscale=down, kernel="linear")
         image = image.embed(0, 0, max(width, image.width), max(height, image.height), extend="copy")

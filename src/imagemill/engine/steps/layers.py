@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from imagemill.engine.geometry import Box, Size, lay_out
 from imagemill.engine.libvips import Image, pyvips
-from imagemill.engine.placement import layer_size, place_of
+from imagemill.engine.placement import layer_recipe, layer_size, place_of
 from imagemill.engine.port import Facts, Job
 from imagemill.engine.sampling import shrink_for
 from imagemill.engine.steps.blend import blended
@@ -24,8 +24,9 @@ from imagemill.engine.steps.resize import resize
 from imagemill.engine.steps.text import words
 from imagemill.engine.work import Buffer, Work
 from imagemill.errors import Unprocessable
-from imagemill.recipe.model import ImageLayer, Layer, Pixels, Recipe, Resize
-from imagemill.recipe.vocabulary import Blend, Fit, Format
+from imagemill.recipe.model import ImageLayer, Layer
+from imagemill.recipe.options.build import LAYER_NAMES
+from imagemill.recipe.vocabulary import Blend, Format
 
 _SMALLEST_TILE = 128
 """Pixels of a tile's sides at least: a smaller one is doubled first, because each repetition costs some work."""
@@ -40,11 +41,6 @@ def layers(image: Image, work: Work) -> Image:
             blend = layer.blend if isinstance(layer, ImageLayer) else Blend.NORMAL
             image = blended(image, over, box.left, box.top, blend)
     return image
-
-
-def layer_name(index: int) -> str:
-    """Return the option that names the image layer of this place in the recipe: wm, wm2…"""
-    return "wm" if index == 0 else f"wm{index + 1}"
 
 
 def _drawn(index: int, layer: Layer, work: Work, canvas: Size) -> tuple[Image, Box] | None:
@@ -66,7 +62,7 @@ def _watermark(index: int, layer: ImageLayer, work: Work, canvas: Size) -> tuple
     try:
         picture = _picture(work.layers[index], facts, size, work)
     except pyvips.Error as error:
-        name = layer_name(index)
+        name = LAYER_NAMES[index]
         raise Unprocessable(f"The picture of {name} is damaged: it ends early or cannot be decoded.") from error
     if layer.place.opacity < 100:
         fainter = (picture[3] * (layer.place.opacity / 100) + 0.5).cast("uchar")
@@ -78,8 +74,7 @@ def _watermark(index: int, layer: ImageLayer, work: Work, canvas: Size) -> tuple
 
 def _picture(data: Buffer, facts: Facts, size: Size, work: Work) -> Image:
     """The first page of a layer's original at `size`, upright, in the result's colours, 8 bits RGBA, in memory."""
-    fill = Resize(width=Pixels(size.width), height=Pixels(size.height), fit=Fit.FILL, enlarge=True)
-    recipe = Recipe(resize=fill, output=work.job.recipe.output)
+    recipe = replace(layer_recipe(size), output=work.job.recipe.output)
     layout = lay_out(facts, recipe)
     own = Work(
         job=Job(recipe=recipe, format=Format.PNG, facts=facts),

@@ -15,7 +15,7 @@ from imagemill.engine.fonts import DEFAULT, FOLDER, available, check_font
 from imagemill.engine.geometry import Box, Size
 from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.placement import check_room, place_of, text_margin, text_too_large, wrap_width
-from imagemill.errors import NotBuilt
+from imagemill.errors import Fault, InvalidRequest, shown
 from imagemill.recipe.model import TextLayer
 from imagemill.recipe.vocabulary import Anchor
 
@@ -67,12 +67,16 @@ def load_fonts(folder: str = "") -> tuple[str, ...]:
 def words(layer: TextLayer, canvas: Size) -> tuple[Image, Box] | None:
     """Return `layer` drawn for `canvas` (8 bits, RGBA, in memory) and where it stands there.
 
-    None where nothing of it is visible (spaces). Raises InvalidRequest for a font that is not loaded and for text too
-    large to draw, NotBuilt where libvips cannot draw text.
+    None where nothing of it is visible (spaces). Raises InvalidRequest for a font that is not loaded, for text too
+    large to draw, and where libvips cannot draw text (`not_installed`).
     """
     names = tuple(_loaded) or load_fonts()
     if not names:
-        raise NotBuilt("text needs a libvips with Pango; pyvips-binary has it.", row="T6")
+        raise InvalidRequest(
+            "This installation does not draw text. It needs a libvips with Pango, such as that of pyvips-binary.",
+            code="not_installed",
+            faults=(Fault("text", "nothing, as text cannot be drawn here", shown(layer.text)),),
+        )
     font = layer.font or DEFAULT
     check_font(font, names)
     check_room(layer)
