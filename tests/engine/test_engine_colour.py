@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from imagemill.engine.libvips import pyvips
 from imagemill.engine.port import Job
 from imagemill.engine.probe import probe
 from imagemill.engine.render import render
+from imagemill.engine.steps.colour import p3_profile
 from imagemill.recipe.model import Adjust, Colour, DerivedBackground, Output, Pad, Radius, Recipe
 from imagemill.recipe.options.reading import parse_options
 from imagemill.recipe.vocabulary import Anchor, Fit, Format, Mask, Profile
@@ -201,6 +203,50 @@ def test_sixteen_bits_at_the_edge_of_srgb(corpus: Path, name: str) -> None:
     for target in (Recipe(), Recipe(output=P3)):
         twin = opened(made(encoded(stored, icc_profile=profile), target))
         assert off(opened(made(deep.pngsave_buffer(keep="icc"), target)), twin).max() <= 2
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """One chunk of a PNG."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def named_p3(fmt: str) -> bytes:
+    """The gradient, with Display P3 named by code points only: PNG's cICP, AVIF's nclx."""
+    if fmt == "PNG":
+        data = encoded(gradient())
+        return data[:33] + chunk(b"cICP", bytes((12, 13, 0, 1))) + data[33:]
+    data = encoded(gradient(), "AVIF", quality=100, subsampling="4:4:4")
+    assert data.count(b"nclx\x00\x01") == 1
+    return data.replace(b"nclx\x00\x01", b"nclx\x00\x0c")
+
+
+@pytest.mark.parametrize(("fmt", "worst"), [("PNG", 0), ("AVIF", 4)])
+def test_display_p3_by_code_points(fmt: str, worst: int) -> None:
+    """Colours that are named by numbers (H.273) are those of the same pixels under the profile, as in browsers."""
+    data = named_p3(fmt)
+    under_profile = opened(made(encoded(gradient(), icc_profile=p3_profile())))
+    difference = off(opened(made(data)), under_profile)
+    assert np.percentile(difference, 99) <= worst
+    assert off(under_profile, gradient()).max() > 20
+    assert probe(data, LIMITS).profile is not None
+    assert np.percentile(off(opened(made(data, Recipe(output=KEEP))), gradient()), 99) <= worst
+
+
+def test_an_hdr_transfer_is_not_taken_for_p3() -> None:
+    """PQ has Display P3's primaries only: no profile of ours would show it right."""
+    data = named_p3("PNG")
+    pq = data[:33] + chunk(b"cICP", bytes((12, 16, 0, 1))) + data[33 + 16 :]
+    assert probe(pq, LIMITS).profile is None
+
+
+def test_grey_of_narrow_range(corpus: Path) -> None:
+    """A monochrome AVIF whose black is 16 and white 235 comes out from 0 to 255, as libavif shows it."""
+    ramp = Image.linear_gradient("L")
+    data = encoded(ramp, "AVIF", quality=100, subsampling="4:0:0", range="limited")
+    assert off(opened(made(data)), ramp).max() <= 3
+    path = corpus / "avif" / "fox.profile0.8bpc.yuv420.monochrome.avif"
+    with Image.open(path) as theirs:
+        assert off(opened(made(path.read_bytes())), theirs).max() <= 2
 
 
 def gradient(width: int = 96, height: int = 64) -> Image.Image:

@@ -30,7 +30,7 @@ from tests.engine.engine_pictures import (
     quarters,
     sized,
 )
-from tests.engine.tiff_files import LONG, LONG8, SHORT, Page, tiff
+from tests.engine.tiff_files import LONG, LONG8, RATIONAL, SHORT, Page, tiff
 
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Job
@@ -108,7 +108,7 @@ def test_white_may_be_zero() -> None:
     assert opened(made(data)).getpixel((0, 0)) == 245
 
 
-@pytest.mark.parametrize(("extra", "red"), [(1, 128), (2, 64), (0, 64)])
+@pytest.mark.parametrize(("extra", "red"), [(1, 128), (2, 64)])
 def test_colours_multiplied_by_alpha_are_divided_again(extra: int, red: int) -> None:
     """Associated alpha (ExtraSamples 1) is taken out of the colours; others are as they are (section 18)."""
     page = Page(samples=4, data=bytes((64, 32, 16, 128)) * 16, tags={338: (SHORT, [extra])})
@@ -122,6 +122,39 @@ def test_saved_selections_are_not_shown() -> None:
     """Bands after the first alpha, as an editor saves its masks, are left out."""
     data = tiff(Page(samples=6, data=bytes((9, 8, 7, 255, 1, 2)) * 16))
     assert opened(made(data)).getpixel((0, 0)) == (9, 8, 7, 255)
+
+
+def test_an_unspecified_band_is_no_transparency() -> None:
+    """ExtraSamples 0 is a selection that an editor saved (section 18): nothing becomes clear by it, as in Pillow."""
+    page = Page(samples=4, data=bytes((9, 8, 7, 0)) * 16, tags={338: (SHORT, [0])})
+    assert opened(made(tiff(page))).getpixel((0, 0)) == (9, 8, 7)
+    assert not probe(tiff(page), LIMITS).alpha
+
+
+@pytest.mark.parametrize(
+    ("weights", "pixel", "expected"),
+    [
+        (None, (76, 85, 255), (254, 0, 0)),  # BT.601, where nothing is said
+        ((2126, 7152, 722), (54, 99, 255), (254, 0, 0)),  # BT.709
+        ((0, 0, 0), (76, 85, 255), (254, 0, 0)),  # senseless, so BT.601
+        (None, (128, 128, 128), (128, 128, 128)),
+    ],
+)
+def test_luma_and_chroma_of_every_pixel(
+    weights: tuple[int, ...] | None, pixel: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    """YCbCr without JPEG and without halved chroma, which libvips hands over as it is, becomes RGB (section 21)."""
+    tags: dict[int, tuple[int, list[int]] | None] = {530: (SHORT, [1, 1])}
+    if weights is not None:
+        tags[529] = (RATIONAL, [number for weight in weights for number in (weight, 10_000)])
+    page = Page(photometric=6, data=bytes(pixel) * 16, tags=tags)
+    assert near(opened(made(tiff(page))).getpixel((1, 1)), expected, 1)  # type: ignore[arg-type]  # a triple
+
+
+def test_luma_of_sixteen_bits_is_refused() -> None:
+    """YCbCr is read in 8 bits only, and that is said."""
+    with pytest.raises(NotAnImage, match="YCbCr of 16 bits"):
+        probe(tiff(Page(photometric=6, bits=16, tags={530: (SHORT, [1, 1])})), LIMITS)
 
 
 def test_floats_are_linear_light() -> None:

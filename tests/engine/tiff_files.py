@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-SHORT, LONG, LONG8 = 3, 4, 16
-_CODES = {SHORT: "H", LONG: "I", LONG8: "Q"}
+SHORT, LONG, RATIONAL, LONG8 = 3, 4, 5, 16
+_CODES = {SHORT: "H", LONG: "I", RATIONAL: "I", LONG8: "Q"}
 
 
 @dataclass
@@ -55,13 +55,14 @@ def tiff(*pages: Page, order: str = "<", big: bool = False, loop_to: int | None 
         entries = bytearray()
         for tag, (kind, values) in page.filled(data_at).items():
             packed = struct.pack(f"{order}{len(values)}{_CODES[kind]}", *values)
+            count = len(values) // 2 if kind == RATIONAL else len(values)  # a fraction is two numbers
             if len(packed) > (8 if big else 4):
                 where, place = len(body), b""
                 body += packed + bytes(-len(packed) % 8)
                 place = struct.pack(order + offset, where)
             else:
                 place = packed.ljust(8 if big else 4, b"\0")
-            entries += struct.pack(f"{order}HH{offset}", tag, kind, len(values)) + place
+            entries += struct.pack(f"{order}HH{offset}", tag, kind, count) + place
         starts.append(len(body))
         body += struct.pack(order + ("Q" if big else "H"), len(entries) // (20 if big else 12)) + entries
         links.append(len(body))

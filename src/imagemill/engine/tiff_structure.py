@@ -34,13 +34,18 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
 _SUBFILE, _SUB_DIRECTORIES, _SAMPLE_FORMAT, _DNG_VERSION = 254, 330, 339, 50706
+_EXTRA, _YCBCR_WEIGHTS, _YCBCR_SUBSAMPLING, _BLACK_AND_WHITE = 338, 529, 530, 532
 
 _JPEG = 7
 _COMPRESSIONS = frozenset((1, 2, 3, 4, 5, _JPEG, 8, 32773, 32946))
 """None, CCITT (3), LZW, JPEG, Deflate (2), PackBits. Old-style JPEG (6) and the rare ones are attack surface only."""
 
-_PHOTOMETRICS = frozenset((0, 1, 2, 3, 5, 6))
+_YCBCR = 6
+_PHOTOMETRICS = frozenset((0, 1, 2, 3, 5, _YCBCR))
 """White is zero, black is zero, RGB, palette, separated (CMYK), YCbCr."""
+
+_FULL_RANGE = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)  # black and white of Y, Cb, Cr where nothing is said (20)
+_BT601 = (0.299, 0.587, 0.114)  # the weights where nothing sound is said
 
 _UNSIGNED, _FLOAT = 1, 3
 _DEPTHS = {_UNSIGNED: frozenset((1, 2, 4, 8, 16)), _FLOAT: frozenset((16, 32))}
@@ -49,6 +54,20 @@ _ADVICE = "Imagemill reads grey, palette, RGB, YCbCr and CMYK of 1 to 16 bits, a
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _WHOLE = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # the types that hold whole numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What libvips leaves to us in a page's samples.
+
+    `selection`: the first band after the colours is no transparency but something unspecified, such as an editor's
+    saved selection (ExtraSamples 0, section 18). `luma`: the page is YCbCr that libtiff does not convert; these are the
+    weights of red, green and blue in Y, and `reference` black and white of each band (section 21).
+    """
+
+    selection: bool = False
+    luma: tuple[float, ...] | None = None
+    reference: tuple[float, ...] = _FULL_RANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,13 @@ def read_tiff_page(view: memoryview, page: int) -> Structure:
         return _Page(directories, directories.fields(chain[page])).structure()
     except IndexError:
         raise damaged("a later page ends early") from None
+
+
+def page_samples(view: memoryview, page: int) -> Samples:
+    """How the samples of one page, which `read_tiff` or `read_tiff_page` has checked, are meant."""
+    directories = _Directories(view)
+    chain = directories.chain(page + 1)
+    return _Page(directories, directories.fields(chain[min(page, len(chain) - 1)])).meaning()
 
 
 def page_sizes(view: memoryview, most: int) -> list[tuple[int, int]]:
@@ -228,6 +254,34 @@ class _Page:
         sideways = 5 <= self._value(_ORIENTATION, 1) <= 8
         return (self.height, self.width) if sideways else (self.width, self.height)
 
+    def meaning(self) -> Samples:
+        """What the samples stand for; libtiff converts YCbCr itself where it is JPEG or where chroma is halved."""
+        extra = self._fields.get(_EXTRA)
+        selection = extra is not None and extra.kind in _WHOLE and extra.count > 0 and self._value(_EXTRA) == 0
+        if self._value(_PHOTOMETRIC, 1) != _YCBCR or self._value(_COMPRESSION, 1) == _JPEG or self._halved:
+            return Samples(selection)
+        weights = self._fractions(_YCBCR_WEIGHTS, 3)
+        sound = weights is not None and min(weights) > 0 and abs(sum(weights) - 1) < 0.01
+        reference = self._fractions(_BLACK_AND_WHITE, 6) or _FULL_RANGE
+        if any(white <= black for black, white in zip(reference[::2], reference[1::2], strict=True)):
+            reference = _FULL_RANGE
+        return Samples(selection, weights if sound and weights else _BT601, reference)
+
+    @property
+    def _halved(self) -> bool:
+        """Whether chroma has fewer samples than luma; 2 each way where nothing is said (section 21)."""
+        return (self._value(_YCBCR_SUBSAMPLING, 2), self._value(_YCBCR_SUBSAMPLING, 2, 1)) != (1, 1)
+
+    def _fractions(self, tag: int, count: int) -> tuple[float, ...] | None:
+        """The first values of a field of fractions (RATIONAL, type 5); None where it is not there or holds no such."""
+        field = self._fields.get(tag)
+        if field is None or field.kind != 5 or field.count < count:
+            return None
+        numbers = [self._directories.number("I", field.at + 4 * index) for index in range(2 * count)]
+        if 0 in numbers[1::2]:
+            return None
+        return tuple(above / below for above, below in zip(numbers[::2], numbers[1::2], strict=True))
+
     def _check_kind(self) -> None:
         """Samples, their depth and format, the colour model and the compression."""
         if not 1 <= self.samples <= _MOST_SAMPLES:
@@ -241,6 +295,8 @@ class _Page:
         model = self._value(_PHOTOMETRIC, 1)
         if model not in _PHOTOMETRICS or (floating and (model != 2 or self.samples < 3)):
             raise NotAnImage(f"This TIFF has the colour model {model}, which is not read here. {_ADVICE}")
+        if model == _YCBCR and bits != 8:
+            raise NotAnImage(f"This TIFF has YCbCr of {bits} bits, which is not read. {_ADVICE}")
         compression = self._value(_COMPRESSION, 1)
         if compression not in _COMPRESSIONS or (compression == _JPEG and self.planar):
             raise NotAnImage(

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from imagemill.engine import libvips
 from imagemill.engine.geometry import Layout
-from imagemill.engine.image_fields import PROFILE_FIELD
 from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.orientation import stored_size
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import decoder_of
+from imagemill.engine.steps.as_meant import as_meant
 from imagemill.engine.work import Buffer
 from imagemill.errors import Unprocessable
 
@@ -49,25 +49,7 @@ def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink
     image = pyvips.Operation.call(_LOADERS[kind], source, **options)
     # As pyvips' own new_from_source does: the bytes must outlive every image made from this one.
     image._references.append(source)  # noqa: SLF001  # Operation.call, needed to name the loader, does not keep it
-    return _usual(image) if kind == "tiff" else image
-
-
-def _usual(image: Image) -> Image:
-    """A TIFF's page in the bands and numbers that the steps know: grey, RGB or CMYK, one alpha, 8 or 16 bits.
-
-    Of further bands (an editor's saved selections) nothing is shown. Floats are linear light from 0 to 1; what is
-    brighter is cut off, and a profile, which would speak of the floats, is left behind. CMYK is brought to 8 bits, as
-    its transforms are.
-    """
-    colours = {"cmyk": 4, "b-w": 1, "grey16": 1}.get(str(image.interpretation), 3)
-    if image.bands > colours + 1:
-        image = image.extract_band(0, n=colours + 1)
-    if image.format == "float":
-        image = image.colourspace("rgb16").copy()
-        image.remove(PROFILE_FIELD)
-    if image.interpretation == "cmyk" and image.format == "ushort":
-        image = (image >> 8).cast("uchar").copy(interpretation="cmyk")
-    return image
+    return as_meant(image, memoryview(data), kind, page)
 
 
 def open_frames(
