@@ -84,6 +84,8 @@ LOGO = plain(RED, 20, 10)
         ("wm=l,wmpos=s", (50, 70, 20, 10)),
         ("wm=l,wmx=-8,wmy=-6", (92, 64, 20, 10)),
         ("wm=l,wmpos=nw,wmx=5,wmy=7", (5, 7, 20, 10)),
+        ("wm=l,wmpos=nw,wmx=50p,wmy=12.5p", (60, 10, 20, 10)),
+        ("wm=l,wmx=-50p,wmy=-10p", (40, 62, 20, 10)),
         ("wm=l,wmpos=nw,wmx=-5,wmy=-7", (0, 0, 15, 3)),
         ("wm=l,wmx=12", (112, 70, 8, 10)),
         ("wm=l,wmscale=50p", (60, 50, 60, 30)),

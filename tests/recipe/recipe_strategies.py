@@ -97,7 +97,7 @@ image_layers = st.builds(
     place=st.builds(
         Place,
         gravity=places,
-        x=st.integers(-8192, 8192),
+        x=st.one_of(st.integers(-8192, 8192), st.builds(Percent, thousandths(-100, 100))),
         y=st.integers(-8192, 8192),
         opacity=thousandths(0, 100),
     ),

@@ -7,12 +7,12 @@ than the canvas is made smaller until it fits.
 
 from __future__ import annotations
 
-from math import isqrt
+from math import floor, isqrt
 
 from imagemill.engine.geometry import Box, Size, halves_of
 from imagemill.engine.port import Facts
 from imagemill.errors import Fault, InvalidRequest
-from imagemill.recipe.model import ImageLayer, Pixels, Place, Recipe, Resize, TextLayer
+from imagemill.recipe.model import ImageLayer, Percent, Pixels, Place, Recipe, Resize, TextLayer
 from imagemill.recipe.vocabulary import Fit
 
 GLYPH_PIXELS = 32_000_000
@@ -48,9 +48,14 @@ def place_of(place: Place, size: Size, canvas: Size, margin: int = 0) -> Box:
     The box may lie partly or wholly outside.
     """
     across, down = halves_of(place.gravity)
-    left = _along(canvas.width - size.width, across, margin) + place.x
-    top = _along(canvas.height - size.height, down, margin) + place.y
+    left = _along(canvas.width - size.width, across, margin) + _pixels(place.x, canvas.width)
+    top = _along(canvas.height - size.height, down, margin) + _pixels(place.y, canvas.height)
     return Box(left, top, size.width, size.height)
+
+
+def _pixels(offset: int | Percent, side: int) -> int:
+    """Return an offset in pixels; a share is of the canvas's side, halves go up."""
+    return floor(offset.share * side / 100 + 0.5) if isinstance(offset, Percent) else offset
 
 
 def text_margin(size: int) -> int:

@@ -93,8 +93,8 @@ def scaled_faults(recipe: Recipe) -> Iterator[Fault]:
         if isinstance(layer, TextLayer):
             yield from _above("textsize", layer.size, 4000)
         else:
-            yield from _above("wmx", abs(layer.place.x), SIDE)
-            yield from _above("wmy", abs(layer.place.y), SIDE)
+            for name, offset in (("wmx", layer.place.x), ("wmy", layer.place.y)):
+                yield from _above(name, None if isinstance(offset, Percent) else abs(offset), SIDE)
 
 
 def _above(name: str, number: float | None, most: int) -> Iterator[Fault]:

@@ -64,6 +64,22 @@ def write_length(length: Length | Hinted) -> str:
 _dpr = decimal(0.1, 5)
 
 
+_shift = whole(-MAX_SIDE, MAX_SIDE)
+_shift_share = decimal(-100, 100)
+
+
+def read_offset(text: str) -> int | Percent:
+    """Return an offset of a layer: pixels -8192…8192, or `20p` of the result's side (-100p…100p)."""
+    return Percent(_shift_share(text[:-1])) if text.endswith("p") else _shift(text)
+
+
+def write_offset(offset: int | Percent) -> str:
+    """Return `16` or `20p`; nothing for none."""
+    if isinstance(offset, Percent):
+        return f"{write_number(offset.share)}p" if offset.share else ""
+    return str(offset) if offset else ""
+
+
 def read_dpr(text: str) -> float | Hinted:
     """Return 0.1…5 or `auto`."""
     return Hinted() if text == "auto" else _dpr(text)

@@ -166,11 +166,11 @@ class Radius:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a layer stands on the canvas; offsets in pixels of the result, opacity 0…100."""
+    """Where a layer stands on the canvas: offsets in pixels of the result or as its share, opacity 0…100."""
 
     gravity: Anchor = Anchor.CENTER
-    x: int = 0
-    y: int = 0
+    x: int | Percent = 0
+    y: int | Percent = 0
     opacity: float = 100
 
 

@@ -52,22 +52,19 @@ def normalise(recipe: Recipe) -> Recipe:
     flip, rotate = _turn(recipe.flip, recipe.rotate)
     pad = None if recipe.pad == NO_PAD else recipe.pad
     fills = pad is not None or rotate != 0 or resize.fit is Fit.CONTAIN
-    normal = Recipe(
-        page=recipe.page,
-        trim=recipe.trim,
+    normal = replace(  # what is not named here has one spelling, and passes as it is
+        recipe,
         crop=crop,
         resize=resize,
         flip=flip,
         rotate=rotate,
         blur=_rounded(recipe.blur),
         sharpen=_rounded(recipe.sharpen),
-        pixelate=recipe.pixelate,
         adjust=PLAIN_ADJUST if recipe.adjust is PLAIN_ADJUST else _adjust(recipe.adjust),
         redact=None if recipe.redact is None else _redaction(recipe.redact),
         pad=pad,
         background=None if recipe.background is None else _background(recipe.background, fills),
         radius=None if recipe.radius == SQUARE_CORNERS else recipe.radius,
-        mask=recipe.mask,
         layers=_layers(recipe.layers) if recipe.layers else (),
         output=PLAIN_OUTPUT if recipe.output is PLAIN_OUTPUT and not recipe.page else _output(recipe),
     )
@@ -257,8 +254,17 @@ def _layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     return (*images, *texts)
 
 
+def _shift(offset: int | Percent) -> int | Percent:
+    """Return the offset of a layer; a share of nothing is no pixels."""
+    if not isinstance(offset, Percent):
+        return offset
+    share = round(offset.share, 3)
+    return Percent(share) if share else 0
+
+
 def _layer(layer: Layer) -> Layer:
-    place: Place = replace(layer.place, opacity=round(layer.place.opacity, 3))
+    x, y = _shift(layer.place.x), _shift(layer.place.y)
+    place: Place = replace(layer.place, x=x, y=y, opacity=round(layer.place.opacity, 3))
     if isinstance(layer, TextLayer):
         return replace(layer, place=place, colour=normal_colour(layer.colour))
     return replace(layer, place=place, scale=_rounded(layer.scale))

@@ -101,8 +101,13 @@ def _radius(radius: Radius, factor: int) -> Radius:
     return Radius((first, second, third, fourth))
 
 
+def _offset(offset: int | Percent, factor: int) -> int | Percent:
+    """A share of the result grows with it by itself."""
+    return offset if isinstance(offset, Percent) else half_up(offset * factor, 1000)
+
+
 def _layer(layer: Layer, factor: int) -> Layer:
-    place = replace(layer.place, x=half_up(layer.place.x * factor, 1000), y=half_up(layer.place.y * factor, 1000))
+    place = replace(layer.place, x=_offset(layer.place.x, factor), y=_offset(layer.place.y, factor))
     if isinstance(layer, TextLayer):
         return replace(layer, place=place, size=max(1, half_up(layer.size * factor, 1000)))
     assert isinstance(layer, ImageLayer)
