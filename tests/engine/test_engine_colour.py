@@ -249,6 +249,16 @@ def test_grey_of_narrow_range(corpus: Path) -> None:
         assert off(opened(made(path.read_bytes())), theirs).max() <= 2
 
 
+def test_avif_colours_multiplied_by_alpha() -> None:
+    """They are divided again where the file says that they are multiplied (`prem`), and only there."""
+    clear = gradient().convert("RGBA")
+    clear.putalpha(Image.new("L", clear.size, 128))
+    for multiplied in (False, True):
+        data = encoded(clear, "AVIF", quality=100, subsampling="4:4:4", alpha_premultiplied=multiplied)
+        assert (b"prem" in data) is multiplied
+        assert np.percentile(off(opened(made(data)), gradient()), 99) <= 5
+
+
 def gradient(width: int = 96, height: int = 64) -> Image.Image:
     """Many colours, none of them at the edge of sRGB."""
     rows, columns = np.mgrid[0:height, 0:width]

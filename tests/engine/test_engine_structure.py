@@ -62,6 +62,13 @@ def test_jpeg_header() -> None:
     assert read(jpeg(640, 480, code=0xC2, scans=2)) == Structure(width=640, height=480, whole_frame=True, scans=2)
 
 
+def test_a_jpeg_of_twelve_bits_is_refused_by_name() -> None:
+    """It is not damaged, and no decoder is asked."""
+    data = jpeg(640, 480).replace(struct.pack(">HB", 17, 8), struct.pack(">HB", 17, 12))
+    with pytest.raises(NotAnImage, match="12 bits"):
+        read(data)
+
+
 def test_gif_header() -> None:
     """The canvas grows to hold its frames, and frames are counted."""
     assert read(gif(3)) == Structure(width=10, height=10, frames=3, whole_frame=True)

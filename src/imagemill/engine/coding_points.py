@@ -1,8 +1,8 @@
 """What a PNG or an AVIF says of its colours by numbers instead of a profile (coding-independent code points, H.273).
 
 Read in Python because libvips reads neither PNG's `cICP` chunk nor, beyond the YCbCr matrix, AVIF's `nclx` box, and
-because libheif takes the levels of a monochrome AVIF for full range whatever that box says. Pure, bounded by the number
-of chunks and boxes walked; what cannot be read says nothing.
+because libheif takes the levels of a monochrome AVIF for full range whatever that box says, and colours multiplied by
+alpha for plain ones. Pure, bounded by the number of chunks and boxes walked; what cannot be read says nothing.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ _MONOCHROME = 0x10  # in the third byte of av1C (AV1-ISOBMFF 2.3.3)
 
 @dataclass(frozen=True, slots=True)
 class CodingPoints:
-    """Primaries and transfer by H.273's numbers; `narrow_grey`: one band, whose black is 16 and white 235 of 255."""
+    """Primaries and transfer by H.273's numbers, 2 where they are not stated.
 
-    primaries: int
-    transfer: int
+    `narrow_grey`: one band, whose black is 16 and white 235 of 255. `premultiplied`: colours are multiplied by alpha.
+    """
+
+    primaries: int = 2
+    transfer: int = 2
     narrow_grey: bool = False
+    premultiplied: bool = False
 
     @property
     def display_p3(self) -> bool:
@@ -46,33 +50,57 @@ def png_points(view: memoryview) -> CodingPoints | None:
 
 
 def avif_points(view: memoryview) -> CodingPoints | None:
-    """The `nclx` box of an AVIF's primary picture (ISO/IEC 14496-12 12.1.5), and whether that is narrow grey."""
+    """The `nclx` box of an AVIF's primary picture (ISO/IEC 14496-12 12.1.5), and how its levels are meant."""
     try:
-        properties = _primary_properties(view)
+        primary = _primary(view)
+        if primary is None:
+            return None
+        inside, item = primary
+        properties = _properties(view, inside, item)
+        premultiplied = _premultiplied(view, inside, item)
     except (IndexError, Unprocessable):
         return None
-    nclx = next((body for kind, body in properties if kind == b"colr" and body[:4] == b"nclx"), None)
-    if nclx is None or len(nclx) < 11:
-        return None
+    nclx = next((body for kind, body in properties if kind == b"colr" and body[:4] == b"nclx"), b"")
+    if len(nclx) < 11:
+        return CodingPoints(premultiplied=premultiplied)
     codec = next((body for kind, body in properties if kind == b"av1C"), b"")
     grey = len(codec) > 2 and codec[2] & _MONOCHROME != 0
-    primaries, transfer = int.from_bytes(nclx[4:6], "big"), int.from_bytes(nclx[6:8], "big")
-    return CodingPoints(primaries, transfer, narrow_grey=grey and not nclx[10] & 0x80)
+    return CodingPoints(
+        primaries=int.from_bytes(nclx[4:6], "big"),
+        transfer=int.from_bytes(nclx[6:8], "big"),
+        narrow_grey=grey and not nclx[10] & 0x80,
+        premultiplied=premultiplied,
+    )
 
 
-def _primary_properties(view: memoryview) -> list[tuple[bytes, bytes]]:
-    """The first bytes of each property that belongs to the primary item (ISO/IEC 23008-12 9.3)."""
+def _primary(view: memoryview) -> tuple[tuple[int, int], int] | None:
+    """Where the content of `meta` lies, and the number of the primary item (ISO/IEC 14496-12 8.11.4)."""
     meta = box(view, 0, len(view), b"meta")
     if meta is None:
-        return []
+        return None
     inside = meta[0] + 4, meta[1]
-    chosen, properties = box(view, *inside, b"pitm"), box(view, *inside, b"iprp")
-    if chosen is None or properties is None:
+    chosen = box(view, *inside, b"pitm")
+    return None if chosen is None else (inside, big(view, chosen[0] + 4, 4 if view[chosen[0]] else 2))
+
+
+def _premultiplied(view: memoryview, inside: tuple[int, int], item: int) -> bool:
+    """Whether `item` refers to its alpha as one that it is multiplied by (`prem`, ISO/IEC 23000-22 7.3.5.2)."""
+    references = box(view, *inside, b"iref")
+    if references is None:
+        return False
+    width = 4 if view[references[0]] else 2
+    every = boxes(view, references[0] + 4, references[1])
+    return any(kind == b"prem" and big(view, start, width) == item for kind, start, _ in every)
+
+
+def _properties(view: memoryview, inside: tuple[int, int], item: int) -> list[tuple[bytes, bytes]]:
+    """The first bytes of each property of `item` (ISO/IEC 23008-12 9.3)."""
+    properties = box(view, *inside, b"iprp")
+    if properties is None:
         return []
     container, links = box(view, *properties, b"ipco"), box(view, *properties, b"ipma")
     if container is None or links is None:
         return []
-    item = big(view, chosen[0] + 4, 4 if view[chosen[0]] else 2)
     every = [(kind, bytes(view[start : min(end, start + 16)])) for kind, start, end in boxes(view, *container)]
     return [every[index - 1] for index in _linked(view, links[0], item) if 1 <= index <= len(every)]
 

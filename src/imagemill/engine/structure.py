@@ -15,7 +15,7 @@ from imagemill.engine.heif_structure import largest_extent
 from imagemill.engine.limits import Limits
 from imagemill.engine.rare import headers
 from imagemill.engine.tiff_structure import read_tiff
-from imagemill.errors import Unprocessable
+from imagemill.errors import NotAnImage, Unprocessable
 
 _MOST_SEGMENTS = 100_000  # JPEG segments before the frame header; the oddest real file has a few hundred
 _MOST_EARLY_CHUNKS = 16  # PNG chunks before the header
@@ -106,6 +106,8 @@ def _jpeg(view: memoryview, limits: Limits) -> Structure:
             raise damaged("the JPEG ends before its first scan")
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             frame = (code, big(view, at + 3, 2), big(view, at + 5, 2), view[at + 7])
+            if view[at + 2] != 8:
+                raise NotAnImage(f"This is a JPEG of {view[at + 2]} bits a sample; those of 8 bits are read here.")
         elif code == 0xDA:
             break
         at += max(2, big(view, at, 2))

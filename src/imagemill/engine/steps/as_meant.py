@@ -30,13 +30,15 @@ def as_meant(image: Image, view: memoryview, kind: str, page: int) -> Image:
 
 
 def _by_points(image: Image, points: CodingPoints) -> Image:
-    """Narrow grey stretched to full range, and the profile that the points stand for."""
+    """Narrow grey stretched to full range, colours without alpha in them, and the profile that the points stand for."""
     if points.narrow_grey:
         colours, alpha = parted(image)
         unit = 256 if image.format == "ushort" else 1
         scale = top(image) / ((_WHITE - _BLACK) * unit)
         stretched = colours.linear(scale, -_BLACK * unit * scale)
         image = joined(stored(stretched, image.format), alpha).copy(interpretation=image.interpretation)
+    if points.premultiplied and image.hasalpha():
+        image = stored(image.unpremultiply(), image.format).copy(interpretation=image.interpretation)
     if points.display_p3 and image.bands >= 3 and not image.get_typeof(PROFILE_FIELD):
         image = image.copy()
         image.set_type(pyvips.GValue.blob_type, PROFILE_FIELD, p3_profile())
