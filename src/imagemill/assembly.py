@@ -23,6 +23,7 @@ from imagemill.delivery.info import Info
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
+from imagemill.delivery.offered import offered
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.slots import Slots
@@ -118,7 +119,7 @@ class Platform:
             memo=memo,
             control=self._control,
             health=self.health,
-            pages=Pages(self._samples, settings.server.public_url),
+            pages=Pages(self._samples, lambda: offered(self.access, self.presets.current), settings.server.public_url),
             clients=Clients(networks(settings.server.trusted_proxies), self.keys.admits),
             metrics=self.metrics,
             log=self.log,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagemill.delivery.access import Access
-from imagemill.delivery.offered import open_options
+from imagemill.delivery.offered import offered, open_options
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.delivery.verdict import ALLOWED, judge
 from imagemill.recipe.options import parse_options
@@ -86,3 +86,12 @@ def test_what_is_offered_is_answered(
     preset = known[asked.preset] if asked.preset else None
     whole = asked if preset is None else expand(asked, preset)
     assert judge(whole, preset, access, side=8192, pixels=16_000_000) == ALLOWED
+
+
+def test_rules_in_plain_values() -> None:
+    """A page learns the mode, the lists, and the presets that mean something alone, the largest first."""
+    told = offered(rules("sizes", widths=(100, 320)), presets("card", "wide", "column", "whole"))
+    assert (told["access"], told["widths"]) == ("sizes", [100, 320])
+    assert told["presets"] == ["whole", "column", "card"]
+    assert "16:9" in told["ratios"]
+    assert (told["formats"], told["allow"]) == ([], [])

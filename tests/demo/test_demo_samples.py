@@ -94,10 +94,10 @@ def test_every_sample_names_its_source_and_licence() -> None:
 
 
 def test_links_lead_to_samples() -> None:
-    """Five different addresses below the given one, each of a shipped picture."""
+    """Different addresses below the given one, each of a shipped picture."""
     links = demo.links("http://127.0.0.1:8080/")
-    assert len({link.url for link in links}) == 5
+    assert len({link.url for link in links}) == 8
     for caption, url in links:
         assert caption
-        assert url.startswith("http://127.0.0.1:8080/img/")
+        assert url.startswith(("http://127.0.0.1:8080/img/", "http://127.0.0.1:8080/info/"))
         assert url.rsplit("/", 1)[1] in demo.sample_keys()

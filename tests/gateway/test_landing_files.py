@@ -103,9 +103,11 @@ def test_samples_are_few_and_plain() -> None:
             for number in range(20)
         ]
 
-    status, headers, body = asyncio.run(samples_response(samples))
+    status, headers, body = asyncio.run(samples_response(samples, {"access": "open"}))
     assert status == 200
     assert dict(headers)["Cache-Control"] == "no-store"
-    items = json.loads(body)["items"]
+    told = json.loads(body)
+    assert told["site"] == {"access": "open"}
+    items = told["items"]
     assert len(items) == MAX_SAMPLES
     assert items[0] == {"key": "0.png", "width": 2, "height": 1, "size": 9, "version": "ab"}

@@ -18,6 +18,7 @@ from imagemill import demo
 
 SHOWN = "document.documentElement.dataset.shown"
 CARDS = "[...document.querySelectorAll('.card')]"
+PATIENT = {"IMAGEMILL_LIMITS__CLIENT_BURST": "100000"}
 TAB = "\ue004"
 RIGHT = "\ue014"
 
@@ -27,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server on the sample photos."""
     data = tmp_path_factory.mktemp("landing") / "data"
     demo.prepare(data)
-    with serving(data, env={"IMAGEMILL_LIMITS__CLIENT_BURST": "100000"}) as running:
+    with serving(data, env=PATIENT | {"IMAGEMILL_DELIVERY__ALLOW": "text"}) as running:
         yield running
 
 
@@ -86,7 +87,7 @@ def test_every_variant_is_a_picture_with_its_bytes(page: Browser) -> None:
         "bytes: Number(card.dataset.bytes), words: card.querySelector('.card-facts').textContent, "
         "trouble: card.querySelector('.trouble').textContent, url: card.querySelector('a').href}))"
     )
-    assert len(cards) == 10
+    assert len(cards) == 16  # four formats, six shapes, six looks
     for card in cards:
         assert card["trouble"] == ""
         assert card["width"] > 0
@@ -95,6 +96,46 @@ def test_every_variant_is_a_picture_with_its_bytes(page: Browser) -> None:
         assert len(bare.content) == card["bytes"]
     page.wait("[...document.querySelectorAll('#strip img, #hero, #preview')].every((image) => image.naturalWidth > 0)")
     assert page.script("return document.querySelectorAll('#strip button').length") == len(demo.sample_keys())
+
+
+def test_what_anyone_may_know_stands_under_the_photo(page: Browser, server: RunningServer) -> None:
+    """Its colours are drawn, and lead to the public information."""
+    page.wait("document.querySelectorAll('#hero-colours span').length > 2")
+    told = httpx.get(page.script("return document.getElementById('hero-info').href"), trust_env=False).json()
+    drawn = page.script("return [...document.querySelectorAll('#hero-colours span')].map((swatch) => swatch.title)")
+    assert drawn == [one["colour"] for one in told["colours"]["palette"]]
+
+
+@pytest.mark.parametrize(
+    ("rules", "first", "cards"),
+    [
+        ({"ACCESS": "sizes"}, "w=640,fm=avif", 4 + 3 + 1),  # formats, listed shapes, the preset
+        ({"ACCESS": "sizes", "FORMATS": "jpeg,webp"}, "w=640", 3 + 3 + 1),
+        ({"ACCESS": "presets"}, "p=card", 1),
+        ({"FORMATS": "jpeg,png,webp"}, "w=480", 3 + 6 + 5),  # every shape, and the looks without words
+    ],
+)
+def test_page_offers_only_what_the_site_answers(
+    window: Browser, tmp_path: Path, rules: dict[str, str], first: str, cards: int
+) -> None:
+    """Where not everything is open the page shows what is: no card has a problem, and nothing was refused."""
+    data = tmp_path / "data"
+    demo.prepare(data)
+    env = PATIENT | {"IMAGEMILL_PRESETS__CARD": "w=300,h=200,text=Hello"}
+    with serving(data, env=env | {f"IMAGEMILL_DELIVERY__{name}": word for name, word in rules.items()}) as server:
+        window.console()
+        window.device(1280, 900)
+        window.open(server.url + "/")
+        window.wait(SHOWN)
+        told = window.script(
+            f"return {CARDS}.map((card) => "
+            "[card.querySelector('.trouble').textContent, card.querySelector('img').naturalWidth])"
+        )
+        assert len(told) == cards
+        assert [trouble for trouble, width in told if trouble or not width] == []
+        assert window.script("return document.getElementById('options').value") == first
+        assert window.console() == []
+        window.open("about:blank")
 
 
 def test_modern_formats_are_smaller_than_jpeg(page: Browser) -> None:

@@ -7,6 +7,7 @@ picture itself, as whole as the site gives it away. `_` is that only where every
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 from imagemill.delivery.access import Access
 from imagemill.recipe.model import Pixels, Resize
@@ -26,20 +27,35 @@ def open_options(access: Access, presets: Presets, *, width: int = 0, height: in
             return f"w={_holding(access.sizes.widths, width)}"
         if access.sizes.alone:
             return f"h={_holding(access.sizes.alone, height)}"
-    if access.mode in ("sizes", "presets"):
-        return _largest(presets)
-    return None
+    whole = whole_presets(presets) if access.mode in ("sizes", "presets") else []
+    return f"p={whole[0]}" if whole else None
+
+
+def offered(access: Access, presets: Presets) -> dict[str, Any]:
+    """Return the rules as plain values, for a page that shows only what will be answered.
+
+    `widths` and `ratios` count only in `sizes`; no `formats` are all of them; `allow` are the words that need no
+    signature; `presets` are those that mean something by themselves, the one with the largest result first.
+    """
+    return {
+        "access": access.mode,
+        "widths": list(access.sizes.widths),
+        "ratios": [f"{ratio.across:g}:{ratio.down:g}" for ratio in access.sizes.ratios],
+        "formats": sorted(access.formats),
+        "allow": sorted(access.allow),
+        "presets": whole_presets(presets),
+    }
+
+
+def whole_presets(presets: Presets) -> list[str]:
+    """Return the presets that mean something by themselves, from the largest result to the smallest, then by name."""
+    found = {name: recipe for name in sorted(presets) if (recipe := alone(presets[name])) is not None}
+    return sorted(found, key=lambda name: _extent(found[name].resize), reverse=True)
 
 
 def _holding(listed: tuple[int, ...], side: int) -> int:
     """Return the first listed size that is not smaller than `side`, the last where none is or `side` is unknown."""
     return next((size for size in listed if size >= side > 0), listed[-1])
-
-
-def _largest(presets: Presets) -> str | None:
-    """Return the preset with the largest result that means something by itself, the first by name among equals."""
-    whole = {name: recipe for name in sorted(presets) if (recipe := alone(presets[name])) is not None}
-    return f"p={max(whole, key=lambda name: _extent(whole[name].resize))}" if whole else None
 
 
 def _extent(resize: Resize) -> tuple[float, float]:

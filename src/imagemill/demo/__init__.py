@@ -55,12 +55,16 @@ def _place(photo: Path, data: Path) -> None:
 
 
 def links(base_url: str) -> list[Link]:
-    """Return five addresses worth a click on a server at `base_url` whose folder holds the samples."""
+    """Return the addresses worth a click on a server at `base_url` whose folder holds the samples."""
     base = base_url.rstrip("/")
+    logo = "wm=windmill.png,wmscale=20p,wmpos=nw"
     return [
         Link("One photo, 480 pixels wide, in the best format your browser knows", f"{base}/img/w=480/coffee.png"),
         Link("The same as AVIF; try fm=webp and fm=jpeg too", f"{base}/img/w=480,fm=avif/coffee.png"),
         Link("A banner that keeps the face", f"{base}/img/480x200,g=attention/astronaut.jpg"),
-        Link("A round portrait on a colour", f"{base}/img/300x300,g=attention,mask=circle,bg=ffd166/chelsea.png"),
+        Link("A round portrait, clear around it", f"{base}/img/300x300,g=attention,mask=circle/chelsea.png"),
         Link("An animated GIF, as WebP", f"{base}/img/w=320,fm=webp/mill.gif"),
+        Link("Words and a logo", f"{base}/img/w=640,text=Lift-off,textcolor=white,textsize=64,{logo}/rocket.jpg"),
+        Link("Two colours, tilted", f"{base}/img/w=480,duotone=1b1464:ffd166,rot=-6,bg=fff8e0/astronaut.jpg"),
+        Link("What is known of a picture: size, colours, placeholders", f"{base}/info/hubble.jpg"),
     ]

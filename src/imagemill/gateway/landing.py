@@ -1,9 +1,10 @@
 """The landing page: what a browser sees at `/` of a loopback or control address (contract, last section).
 
 Separate from the routes: these are a handful of files, read once, that never change while the server runs. The page
-itself speaks only to the public API, plus `/samples.json` for the first few pictures, which the gateway wires on
-loopback addresses only, because elsewhere a listing needs a key. Keys are written by strangers, so the page puts them
-into the document as text and attributes only, and its policy forbids inline script and style (threats L1).
+itself speaks only to the public API, plus `/samples.json` for the site's rules and the first few pictures, which the
+gateway wires on loopback addresses only, because elsewhere a listing needs a key. Keys are written by strangers, so
+the page puts them into the document as text and attributes only, and its policy forbids inline script and style
+(threats L1).
 """
 
 from __future__ import annotations
@@ -56,16 +57,19 @@ def landing_response(path: str, if_none_match: str = "") -> Answer | None:
     return 200, (*headers, ("Content-Length", str(len(body)))), body
 
 
-async def samples_response(samples: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]) -> Answer:
-    """Return the answer to `GET /samples.json`: at most `MAX_SAMPLES` of what `samples` lists.
+async def samples_response(
+    samples: Callable[[], Awaitable[Sequence[Mapping[str, Any]]]], site: Mapping[str, Any]
+) -> Answer:
+    """Return the answer to `GET /samples.json`: at most `MAX_SAMPLES` of what `samples` lists, and the site's rules.
 
-    Each item has `key`, `width` and `height` in pixels as shown upright, `size` in bytes and `version`.
+    Each item has `key`, `width` and `height` in pixels as shown upright, `size` in bytes and `version`. `site` says
+    what anyone may ask, so that the page offers no more.
     """
     listed = await samples()
     items = [
         {name: item[name] for name in ("key", "width", "height", "size", "version")} for item in listed[:MAX_SAMPLES]
     ]
-    body = json.dumps({"items": items}, ensure_ascii=False).encode("utf-8")
+    body = json.dumps({"items": items, "site": site}, ensure_ascii=False).encode("utf-8")
     headers = (
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(body))),

@@ -20,9 +20,13 @@ EVERYWHERE = ("/robots.txt", "/favicon.ico")
 class Pages:
     """Answers GET of a page."""
 
-    def __init__(self, samples: Samples, public_url: str) -> None:
-        """`samples` lists the first originals; the host of `public_url` is a delivery host and shows no page."""
+    def __init__(self, samples: Samples, site: Callable[[], Mapping[str, Any]], public_url: str) -> None:
+        """`samples` lists the first originals, `site` tells what anyone may ask.
+
+        The host of `public_url` is a delivery host and shows no page.
+        """
         self._samples = samples
+        self._site = site
         self._delivery_host = urlsplit(public_url).netloc.lower()
 
     async def page(self, request: HttpRequest, *, local: bool, near: bool) -> HttpResponse | None:
@@ -32,7 +36,7 @@ class Pages:
         if path not in EVERYWHERE and (not local or host == self._delivery_host):
             return None
         if path == "/samples.json":
-            return _response(await samples_response(self._samples)) if near else None
+            return _response(await samples_response(self._samples, self._site())) if near else None
         found = landing_response(path, request.headers.get(b"if-none-match", b"").decode("latin-1"))
         return None if found is None else _response(found)
 

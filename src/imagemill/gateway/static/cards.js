@@ -1,7 +1,9 @@
-// The two walls of variants: the same picture in several formats, and in several shapes.
+// The walls of variants: the same picture in several formats, several shapes, and several looks.
 
 import { variantPath } from "./address.js";
 import { hasAlpha } from "./alpha.js";
+import { looks, shapes } from "./shapes.js";
+import { isOpen, optionsNear, widthNear } from "./site.js";
 import { formatsOf } from "./snippet.js";
 import { bytesText, fetchVariant, savedText, showBlob, showProblem } from "./variants.js";
 
@@ -11,14 +13,8 @@ let latest = null; // the picture that was chosen last
 
 const NAMES = { jpeg: "JPEG", png: "PNG", webp: "WebP", avif: "AVIF", gif: "GIF" };
 
-const SHAPES = [
-  { title: "Square, around what matters", options: "300x300,g=attention" },
-  { title: "A banner", options: "w=480,ar=12:5,g=attention" },
-  { title: "All of it, on a canvas", options: "300x300,fit=contain,bg=ffd166" },
-  { title: "A circle", options: "300x300,g=attention,mask=circle" },
-  { title: "A frame and round corners", options: "w=260,pad=20,bg=b0452c,radius=36" },
-  { title: "The middle, closer", options: "crop=30p:30p:40p:40p,w=300" },
-];
+/** Of the small pictures to choose from: still ones, of one shape where that may be asked. */
+export const stripOptions = () => (isOpen() ? "160x120,g=attention,anim=0" : optionsNear(160, "anim=0"));
 
 const sizeText = (size) => `${size.width} × ${size.height}`;
 
@@ -30,7 +26,7 @@ async function formatsFor(picture) {
 }
 
 async function seeThrough(picture) {
-  const answer = await fetchVariant(variantPath("160x120,g=attention,anim=0", { key: picture.key })); // the strip has it
+  const answer = await fetchVariant(variantPath(stripOptions(), { key: picture.key })); // the strip has it
   if (!answer.ok) return false;
   const bitmap = await createImageBitmap(answer.blob).catch(() => null);
   return bitmap !== null && hasAlpha(bitmap);
@@ -84,22 +80,37 @@ function describeFormat(made, answer, size, picture) {
   made.facts.replaceChildren(bytes, " ", element("span", "", `${sizeText(size)} ${NAMES[answer.type] || answer.type}`), meter, " ", saved);
 }
 
-/** Fill both walls with variants of `picture`; four requests at a time, so that a small machine stays lively. */
-export async function showCards(picture, formatWall, shapeWall) {
+function describeShape(made, answer, size) {
+  made.facts.textContent = `${sizeText(size)} ${NAMES[answer.type] || answer.type} · ${bytesText(answer.bytes)}`;
+}
+
+function formatCards(picture, formats) {
   const width = Math.min(COLUMN, picture.width || COLUMN);
+  if (widthNear(width) === null) return []; // only presets are open, and beside one no format may be named
+  return [
+    ...formats.map((format) => card(NAMES[format], optionsNear(width, `fm=${format}`), picture)),
+    card("Automatic", optionsNear(width), picture),
+  ];
+}
+
+/**
+ * Fill the walls ({formats, shapes, looks}) with variants of `picture`, one of those named `keys`; four requests at a
+ * time, so that a small machine stays lively.
+ */
+export async function showCards(picture, keys, walls) {
   latest = picture;
   const wanted = await formatsFor(picture);
   if (latest !== picture) return; // another picture was chosen meanwhile
-  const formats = wanted.map((format) => card(NAMES[format], `w=${width},fm=${format}`, picture));
-  formats.push(card("Automatic", `w=${width}`, picture));
-  const shapes = SHAPES.map((shape) => card(shape.title, shape.options, picture));
-  formatWall.replaceChildren(...formats.map((made) => made.box));
-  shapeWall.replaceChildren(...shapes.map((made) => made.box));
+  const formats = formatCards(picture, wanted);
+  const shaped = shapes().map((shape) => card(shape.title, shape.options, picture));
+  const looking = looks(picture.key, keys).map((look) => card(look.title, look.options, picture));
+  for (const [wall, cards] of [[walls.formats, formats], [walls.shapes, shaped], [walls.looks, looking]]) {
+    wall.replaceChildren(...cards.map((made) => made.box));
+    wall.closest("section").hidden = cards.length === 0;
+  }
   const work = [
     ...formats.map((made) => () => fill(made, (...said) => describeFormat(...said, picture))),
-    ...shapes.map((made) => () => fill(made, (shown, answer, size) => {
-      shown.facts.textContent = `${sizeText(size)} ${NAMES[answer.type] || answer.type} · ${bytesText(answer.bytes)}`;
-    })),
+    ...[...shaped, ...looking].map((made) => () => fill(made, describeShape)),
   ];
   const lane = async () => { for (let next = work.shift(); next; next = work.shift()) await next(); };
   await Promise.all([lane(), lane(), lane(), lane()]);

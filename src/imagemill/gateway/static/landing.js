@@ -1,9 +1,10 @@
 // The landing page: choose a picture, see its variants, play, upload. Every name shown here is written by strangers, so
 // it reaches the document as text or as an attribute, never as markup.
 
-import { variantPath } from "./address.js";
-import { COLUMN, showCards } from "./cards.js";
+import { keyPath, variantPath } from "./address.js";
+import { COLUMN, showCards, stripOptions } from "./cards.js";
 import { Playground } from "./playground.js";
+import { learn, optionsNear, widthNear, writes } from "./site.js";
 import { listWithKey, wireUpload } from "./upload.js";
 import { bytesText } from "./variants.js";
 
@@ -16,8 +17,10 @@ let chosen = null;
 
 async function loadPictures() {
   const response = await fetch("/samples.json");
-  if (response.ok) return (await response.json()).items;
-  return listWithKey(MOST);
+  if (!response.ok) return listWithKey(MOST);
+  const told = await response.json();
+  learn(told.site);
+  return told.items;
 }
 
 function drawStrip() {
@@ -29,7 +32,7 @@ function drawStrip() {
     button.setAttribute("aria-label", `Show ${picture.key}`);
     button.setAttribute("aria-pressed", String(picture === chosen));
     const image = document.createElement("img");
-    image.src = variantPath("160x120,g=attention,anim=0", { key: picture.key });
+    image.src = variantPath(stripOptions(), { key: picture.key });
     image.alt = "";
     image.width = 80;
     image.height = 60;
@@ -44,16 +47,37 @@ async function choose(picture) {
   chosen = picture;
   drawStrip();
   const hero = byId("hero");
-  hero.src = variantPath("w=1200", { key: picture.key });
+  hero.src = variantPath(optionsNear(1200), { key: picture.key });
   hero.alt = `The original ${picture.key}`;
   const kind = picture.key.split(".").pop().toUpperCase();
   const facts = `${picture.width} × ${picture.height} · ${kind} · ${bytesText(picture.size)}`;
   byId("hero-facts").textContent = `${picture.key} · ${facts}`;
   byId("anatomy-key").textContent = picture.key;
-  byId("formats-width").textContent = String(Math.min(COLUMN, picture.width || COLUMN));
+  const column = Math.min(COLUMN, picture.width || COLUMN);
+  byId("formats-width").textContent = String(Math.min(widthNear(column) ?? column, picture.width || column));
   byId("formats-original").textContent = facts;
-  await Promise.all([playground.show(picture), showCards(picture, byId("format-cards"), byId("shape-cards"))]);
+  const walls = { formats: byId("format-cards"), shapes: byId("shape-cards"), looks: byId("look-cards") };
+  const keys = pictures.map((one) => one.key);
+  await Promise.all([playground.show(picture), showCards(picture, keys, walls), showColours(picture)]);
+  for (const link of document.querySelectorAll("nav a[href^='#']")) link.hidden = byId(link.hash.slice(1)).hidden;
   if (chosen === picture) document.documentElement.dataset.shown = picture.key; // what a test waits for
+}
+
+/** The picture's own colours, as wide as their share, leading to everything that anyone may know of it. */
+async function showColours(picture) {
+  const link = byId("hero-info");
+  link.href = `/info/${keyPath(picture.key)}`;
+  const response = await fetch(link.href).catch(() => null);
+  const told = response?.ok ? await response.json() : null;
+  if (chosen !== picture) return;
+  link.hidden = told === null;
+  byId("hero-colours").replaceChildren(...(told?.colours.palette ?? []).map(({ colour, share }) => {
+    const swatch = document.createElement("span");
+    swatch.title = colour;
+    swatch.style.setProperty("--colour", colour);
+    swatch.style.setProperty("--share", String(share));
+    return swatch;
+  }));
 }
 
 async function copy(button, text) {
@@ -83,6 +107,9 @@ wireUpload({
 });
 
 pictures = await loadPictures();
+const first = optionsNear(COLUMN, writes("avif") ? "fm=avif" : "");
+byId("anatomy-options").textContent = first;
+playground.begin(first);
 // The heaviest shows best what a variant saves; a still one, because a long animation takes its time.
 const moves = (picture) => Number(picture.key.toLowerCase().endsWith(".gif"));
 const heaviest = [...pictures].sort((one, other) => moves(one) - moves(other) || other.size - one.size)[0];

@@ -37,6 +37,12 @@ export class Playground {
     this.#follow();
   }
 
+  /** Begin with these options. */
+  begin(options) {
+    byId("options").value = options;
+    this.#follow();
+  }
+
   /** Work on another picture, with the options as they are. */
   show(picture) {
     this.#picture = picture;

@@ -2,6 +2,7 @@
 
 import { hasAlpha } from "./alpha.js";
 import { keyPath, variantPath } from "./address.js";
+import { optionsNear } from "./site.js";
 import { pictureSnippet } from "./snippet.js";
 import { bytesText, readProblem, showProblem } from "./variants.js";
 
@@ -94,13 +95,13 @@ export function wireUpload({ onStored, onRemoved }) {
   const showStored = async () => {
     byId("answer").hidden = false;
     const image = byId("answer-image");
-    image.src = variantPath(`w=${Math.min(480, stored.width)}`, stored);
+    image.src = variantPath(optionsNear(Math.min(480, stored.width)), stored);
     image.alt = byId("alt").value || stored.key;
     await image.decode().catch(() => {});
     const picture = {
       ...stored,
       alpha: image.naturalWidth > 0 && hasAlpha(image),
-      animated: stored.content_type === "image/gif" || (stored.pages || 1) > 1,
+      animated: ["gif", "webp"].includes(stored.format) && stored.pages > 1, // the pages of a TIFF are no frames
     };
     const base = stored.url ? new URL(stored.url, location.href).origin : location.origin;
     byId("answer-facts").textContent = `${stored.key} · ${stored.width} × ${stored.height} · ${bytesText(stored.size)}`;
