@@ -16,42 +16,38 @@ from imagemill.recipe.model import (
     Resize,
     TextLayer,
 )
+from imagemill.recipe.options.effects import EFFECTS
+from imagemill.recipe.options.frame import FRAME
 from imagemill.recipe.options.layers import MAX_LAYERS
+from imagemill.recipe.options.output import OUTPUT
 from imagemill.recipe.scaling import PLAIN_ADJUST, PLAIN_OUTPUT, PLAIN_RESIZE
-from imagemill.recipe.vocabulary import Anchor, Blend, Dynamic, Fit, Format, Metadata, Profile
+from imagemill.recipe.vocabulary import Anchor, Blend, Fit
 
 T = TypeVar("T")
 Values = dict[str, Any]
 """Typed values by canonical option name; each was read by its row, so its type is the row's."""
 
 _RESIZE = frozenset({"w", "h", "ar", "fit", "g", "enlarge", "dpr"})
-_ADJUST = frozenset({"bri", "con", "sat", "hue", "gam", "grayscale", "sepia", "invert", "normalize", "duotone"})
-_OUTPUT = frozenset({"fm", "q", "max_bytes", "lossless", "anim", "meta", "icc", "hdr"})
 LAYER_NAMES = ("wm", *(f"wm{number}" for number in range(2, MAX_LAYERS + 1)))
+
+
+_FIELDS = {row.key: row.field.rpartition(".")[::2] for row in (*FRAME, *EFFECTS, *OUTPUT) if row.field}
+"""Of each option that fills a field as it is: the part of the recipe, empty for the recipe itself, and the field."""
 
 
 def build(values: Values) -> Recipe:
     """Return the recipe that `values` say; a stated number of `dpr` is not in it, the caller folds it."""
-    get = values.get
-    names = values.keys()
+    parts: dict[str, dict[str, Any]] = {"": {}, "adjust": {}, "output": {}}
+    for name, value in values.items():
+        if name in _FIELDS:
+            part, field = _FIELDS[name]
+            parts[part][field] = value
     return Recipe(
-        page=get("page", 0),
-        trim=get("trim"),
-        crop=get("crop"),
-        resize=PLAIN_RESIZE if _RESIZE.isdisjoint(names) else _resize(values),
-        flip=get("flip"),
-        rotate=get("rot", 0),
-        blur=get("blur"),
-        sharpen=get("sharpen"),
-        pixelate=get("pixelate"),
-        adjust=PLAIN_ADJUST if _ADJUST.isdisjoint(names) else _adjust(values),
-        redact=get("redact"),
-        pad=get("pad"),
-        background=get("bg"),
-        radius=get("radius"),
-        mask=get("mask"),
+        resize=PLAIN_RESIZE if _RESIZE.isdisjoint(values) else _resize(values),
+        adjust=Adjust(**parts["adjust"]) if parts["adjust"] else PLAIN_ADJUST,
         layers=_layers(values),
-        output=PLAIN_OUTPUT if _OUTPUT.isdisjoint(names) else _output(values),
+        output=Output(**parts["output"]) if parts["output"] else PLAIN_OUTPUT,
+        **parts[""],
     )
 
 
@@ -68,36 +64,6 @@ def _resize(values: Values) -> Resize:
         gravity=get("g"),
         enlarge=get("enlarge", False),
         dpr=dpr if isinstance(dpr, Hinted) else None,
-    )
-
-
-def _adjust(values: Values) -> Adjust:
-    get = values.get
-    return Adjust(
-        brightness=get("bri", 0),
-        contrast=get("con", 0),
-        saturation=get("sat", 0),
-        hue=get("hue", 0),
-        gamma=get("gam", 1),
-        grayscale=get("grayscale", False),
-        sepia=get("sepia", False),
-        invert=get("invert", False),
-        normalize=get("normalize", False),
-        duotone=get("duotone"),
-    )
-
-
-def _output(values: Values) -> Output:
-    get = values.get
-    return Output(
-        format=get("fm", Format.AUTO),
-        quality=get("q"),
-        max_bytes=get("max_bytes"),
-        lossless=get("lossless", False),
-        animate=get("anim", True),
-        metadata=get("meta", Metadata.NONE),
-        profile=get("icc", Profile.SRGB),
-        dynamic=get("hdr", Dynamic.SDR),
     )
 
 

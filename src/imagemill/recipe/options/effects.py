@@ -19,6 +19,7 @@ def _read_duotone(text: str) -> tuple[str, str]:
 EFFECTS: tuple[Option, ...] = (
     Option(
         name="rot",
+        field="rotate",
         aliases=("rotate",),
         values="degrees -360…360 with at most three places",
         read=decimal(-360, 360),
@@ -34,6 +35,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="flip",
+        field="flip",
         values="h, v or hv",
         read=one_of(_FLIPS),
         write=lambda r: "" if r.flip is None else r.flip.value,
@@ -43,6 +45,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="blur",
+        field="blur",
         values="0.3…100",
         read=decimal(0.3, 100),
         write=lambda r: maybe(r.blur),
@@ -52,6 +55,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="sharpen",
+        field="sharpen",
         values="0.3…100",
         read=decimal(0.3, 100),
         write=lambda r: maybe(r.sharpen),
@@ -64,6 +68,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="pixelate",
+        field="pixelate",
         values="2…256",
         read=whole(2, 256),
         write=lambda r: maybe(r.pixelate),
@@ -74,6 +79,7 @@ EFFECTS: tuple[Option, ...] = (
     *(
         Option(
             name=name,
+            field=f"adjust.{field}",
             values="-100…100 with at most three places",
             read=decimal(-100, 100),
             write=lambda r, field=field: unless(0, getattr(r.adjust, field)),  # type: ignore[misc]  # field is bound per row
@@ -94,6 +100,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="hue",
+        field="adjust.hue",
         values="degrees -360…360 with at most three places",
         read=decimal(-360, 360),
         write=lambda r: unless(0, r.adjust.hue),
@@ -104,6 +111,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="gam",
+        field="adjust.gamma",
         values="0.1…9 with at most three places",
         read=decimal(0.1, 9),
         write=lambda r: unless(1, r.adjust.gamma),
@@ -115,6 +123,7 @@ EFFECTS: tuple[Option, ...] = (
     *(
         Option(
             name=name,
+            field=f"adjust.{name}",
             aliases=aliases,
             values="0 or 1",
             read=switch,
@@ -140,6 +149,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="duotone",
+        field="adjust.duotone",
         values="two colours of 6 hex digits, RRGGBB:RRGGBB",
         read=_read_duotone,
         write=lambda r: "" if r.adjust.duotone is None else ":".join(r.adjust.duotone),
@@ -149,6 +159,7 @@ EFFECTS: tuple[Option, ...] = (
     ),
     Option(
         name="redact",
+        field="redact",
         values="blur or pixelate, then X:Y:W:H of 1 to 32 areas or faces",
         read=measures.read_redaction,
         write=lambda r: "" if r.redact is None else measures.write_redaction(r.redact),

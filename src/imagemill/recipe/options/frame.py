@@ -122,6 +122,7 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="crop",
+        field="crop",
         values="X:Y:W:H, each in pixels or as a percent such as 25p",
         read=measures.read_region,
         write=lambda r: "" if r.crop is None else measures.write_region(r.crop),
@@ -131,6 +132,7 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="trim",
+        field="trim",
         values="0…255",
         read=whole(0, 255),
         write=lambda r: maybe(r.trim),
@@ -140,6 +142,7 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="pad",
+        field="pad",
         values="1 to 4 numbers of pixels 0…8192 (T:R:B:L, shortened as in CSS)",
         read=measures.read_pad,
         write=lambda r: "" if r.pad is None else measures.write_pad(r.pad),
@@ -149,6 +152,7 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="bg",
+        field="background",
         aliases=("background",),
         values="3, 4, 6 or 8 hex digits without #, a CSS colour name, auto, blur or transparent",
         read=_read_background,
@@ -160,6 +164,7 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="radius",
+        field="radius",
         values="1 to 4 numbers of pixels 0…8192, or max",
         read=measures.read_radius,
         write=lambda r: "" if r.radius is None else measures.write_radius(r.radius),
@@ -169,6 +174,7 @@ FRAME: tuple[Option, ...] = (
     ),
     Option(
         name="mask",
+        field="mask",
         values="circle, ellipse, triangle, triangle-180, pentagon, pentagon-180, hexagon, square, star or heart",
         read=one_of({mask.value: mask for mask in Mask}),
         write=lambda r: "" if r.mask is None else r.mask.value,

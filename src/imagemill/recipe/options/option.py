@@ -14,7 +14,9 @@ class Option:
     """One row. `read` raises ValueError; `write` gives the canonical value, "" where the recipe does not say it.
 
     `write` takes a Recipe, or the layer that the row belongs to. `key` is the name under which the value is gathered:
-    the row's own name but for the `…64` spellings, which say the same thing as their plain brother.
+    the row's own name but for the `…64` spellings, which say the same thing as their plain brother. `field` is the
+    recipe's field that the value fills as it is (`adjust.gamma` is one of a part of it), empty where `build` makes more
+    of the value.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Option:
     row: str
     about: str = ""
     key: str = ""
+    field: str = ""
 
     def __post_init__(self) -> None:
         """An option is gathered under its own name unless it says otherwise."""

@@ -29,6 +29,7 @@ def _write_quality(recipe: Recipe) -> str:
 OUTPUT: tuple[Option, ...] = (
     Option(
         name="fm",
+        field="output.format",
         aliases=("format", "f"),
         values="auto, jpeg (jpg), png, webp, avif, gif, tiff, jxl, best or source",
         read=one_of(_FORMATS),
@@ -41,6 +42,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="q",
+        field="output.quality",
         aliases=("quality",),
         values="1…100, auto, or auto:N with N 1…100, low, good or best",
         read=_read_quality,
@@ -54,6 +56,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="max_bytes",
+        field="output.max_bytes",
         values="1000…100000000",
         read=whole(1000, 100_000_000),
         write=lambda r: maybe(r.output.max_bytes),
@@ -63,6 +66,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="lossless",
+        field="output.lossless",
         values="0 or 1",
         read=switch,
         write=lambda r: flag(r.output.lossless),
@@ -73,6 +77,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="anim",
+        field="output.animate",
         values="0 or 1",
         read=switch,
         write=lambda r: "0" if not r.output.animate and not r.page else "",
@@ -83,6 +88,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="page",
+        field="page",
         values="0…9999",
         read=whole(0, 9999),
         write=lambda r: unless(0, r.page),
@@ -93,6 +99,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="meta",
+        field="output.metadata",
         values="none, copyright, all or all+gps",
         read=one_of({meta.value: meta for meta in Metadata}),
         write=lambda r: "" if r.output.metadata is Metadata.NONE else r.output.metadata.value,
@@ -103,6 +110,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="icc",
+        field="output.profile",
         values="srgb, keep or p3",
         read=one_of({profile.value: profile for profile in Profile}),
         write=lambda r: "" if r.output.profile is Profile.SRGB else r.output.profile.value,
@@ -114,6 +122,7 @@ OUTPUT: tuple[Option, ...] = (
     ),
     Option(
         name="hdr",
+        field="output.dynamic",
         values="sdr or keep",
         read=one_of({dynamic.value: dynamic for dynamic in Dynamic}),
         write=lambda r: "" if r.output.dynamic is Dynamic.SDR else r.output.dynamic.value,
