@@ -9,13 +9,16 @@ from typing import Any
 from imagemill.engine.geometry import Box, Layout
 from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.port import Job
-from imagemill.recipe.model import Adjust, Background
+from imagemill.recipe.model import Background, Recipe
 from imagemill.recipe.vocabulary import Dynamic, Format, Profile
 
 Buffer = bytes | bytearray | memoryview | mmap
 """A whole original in memory or mapped; it is read in place, never copied."""
 
 _WITHOUT_ALPHA = frozenset((Format.JPEG,))
+_GEOMETRY = ("page", "trim", "crop", "resize", "flip", "rotate", "output")
+"""The fields of a recipe that move pixels or say how they are written; every other one changes what they show."""
+
 _DEEP = frozenset((Format.PNG, Format.TIFF, Format.AVIF))
 
 
@@ -83,15 +86,8 @@ class Work:
     def geometry_only(self) -> bool:
         """Whether pixels are only cut, scaled and turned: nothing is drawn, mixed, hidden or coloured."""
         recipe, layout = self.job.recipe, self.layout
-        drawn = (recipe.background, recipe.pad, recipe.radius, recipe.mask, recipe.redact)
-        mixed = (recipe.blur, recipe.sharpen, recipe.pixelate)
-        return (
-            all(option is None for option in (*drawn, *mixed))
-            and recipe.adjust == Adjust()
-            and not recipe.layers
-            and not layout.canvas
-            and layout.angle % 90 == 0
-        )
+        kept = {field: getattr(recipe, field) for field in _GEOMETRY}
+        return recipe == Recipe(**kept) and not layout.canvas and layout.angle % 90 == 0
 
     @property
     def deep(self) -> bool:
