@@ -25,25 +25,8 @@ from imagemill.errors import ImagemillError
 from imagemill.originals.library import Originals
 from imagemill.recipe.canonical import text_of
 from imagemill.recipe.negotiation import read_hints
+from imagemill.recipe.order import ORDER
 from imagemill.variants.port import VariantStore
-
-ORDER = (
-    "page",
-    "orient",
-    "trim",
-    "crop",
-    "resize",
-    "flip",
-    "rotate",
-    "blur/sharpen/pixelate",
-    "colour",
-    "redact",
-    "pad/bg",
-    "radius/mask",
-    "layers and text",
-    "encode",
-)  # fmt: skip - one line a step would fill the screen
-"""The fixed order of work (contract)."""
 
 
 class Explain:

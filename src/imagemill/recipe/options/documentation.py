@@ -16,6 +16,7 @@ from imagemill.recipe.options.option import Option
 from imagemill.recipe.options.output import OUTPUT
 from imagemill.recipe.options.request import REQUEST
 from imagemill.recipe.options.table import PICTURE
+from imagemill.recipe.order import ORDER
 from imagemill.recipe.quality import EQUAL_LOOKS, JXL_DISTANCES
 from imagemill.recipe.spelling import write_number
 
@@ -27,17 +28,18 @@ unknown, stands twice (also under another name) or has no value is answered with
 Numbers are ASCII digits with at most three places after the point. Values hold no `,`, `&` or `/`: text, keys and file
 names that do go as base64url in `text64`, `wm64` and `dl64`.
 
-The order of work is fixed, whatever the order of the list: page, orient, trim, crop, resize, flip, rotate,
-blur/sharpen/pixelate, colour, redact, pad and background, radius or mask, layers and text, encode.
+The order of work is fixed, whatever the order of the list:
+
+{order}
 
 This page is written from the code's own table (`python -m imagemill.recipe.options.documentation`)."""
 
 _PRESETS = """
 
-A preset (`p=card`) is a list of options with a name, from the settings or the control API ([access](access.md)). Options
-beside it win, and put aside what they contradict: `radius` a `mask`, `max_bytes`, `fm=jpeg` and `fm=gif` a `lossless`,
-`lossless` a `max_bytes`; a second side the preset's `ar`, `ar` the preset's second side. A preset may lack what a URL
-will bring: with `wide` being `ar=16:9`, `p=wide,w=640` is `w=640,h=360`."""
+A preset (`p=card`) is a list of options with a name, from the settings or the control API ([access](access.md)).
+Options beside it win, and put aside what they contradict: `radius` a `mask`, `max_bytes`, `fm=jpeg` and `fm=gif` a
+`lossless`, `lossless` a `max_bytes`; a second side the preset's `ar`, `ar` the preset's second side. A preset may lack
+what a URL will bring: with `wide` being `ar=16:9`, `p=wide,w=640` is `w=640,h=360`."""
 
 _EQUAL = """## Equal recipes are one variant
 
@@ -59,7 +61,7 @@ def page() -> str:
     return (
         "\n\n".join(
             [
-                _INTRODUCTION,
+                _INTRODUCTION.format(order=" → ".join(ORDER)),
                 "## The picture\n\n" + _table(PICTURE) + _gallery(PICTURE),
                 "## Layers and text\n\n" + _table((*LAYERS, *WORDS)) + _gallery((*LAYERS, *WORDS)),
                 "## The bytes\n\n" + _table(OUTPUT) + _gallery(OUTPUT),
@@ -91,13 +93,9 @@ def _built(option: Option) -> str:
     later = [entry for entry in LATER if entry.option == owner]
     if not later:
         return "yes"
-    if all(entry.what == entry.option and entry.option != "meta" for entry in later):
+    if all(entry.what == entry.option for entry in later):
         return f"no: {later[0].row}"
-    return "yes, but " + ", ".join(f"{_part(entry.what)}: {entry.row}" for entry in later)
-
-
-def _part(what: str) -> str:
-    return "all but `none`" if what == "meta" else f"`{what}`"
+    return "yes, but " + ", ".join(f"`{entry.what}`: {entry.row}" for entry in later)
 
 
 def _gallery(options: Iterable[Option]) -> str:

@@ -37,8 +37,8 @@ OUTPUT: tuple[Option, ...] = (
         default="auto",
         example="fm=webp",
         row="T2",
-        about="Format of the result; `auto` follows the client's Accept header, `source` is the original's own, or JPEG "
-        "(PNG with transparency) where the web does not show that: TIFF, SVG, HEIC, BMP, ICO.",
+        about="Format of the result; `auto` follows the client's Accept header, `source` is the original's own, or "
+        "JPEG (PNG with transparency) where the web does not show that: TIFF, SVG, HEIC, BMP, ICO.",
     ),
     Option(
         name="q",
