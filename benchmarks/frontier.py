@@ -108,7 +108,7 @@ def _candidates() -> list[Candidate]:
         ("effort 4, dither 0.5", {"effort": 4, "dither": 0.5}),
     ]
     found = [
-        *(Candidate("JPEG", name, "jpegsave_buffer", (55, 76, 88), options) for name, options in jpeg),
+        *(Candidate("JPEG", name, "jpegsave_buffer", (50, 60, 76, 84, 88), options) for name, options in jpeg),
         *(Candidate("WebP", name, "webpsave_buffer", (64, 82, 92), options) for name, options in webp),
         *(Candidate("AVIF", name, "heifsave_buffer", (52, 65, 78), _AV1 | options) for name, options in avif),
         *(Candidate("GIF", name, "gifsave_buffer", (None,), options) for name, options in gif),

@@ -19,6 +19,9 @@ TITLES = {
     "quality": "Quality of shrink-on-load",
     "memory": "Memory",
     "fairness": "Many at once",
+    "frontier": "Encoder settings",
+    "scale": "One scale of quality",
+    "avif": "AVIF while someone waits",
     "peers": "Side by side with imgproxy, imagor, thumbor and IPX",
 }
 _HEAD = """# Benchmarks
