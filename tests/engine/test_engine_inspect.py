@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.engine.reference_pictures import HASHES, rgba_of
 from tests.engine.engine_pictures import LIMITS, encoded, made, opened, quarters, sized
+from tests.engine.reference_pictures import HASHES, rgba_of
 
 from imagemill import demo
 from imagemill.engine.findings import (
@@ -32,8 +32,11 @@ from imagemill.engine.summaries.perceptual_hash import perceptual_hash
 from imagemill.engine.summaries.pixels import Pixels
 from imagemill.engine.summaries.thumbhash import thumbhash
 from imagemill.errors import ImagemillError
-from imagemill.recipe.model import Colour, Output, Recipe
+from imagemill.recipe.model import Recipe
+from imagemill.recipe.options.reading import parse_options
 from imagemill.recipe.vocabulary import Format
+
+ROOT = Path(__file__).parents[2]
 
 SAMPLES = sorted(path.name for path in demo.PHOTOS.iterdir() if path.suffix in (".jpg", ".png", ".gif"))
 
@@ -60,12 +63,13 @@ def test_a_small_picture_has_the_hashes_of_the_references(name: str) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_hashes_are_those_of_a_variant_that_anyone_can_fetch(name: str) -> None:
-    """`w=100,h=100,anim=0,fm=png`, on white where it is transparent (but for the ThumbHash)."""
+    """The options that the page names, on white where it is transparent (but for the ThumbHash)."""
+    words = "w=100,h=100,fit=inside,anim=0,fm=png"
+    assert f"`{words}`" in (ROOT / "docs" / "info.md").read_text(encoding="utf-8")
     data = (demo.PHOTOS / name).read_bytes()
     found = told(data)
-    recipe = Recipe(resize=sized(100, 100), output=Output(animate=False))
-    seen = pixels_of(opened(made(data, recipe)))
-    opaque = pixels_of(opened(made(data, Recipe(resize=sized(100, 100), background=Colour("ffffffff")))))
+    seen = pixels_of(opened(made(data, parse_options(words).recipe)))
+    opaque = pixels_of(opened(made(data, parse_options(f"{words},bg=fff").recipe)))
     assert found.thumbhash == base64.b64encode(thumbhash(seen)).decode()
     assert found.blurhash == blurhash(opaque)
     assert found.perceptual_hash == perceptual_hash(opaque)

@@ -1,8 +1,8 @@
 """Look at an original for everything that can be told of it: its header, its metadata, its colours and hashes.
 
 Separate from `probe`, which reads the header for every new original: this decodes, once, when somebody asks. The
-pixels are those of the variant `w=100,h=100,fm=png` of the first page (never enlarged, upright, in sRGB), so whoever
-doubts a hash can fetch that and ask the reference implementation. A picture with transparency is laid on white first,
+pixels are those of the variant `w=100,h=100,fit=inside,fm=png` of the first page (never enlarged, upright, in sRGB), so
+whoever doubts a hash can fetch that and ask the reference implementation. A transparent picture is laid on white first,
 as a JPEG of it would be, for all but the ThumbHash and the colours, which know alpha.
 """
 
