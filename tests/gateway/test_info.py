@@ -97,6 +97,23 @@ def test_where_it_was_taken_is_not_public(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+def test_a_gps_block_without_a_place_locates_nothing(tmp_path: Path) -> None:
+    """A camera without a receiver writes the block's version alone."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({0: b"\x02\x03\x00\x00"})
+    out = io.BytesIO()
+    Image.new("RGB", (32, 24)).save(out, "JPEG", exif=exif)
+
+    async def scene(client: httpx.AsyncClient, _: assembly.Platform) -> None:
+        await put(client, tmp_path, "me.jpg", out.getvalue())
+        key = (tmp_path / "admin.key").read_text().strip()
+        whole = (await client.get("/v1/info/me.jpg", headers={"x-api-key": key})).json()
+        assert whole["gps"] == {"GPSVersionID": [2, 3, 0, 0]}
+        assert whole["located"] is False
+
+    play(tmp_path, scene)
+
+
 def test_a_new_finding_is_not_public_by_accident() -> None:
     """Every field of the findings is either public by name here, or known to be private."""
     private = {

@@ -24,6 +24,9 @@ from imagemill.engine.findings import Findings
 from imagemill.errors import PreconditionFailed
 from imagemill.originals.values import Original
 
+_NO_PLACE = frozenset(("GPSVersionID", "GPSTimeStamp", "GPSDateStamp", "GPSMapDatum"))
+"""GPS fields that a camera without a receiver writes too, or that say when and not where."""
+
 
 class Info:
     """Answers `/info/…`; raises an ImagemillError for the gateway to translate."""
@@ -81,7 +84,7 @@ def whole_info(findings: Findings) -> dict[str, Any]:
         "thumbhash": findings.thumbhash,
         "perceptual_hash": findings.perceptual_hash,
         "preview": findings.preview,
-        "located": findings.location is not None or bool(findings.gps),
+        "located": findings.location is not None or any(name not in _NO_PLACE for name in findings.gps),
         "location": None if findings.location is None else msgspec.structs.asdict(findings.location),
         "exif": findings.exif,
         "gps": findings.gps,
