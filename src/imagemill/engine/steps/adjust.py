@@ -136,10 +136,11 @@ def _curved(image: Image, curves: list[Curve]) -> Image:
     table = reduce(lambda levels, curve: curve(levels).clamp(min=0, max=1), curves, _ramp(image))
     table = stored(table * top(image), image.format)
     colours, alpha = parted(image)
-    if alpha is None:
-        return image.maplut(table)
-    same = stored(_ramp(image) * top(image), image.format)
-    return image.maplut(table.bandjoin([table] * (colours.bands - 1) + [same]))
+    if alpha is not None:
+        same = stored(_ramp(image) * top(image), image.format)
+        table = table.bandjoin([table] * (colours.bands - 1) + [same])
+    # maplut takes the table's space over, which of a picture one pixel wide libvips believes.
+    return image.maplut(table).copy(interpretation=image.interpretation)
 
 
 def _mixed(image: Image, rows: Matrix) -> Image:
