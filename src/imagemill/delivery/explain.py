@@ -109,7 +109,7 @@ class Explain:
         if _stands_still(plan):
             warnings.append(
                 f"The original moves and fm={plan.format.value} is a still picture: its first frame. Animations are "
-                "written as webp and gif."
+                "written as webp, gif, avif and png."
             )
         return {
             "variant": str(plan.name),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagemill.engine.effect_cost import copies_held, effect_seconds
-from imagemill.engine.frames import frame_count
+from imagemill.engine.frames import FILMS, frame_count
 from imagemill.engine.geometry import Layout, Size, lay_out
 from imagemill.engine.orientation import is_sideways
 from imagemill.engine.placement import layer_recipe, layer_size
@@ -66,6 +66,7 @@ _ENCODE = {
     Format.JXL: 0.0290,
 }
 _ENCODE_ALPHA = {Format.WEBP: 2.5, Format.AVIF: 1.2, Format.PNG: 1.2, Format.JXL: 2.0}  # times
+_FILM = {Format.AVIF: 0.7, Format.PNG: 2.0}  # times, of a film: what stands still is cheap, comparing frames is not
 _ENCODE_PALETTE = 0.2400  # a PNG with a palette
 _ENCODE_LOSSLESS = {Format.WEBP: 0.0650, Format.AVIF: 0.2200, Format.JXL: 0.0050}
 
@@ -91,6 +92,7 @@ _HELD_RESULT = {
     Format.JXL: 20.0,
 }
 _HELD_PALETTE = 6.0
+_HELD_FILM = 6.0  # of each frame: Pillow's own, and what is written
 _HELD_DEEP = 5.0  # more, of a result of 16 bits or with a gain map
 _HELD_LOSSLESS = {Format.WEBP: 20.0, Format.AVIF: 40.0, Format.JXL: 3.0}
 _HELD_SMALL_JXL = 60.0  # libjxl streams only what is larger
@@ -122,7 +124,8 @@ def estimate(
     """
     frames = frame_count(facts, recipe, output)
     reading = _reading(facts, recipe, layout, linear_light=linear_light)
-    seconds = frames * (reading + _writing(facts, recipe, output, layout) + effect_seconds(facts, recipe, layout))
+    writing = _writing(facts, recipe, output, layout) * (_FILM.get(output, 1.0) if frames > 1 else 1.0)
+    seconds = frames * (reading + writing + effect_seconds(facts, recipe, layout))
     if recipe.redact is not None and layout.gravity in SEARCHING and layout.window != layout.scaled:
         seconds += reading  # the window must be known before the areas in it are
     if frames > 1 and facts.format == "webp":
@@ -251,6 +254,8 @@ def _bytes(facts: Facts, recipe: Recipe, output: Format, layout: Layout, frames:
         encoder = max(encoder, _HELD_ALPHA.get(output, 0.0) * result)
     if recipe.output.palette:
         encoder = _HELD_PALETTE * result
+    if frames > 1 and output in FILMS:
+        encoder = _HELD_FILM * result * frames
     if output is Format.JXL and not lossless:
         encoder = max(encoder, _HELD_SMALL_JXL * min(result, _SMALL_JXL))
     return int(_FIXED_BYTES + held + kept + max(working, staying + encoder))

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from imagemill.engine.findings import Findings
+from imagemill.engine.frames import FILMS, frame_count
 from imagemill.engine.pool import PoolStats, WorkerPool
 from imagemill.engine.port import Facts, Job, Rendered, Source
 from imagemill.engine.sniff import HEAD_BYTES, RARE, recognise
@@ -151,4 +152,5 @@ class DividedEngine:
 
 def _is_rare(job: Job) -> bool:
     """Whether any decoder or encoder of a job is a rare one."""
-    return job.format is Format.JXL or any(facts.format in _RARE for facts in (job.facts, *job.layers))
+    film = job.format in FILMS and frame_count(job.facts, job.recipe, job.format) > 1
+    return film or job.format is Format.JXL or any(facts.format in _RARE for facts in (job.facts, *job.layers))

@@ -9,7 +9,10 @@ from imagemill.engine.port import Facts
 from imagemill.recipe.model import Recipe
 from imagemill.recipe.vocabulary import Format
 
-_ANIMATED = frozenset((Format.GIF, Format.WEBP))
+FILMS = frozenset((Format.AVIF, Format.PNG))
+"""Formats whose films are written by an encoder of their own (`rare.films`), among the rare formats' workers."""
+
+_ANIMATED = FILMS | {Format.GIF, Format.WEBP}
 
 
 def animates(output: Format) -> bool:
@@ -24,4 +27,5 @@ def moves(facts: Facts, recipe: Recipe) -> bool:
 
 def frame_count(facts: Facts, recipe: Recipe, output: Format) -> int:
     """Return how many frames are written in the format `output`, counted from the recipe's page."""
-    return facts.pages if moves(facts, recipe) and animates(output) else 1
+    exact = output is Format.AVIF and recipe.output.lossless  # libavif has no exact films
+    return facts.pages if moves(facts, recipe) and animates(output) and not exact else 1

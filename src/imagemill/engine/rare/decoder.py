@@ -81,11 +81,15 @@ def readable() -> tuple[str, ...]:
 
 @cache
 def load_all() -> None:
-    """Load every decoder that is here, and open libvips' own loaders among them; to be called before confinement.
+    """Load every decoder that is here and the writer of films, and open libvips' own loaders among them.
+
+    To be called before confinement.
 
     One that cannot be loaded must not take the others with it: its pictures fail, and `doctor` finds that.
     """
     libvips.start(rare=True)
+    with contextlib.suppress(Exception):
+        importlib.import_module("imagemill.engine.rare.films").prepare()
     for kind in readable():
         with contextlib.suppress(Exception):
             decoder = decoder_of(kind)

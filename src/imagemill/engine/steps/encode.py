@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imagemill.engine.image_fields import PROFILE_FIELD
+from imagemill.engine.frames import FILMS
+from imagemill.engine.image_fields import EXIF_FIELD, PROFILE_FIELD, XMP_FIELD, block_of
 from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.values import Metadata
@@ -58,6 +59,8 @@ def encode(image: Image, work: Work, limits: Limits) -> bytes:
     if work.metadata is not None:
         image, said = attach(image, work.metadata, work.job.format, srgb=not tagged)
         keep += said
+    if work.frames > 1 and work.job.format in FILMS:
+        return _within(_film(image, work), limits)
     if image.get_typeof("gainmap"):
         return _within(_ultra_hdr(image.copy_memory(), keep, work), limits)
     return _within(bytes(pyvips.Operation.call(name, image, keep=",".join(keep) or "none", **options(work))), limits)
@@ -133,6 +136,23 @@ def _jxl(image: Image, work: Work) -> bytes:
     if work.job.recipe.output.lossless:
         return write_jxl(image, distance=0.0, effort=1)
     return write_jxl(image, distance=jxl_distance(work.quality), effort=3)
+
+
+def _film(image: Image, work: Work) -> bytes:
+    """The module is there: a film is written by a rare worker, which loaded it, or where nothing is confined."""
+    from imagemill.engine.rare.films import Film, write_film
+
+    film = Film(
+        frames=image,
+        height=image.get("page-height"),
+        delays=image.get("delay"),
+        plays=image.get("loop"),
+        quality=encoder_quality(work.quality, Format.AVIF),
+        profile=block_of(image, PROFILE_FIELD),
+        exif=block_of(image, EXIF_FIELD),
+        xmp=block_of(image, XMP_FIELD),
+    )
+    return write_film(film, work.job.format)
 
 
 def _png(work: Work) -> Options:

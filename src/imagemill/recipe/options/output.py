@@ -84,7 +84,7 @@ OUTPUT: tuple[Option, ...] = (
         default="1",
         example="anim=0",
         row="T2",
-        about="Whether an animation stays one.",
+        about="Whether an animation stays one: WebP, GIF, AVIF and PNG do, other formats show the first frame.",
     ),
     Option(
         name="page",
