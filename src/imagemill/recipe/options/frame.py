@@ -123,12 +123,12 @@ FRAME: tuple[Option, ...] = (
     Option(
         name="crop",
         field="crop",
-        values="X:Y:W:H, each in pixels or as a percent such as 25p",
+        values="X:Y:W:H, each in pixels or as a percent such as 25p, W and H above 0",
         read=measures.read_region,
         write=lambda r: "" if r.crop is None else measures.write_region(r.crop),
         example="crop=10:10:50p:50p",
         row="T3",
-        about="A region of the upright original, before resizing.",
+        about="A region of the upright original, before resizing; with `trim` beside it, of what that leaves.",
     ),
     Option(
         name="trim",
