@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from xml.etree import ElementTree
 
 import pytest
+from benchmarks.encodes import Result
 from benchmarks.load import Answer, Report
 from benchmarks.measure import Figure, at_least, at_most, median_ratio, percentile, rounded
 
-from benchmarks import bare_loop, cold, fairness, hot, quality, report
+from benchmarks import avif, bare_loop, cold, fairness, frontier, hot, plot, quality, report, scale
 from imagemill.engine.port import Facts
 
 
@@ -119,3 +121,46 @@ def test_a_report_counts_only_good_answers() -> None:
 def test_the_page_says_what_the_results_say() -> None:
     """docs/benchmarks.md is printed from results/latest.json; neither may be edited alone."""
     assert report.PAGE.read_text() == report.page(report.load_results())
+
+
+def _result(quality: int, size: int, score: float) -> Result:
+    """One result of one photograph, whose CPU is a hundredth of its score."""
+    return Result(
+        setting="theirs", quality=quality, photo="p", bytes=size, cpu=score / 100, score=score, megapixels=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "size"), [(70.0, 1000.0), (75.0, 2000.0), (80.0, 4000.0), (85.0, 4000 * math.sqrt(2)), (65.0, 500.0)]
+)
+def test_bytes_at_a_score_lie_on_the_line_of_their_logarithms(score: float, size: float) -> None:
+    """Between two results bytes grow by the same factor for each point; beyond the ends the last line goes on."""
+    found, cpu = avif.at_score([_result(60, 1000, 70), _result(80, 4000, 80), _result(90, 8000, 90)], score)
+    assert found == pytest.approx(size)
+    assert cpu == pytest.approx(score / 100)
+
+
+def test_a_value_that_looks_equal_is_found_on_the_curve() -> None:
+    """Between two measured values it is on the line; beyond the ends there is no better one than the end."""
+    curve = [(10.0, 40.0), (20.0, 60.0), (30.0, 70.0)]
+    assert [scale.equal(curve, score) for score in (0, 50, 65, 99)] == [10.0, 15.0, 25.0, 30.0]
+
+
+def test_a_setting_is_only_compared_where_the_used_one_was_measured() -> None:
+    """Outside its scores there is nothing to compare with, and no number is made up."""
+    curve = [frontier.Point(score=60, bytes=100, cpu=1), frontier.Point(score=70, bytes=400, cpu=1)]
+    assert frontier.bytes_at(curve, 65) == pytest.approx(200)
+    assert math.isnan(frontier.bytes_at(curve, 71))
+
+
+def test_a_plot_holds_every_curve_once_and_is_a_picture() -> None:
+    """One line for each curve, labels escaped, and an XML parser reads it."""
+    drawn = plot.svg(
+        [
+            plot.Series(group="A<B", label="one & only", points=((1, 2), (3, 4)), used=True),
+            plot.Series(group="C", label="two", points=((1, 1), (1, 1))),
+        ]
+    )
+    root = ElementTree.fromstring(drawn)  # noqa: S314  # our own text, drawn a line above
+    assert len(root.findall(".//{*}polyline")) == 2
+    assert {text.text for text in root.findall(".//{*}text")} >= {"A<B", "one & only", "two"}
