@@ -14,13 +14,16 @@ from imagemill.engine.render import render
 from imagemill.recipe.options.reading import parse_options
 from imagemill.recipe.vocabulary import Format
 
-STEPS = """
-_ w=1 enlarge=1,w=9 crop=0:0:50p:50p trim=10 pad=3 bg=auto,pad=2 bg=blur,pad=2 bg=ff000080,pad=1 radius=max mask=ellipse
-rot=90 rot=30 flip=hv blur=2 sharpen=3 pixelate=4 bri=20 con=-30 sat=40 hue=90 gam=2 grayscale=1 sepia=1 invert=1
-normalize=1 duotone=102030:f0e0d0 redact=blur:0:0:1:1 redact=pixelate:0:0:1:1 text=A,textsize=8 icc=p3 icc=keep hdr=keep
-w=3,h=3,fit=contain w=2,h=1,g=attention w=2,h=1,g=entropy w=2,h=3,fit=fill,enlarge=1
-bri=5,con=5,sat=5,hue=5,gam=1.1,sepia=1,invert=1,normalize=1,duotone=000001:0000ff
-""".split()
+STEPS = (
+    *("_", "w=1", "enlarge=1,w=9", "crop=0:0:50p:50p", "trim=10", "pad=3", "bg=auto,pad=2"),
+    *("bg=blur,pad=2", "bg=ff000080,pad=1", "radius=max", "mask=ellipse", "rot=90", "rot=30", "flip=hv"),
+    *("blur=2", "sharpen=3", "pixelate=4", "bri=20", "con=-30", "sat=40", "hue=90", "gam=2"),
+    *("grayscale=1", "sepia=1", "invert=1", "normalize=1", "duotone=102030:f0e0d0"),
+    *("redact=blur:0:0:1:1", "redact=pixelate:0:0:1:1", "text=A,textsize=8", "icc=p3", "icc=keep"),
+    *("hdr=keep", "w=3,h=3,fit=contain", "w=2,h=1,g=attention", "w=2,h=1,g=entropy"),
+    *("w=2,h=3,fit=fill,enlarge=1",),
+    *("bri=5,con=5,sat=5,hue=5,gam=1.1,sepia=1,invert=1,normalize=1,duotone=000001:0000ff",),
+)
 SIZES = ((1, 1), (1, 40), (40, 1), (1, 300), (2, 1))
 FORMATS = (Format.JPEG, Format.PNG, Format.WEBP, Format.GIF, Format.TIFF)
 
