@@ -242,6 +242,18 @@ def test_mistakes_are_usage(arguments: list[str], said: str, home: Path) -> None
     assert not (home / ".imagemill").exists()
 
 
+def test_an_original_that_no_variant_can_be_called_like_is_in_no_danger(home: Path) -> None:
+    """Without a format a variant is JPEG, PNG or GIF: a TIFF beside it stays what it is; under `fm=source` it counts."""
+    with Image.open(home / "pics/a.jpg") as image:
+        image.save(home / "scan.tiff")
+    before = (home / "scan.tiff").read_bytes()
+    assert imagemill("render", "scan.tiff", "--to", "w=50", cwd=home).code == 0
+    assert {"scan.tiff", "scan.jpg"} <= files(home)
+    assert (home / "scan.tiff").read_bytes() == before
+    ended = imagemill("render", "scan.tiff", "--to", "w=50,fm=source", cwd=home)
+    assert (ended.code, "over the original scan.tiff" in ended.err) == (2, True), ended.err
+
+
 def test_a_watermark_is_a_file_of_a_folder(home: Path) -> None:
     """`wm` names a picture below --layers, and a changed one makes the variants anew."""
     (home / "logos").mkdir()

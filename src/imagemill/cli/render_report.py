@@ -144,7 +144,7 @@ class Report:
         words = f"{counted(good, 'picture')}, {counted(self.made, 'variant')} made"
         words += f", {self.kept} there already" if self.kept else ""
         words += f", {counted(self.failed, 'picture')} failed" if self.failed else ""
-        words += f", {counted(self.passed, 'file')} passed over that are no pictures by name" if self.passed else ""
+        words += f", {counted(self.passed, 'file')} passed over (no pictures by name)" if self.passed else ""
         if self._instead:
             share = round(100 * totals["bytes_saved"] / self._instead)
             much = f"{share} % less" if share >= 0 else f"{-share} % more"
