@@ -71,6 +71,17 @@ def test_a_set_by_width_and_format(renderer: Renderer) -> None:
     assert made[1] == renderer.render(ROCKET, "q=60,w=60,fm=webp")
 
 
+def test_one_format_is_a_list_too(renderer: Renderer) -> None:
+    """A text is a sequence of letters; it is not taken for one of formats."""
+    with pytest.raises(TypeError, match="list of words"):
+        renderer.render_set(ROCKET, formats="webp")
+
+
+def test_a_printed_variant_is_short(renderer: Renderer) -> None:
+    """Megabytes of a picture are not poured over whoever looks at one in a shell."""
+    assert repr(renderer.render(ROCKET, "w=20,fm=webp")) == "Variant(width=20, height=13, format='webp', pages=1)"
+
+
 def test_an_animation(renderer: Renderer) -> None:
     """Pages are counted."""
     made = renderer.render(demo.PHOTOS / "mill.gif", "w=40")

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -44,10 +44,10 @@ class Variant:
     """A made picture.
 
     `data` are the encoded bytes; `width` and `height` are in pixels of one of its `pages` (1 but for an animation);
-    `format` is a word of the option `fm`, such as "webp".
+    `format` is a word of the option `fm`, such as "webp". Printed, it leaves the bytes out.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     width: int
     height: int
     format: str
@@ -152,6 +152,8 @@ class Renderer:
         self.close()
 
     def _wanted(self, to: str, widths: Sequence[int], formats: Sequence[str]) -> tuple[Wanted, ...]:
+        if isinstance(formats, str):  # which is a sequence of str as well, letter by letter
+            raise TypeError(f'formats is a list of words, such as ["webp"]; received {formats!r}')
         return wanted(to, widths=widths, formats=formats, presets=self._presets, limits=self._settings.limits)
 
     def _all(self, sources: Iterable[Picture], every: tuple[Wanted, ...]) -> Iterator[Rendering]:

@@ -243,7 +243,7 @@ def test_mistakes_are_usage(arguments: list[str], said: str, home: Path) -> None
 
 
 def test_an_original_that_no_variant_can_be_called_like_is_in_no_danger(home: Path) -> None:
-    """Without a format a variant is JPEG, PNG or GIF: a TIFF beside it stays what it is; under `fm=source` it counts."""
+    """Without a format a variant is JPEG, PNG or GIF, so a TIFF beside it stays; `fm=source` is another case."""
     with Image.open(home / "pics/a.jpg") as image:
         image.save(home / "scan.tiff")
     before = (home / "scan.tiff").read_bytes()
