@@ -31,13 +31,16 @@ WORKER_DEFAULTS = {
     "MALLOC_MMAP_THRESHOLD_": str(8 * 1024 * 1024),
     "MALLOC_TRIM_THRESHOLD_": str(32 * 1024 * 1024),
     "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW",
+    "HOME": "/nonexistent",
 }
 """One thread of pixels in each worker and as many workers as cores (measured, architecture.md). The two thresholds keep
 a thumbnail's buffers in the heap from job to job (each page given back is zeroed again), and return the large ones.
 
 libaom leaves the upper halves of vector registers in use, and from then on older instructions in the same thread wait
 for them: after an AVIF, a GIF took 3.6 times as long and a WebP 1.35 times (AMD, libaom 3.15). glibc's copies for AVX2
-clear them at their end, those for AVX-512, no faster here, do not; so the former are taken."""
+clear them at their end, those for AVX-512, no faster here, do not; so the former are taken.
+
+Without a home, GLib looks for one in the machine's list of users, which no worker has any business to read (D13)."""
 
 BURIAL_SECONDS = 0.2
 """How long a worker that closed its socket may take to end by itself, so that its exit status can be read."""
