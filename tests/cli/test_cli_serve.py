@@ -198,7 +198,7 @@ def test_own_pictures_are_served_at_once(tmp_path: Path) -> None:
 
 
 def test_demo_prints_links_that_work(tmp_path: Path) -> None:
-    """Five addresses worth a click are printed after the one line, and each is a picture."""
+    """Addresses worth a click are printed after the one line: pictures, what is known of one, and the page."""
     with started("demo", "--port", "0", cwd=tmp_path) as (process, line):
         assert "demo-data" in line
         assert process.stdout is not None
@@ -206,11 +206,12 @@ def test_demo_prints_links_that_work(tmp_path: Path) -> None:
         while "Ctrl-C" not in (printed := process.stdout.readline()):
             assert printed, "the list ends with how to stop"
             links += [word for word in printed.split() if word.startswith("http://")]
-        assert len(links) == 6
+        assert len(links) == len(demo.links("")) + 1
         for link in links:
             answer = httpx.get(link, trust_env=False, timeout=SECONDS)
             assert answer.status_code == 200, link
-            assert answer.headers["content-type"].startswith("text/html" if link.endswith("/") else "image/")
+            kind = "text/html" if link.endswith("/") else "application/json" if "/info/" in link else "image/"
+            assert answer.headers["content-type"].startswith(kind)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS)
         assert process.returncode == 0
