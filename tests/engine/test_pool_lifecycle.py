@@ -70,6 +70,7 @@ def test_a_worker_gets_nothing_it_does_not_need() -> None:
         "AWS_SECRET_ACCESS_KEY": "secret",
         "PYTHONPATH": "/tmp",
         "LD_PRELOAD": "/tmp/x.so",
+        "HOME": "/root",
     }
     kept = worker_environment(environment)
     assert set(kept) - set(environment) == {
@@ -78,8 +79,9 @@ def test_a_worker_gets_nothing_it_does_not_need() -> None:
         "MALLOC_TRIM_THRESHOLD_",
         "GLIBC_TUNABLES",
     }
-    assert set(kept) & set(environment) == {"PATH", "LANG", "VIPS_INFO", "MALLOC_ARENA_MAX"}
+    assert set(kept) & set(environment) == {"PATH", "LANG", "VIPS_INFO", "MALLOC_ARENA_MAX", "HOME"}
     assert kept["MALLOC_ARENA_MAX"] == "4"
+    assert kept["HOME"] == "/nonexistent"
 
     async def scene() -> None:
         ours = [socket.socketpair() for _ in range(5)]
@@ -87,7 +89,7 @@ def test_a_worker_gets_nothing_it_does_not_need() -> None:
             async with running() as pool:
                 with pytest.raises(Unprocessable) as caught:
                     await ask(pool, "environment")
-                allowed = {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "GLIBC_TUNABLES"}
+                allowed = {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "HOME"}
                 names = set(caught.value.sentence.split())
                 assert all(name in allowed or name.startswith(("VIPS_", "MALLOC_")) for name in names), names
                 with pytest.raises(Unprocessable) as caught:
