@@ -218,6 +218,26 @@ def test_a_bitmap_from_the_top_stands_upright() -> None:
     assert corners(opened(made(bytes(data))))[0] == corners(quarters())[2]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_a_bitmap_of_os2_with_a_short_header(mode: str) -> None:
+    """Its second header, ended after the depth: Pillow does not read it as it stands."""
+    data = encoded(quarters().convert(mode), "BMP")
+    (pixels,) = struct.unpack_from("<I", data, 10)
+    short = data[:10] + struct.pack("<II", pixels - 24, 16) + data[18:30] + data[54:]
+    assert looks_like_quarters(opened(made(short)))
+
+
+def test_a_bitmap_with_a_mask_for_alpha() -> None:
+    """32 bits under four masks that follow a header of 40 bytes (BI_ALPHABITFIELDS)."""
+    picture = quarters().convert("RGBA")
+    picture.putalpha(77)
+    upside_down = picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).tobytes()
+    header = struct.pack("<IiiHHIIiiII", 40, *picture.size, 1, 32, 6, 0, 0, 0, 0, 0)
+    masks = struct.pack("<IIII", 0xFF, 0xFF00, 0xFF0000, 0xFF000000)
+    data = b"BM" + struct.pack("<IHHI", 70 + len(upside_down), 0, 0, 70) + header + masks + upside_down
+    assert np.array_equal(np.asarray(opened(made(data))), np.asarray(picture))
+
+
 def test_a_cut_bitmap_is_damaged() -> None:
     """Pixels that are not there are not made up."""
     data = encoded(quarters(), "BMP")

@@ -13,7 +13,7 @@ from PIL import BmpImagePlugin, IcoImagePlugin
 from PIL.Image import Image as Picture
 
 from imagemill.engine import libvips
-from imagemill.engine.claims import Structure, damaged
+from imagemill.engine.claims import Structure, damaged, little
 from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import Decoder
@@ -23,6 +23,9 @@ from imagemill.engine.steps.colour import eight_bits
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BANDS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_ALPHA_MASKS = 6  # a compression
+_MASKS = (3).to_bytes(4, "little")  # the compression that version 4 has for it
+_WINDOWS, _VERSION_4 = (40).to_bytes(4, "little"), (108).to_bytes(4, "little")  # sizes of headers
 _ROWS = 256
 """So many rows are handed over at a time; Pillow's own `tobytes` holds the picture twice more."""
 
@@ -59,11 +62,28 @@ class _File(io.RawIOBase):
 def _bitmap(view: memoryview) -> Picture:
     """The opened, not yet decoded bitmap."""
     try:
-        return BmpImagePlugin.BmpImageFile(io.BufferedReader(_File(view)))
+        return BmpImagePlugin.BmpImageFile(io.BufferedReader(_File(_in_usual_words(view))))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's readers raise whatever their arithmetic does
         raise damaged("the BMP cannot be opened") from error
+
+
+def _in_usual_words(view: memoryview) -> memoryview:
+    """The same bitmap under a header that Pillow reads, where it is one of two rare ones; any other as it is.
+
+    OS/2's short second header becomes Windows' of 40 bytes; 32 bits with four masks behind 40 bytes (BI_ALPHABITFIELDS,
+    from Windows CE) become version 4, which holds the masks itself.
+    """
+    header, pixels = little(view, 14, 4), little(view, 10, 4)
+    if header == 16:
+        end, new = 30, _WINDOWS + bytes(view[18:30]) + bytes(24)
+    elif header == 40 and little(view, 30, 4) == _ALPHA_MASKS:
+        end, new = 70, _VERSION_4 + bytes(view[18:30]) + _MASKS + bytes(view[34:70]) + bytes(52)
+    else:
+        return view
+    moved = pixels + 14 + len(new) - end
+    return memoryview(bytes(view[:10]) + moved.to_bytes(4, "little") + new + bytes(view[end:]))
 
 
 def _converted(picture: Picture) -> Image:

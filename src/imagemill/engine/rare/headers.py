@@ -23,6 +23,7 @@ MOST_ICONS = 64
 """Entries of an icon; real ones hold a dozen."""
 
 _RLE = frozenset((1, 2))
+_SHORT_OS2 = 16  # OS/2's second header, cut off after the depth
 _SIDE = 1 << 20
 
 
@@ -73,7 +74,8 @@ def bitmap_size(view: memoryview, at: int) -> tuple[int, int]:
         )
     else:
         width, height = _signed(view, at + 4), _signed(view, at + 8)
-        depth, compression = little(view, at + 14, 2), little(view, at + 16, 4)
+        depth = little(view, at + 14, 2)
+        compression = little(view, at + 16, 4) if header > _SHORT_OS2 else 0
     if width < 1 or height == 0 or width > _SIDE or abs(height) > _SIDE:
         raise damaged("its header gives an impossible width or height")
     if depth not in BMP_DEPTHS or compression not in (0, 1, 2, 3, 6):
