@@ -43,6 +43,14 @@ def test_one_that_is_no_picture_stops_no_other(home: Path) -> None:
     assert imagemill("info", "note.txt", cwd=home).code == 1
 
 
+def test_a_mistyped_file_is_said_to_be_none(home: Path) -> None:
+    """Where neither a file nor a store is there, the sentence says both, and the other files are told all the same."""
+    ended = imagemill("info", "rocket.jpg", "rokcet.jpg", cwd=home)
+    assert ended.code == 3
+    assert "JPEG" in ended.out
+    assert "rokcet.jpg: There is no such file, and no store" in ended.err
+
+
 @pytest.mark.parametrize("served", [False, True], ids=["no server", "a server"])
 def test_keys_of_a_store(home: Path, served: bool) -> None:
     """With --data a name is a key, whether a server holds the folder or none; the same is told of file and original."""

@@ -63,8 +63,22 @@ async def _all(
         async for one in _of_files(files, config):
             yield one
     if keys:
-        async for one in _of_keys(list(dict.fromkeys(keys)), data, config):
-            yield one
+        from imagemill.data_folder import BadFolder
+
+        try:
+            async for one in _of_keys(list(dict.fromkeys(keys)), data, config):
+                yield one
+        except BadFolder as error:
+            if data is not None:
+                raise
+            for name in keys:  # whoever names no store most likely mistyped a file
+                yield name, _neither(error)
+
+
+def _neither(error: ImagemillError) -> ImagemillError:
+    from imagemill.errors import NotFound
+
+    return NotFound(f"There is no such file, and no store to look for such a key. {error.sentence}")
 
 
 async def _of_files(
