@@ -1,15 +1,11 @@
-"""The engine port over a set of worker processes: who does which job, and what a lost worker means.
+"""The engine port over a set of worker processes: who does which job, and who takes the place of a lost worker.
 
 The pool only hands jobs to free workers. Who may ask, how many may wait and in which order clients are served is
 decided above it (`delivery.slots`). It keeps one process more than it has slots for long jobs: that spare takes over at
 once where a worker is lost, and lets a probe, which is short, pass by the transcodes that hold every slot.
 
-What a lost worker means for its job (threats D18, contract "Statuses"):
-
-    broke the wall, CPU or memory limit   422 too_complex, and a strike against the content
-    crashed, or wrote garbage             422 too_complex, and a strike against the content
-    killed or stopped from outside        the job is innocent: given to another worker; at the third blow 503
-    the caller has left                   the job runs to its end and its answer is dropped
+What a lost worker means for its job is decided in `losses`. A caller who has left changes nothing: the job runs to its
+end and its answer is dropped.
 """
 
 from __future__ import annotations
@@ -17,21 +13,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagemill.engine import protocol
 from imagemill.engine.findings import Findings
 from imagemill.engine.fonts import absolute
+from imagemill.engine.job_queue import JobQueue
 from imagemill.engine.limits import Limits
+from imagemill.engine.losses import Losses
 from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.strikes import Strikes
 from imagemill.engine.worker_process import Assignment, Cause, Wanted, WorkerProcess
-from imagemill.errors import ImagemillError, Overloaded, Unprocessable
+from imagemill.errors import ImagemillError, Overloaded
 
 COMMAND = (sys.executable, "-I", "-m", "imagemill.engine.worker")
 
@@ -40,13 +37,6 @@ RARE_WORKERS = 2
 
 WATCH_SECONDS = 0.025
 """A look costs 10 µs per worker, and a decoder fills at most about 50 MB between two."""
-
-BLOWS = 3
-"""Times that one job may lose its worker to somebody else's kill before we say that we cannot serve now."""
-
-BLOW_SECONDS = 0.5
-"""Who kills all workers at once strikes one blow, though the job be handed to each of the dying in turn. A job whose
-own hunger calls the kernel's killer holds its worker longer than this, and cannot hide behind the rule."""
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -105,23 +95,12 @@ class WorkerPool:
         self._start_seconds = start_seconds
         self._grace_seconds = grace_seconds
         self._spare = spare
-        self._setup = protocol.Setup(
-            limits,
-            settings.cpu_seconds,
-            settings.memory_bytes,
-            settings.quality,
-            absolute(settings.fonts),
-            rare,
-            settings.drawing_cpu_seconds,
-            settings.drawing_memory_bytes,
-            settings.linear_light,
-        )
+        self._setup = _setup(settings, limits, rare=rare)
+        self._losses = Losses(settings, self._strikes, draws=rare)
+        self._queue = JobQueue(self.size)
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
         self._leaving: set[WorkerProcess] = set()
-        self._short: deque[Assignment] = deque()
-        self._long: deque[Assignment] = deque()
-        self._long_running = 0
         self._jobs: Counter[str] = Counter()
         self._kills: Counter[str] = Counter()
         self._spawned = 0
@@ -214,10 +193,8 @@ class WorkerPool:
     async def close(self) -> None:
         """Refuse what waits, let running jobs end for `grace_seconds`, then kill and reap every worker."""
         self._closing = True
-        for assignment in (*self._short, *self._long):
-            _fail(assignment, Overloaded("The server is shutting down.", retry_after=1))
-        self._short.clear()
-        self._long.clear()
+        self._queue.fail_all(_closing_error())
+        self._queue.clear()
         if self.busy:
             self._quiet.clear()
             try:
@@ -233,7 +210,7 @@ class WorkerPool:
         for worker in workers:
             worker.bury_now()
             if worker.assignment is not None:
-                _fail(worker.assignment, Overloaded("The server is shutting down.", retry_after=1))
+                worker.assignment.fail(_closing_error())
 
     # What observers use
 
@@ -272,7 +249,7 @@ class WorkerPool:
             size=self.size,
             alive=self.ready_workers,
             busy=self.busy,
-            waiting=len(self._short) + len(self._long),
+            waiting=len(self._queue),
             jobs=dict(self._jobs),
             kills=dict(self._kills),
             starts=self._spawned,
@@ -313,7 +290,7 @@ class WorkerPool:
             body_bytes=body_bytes,
             layers=layers,
         )
-        (self._long if long else self._short).append(assignment)
+        self._queue.put(assignment)
         self._dispatch()
         answer, body = await assignment.future
         if isinstance(answer, protocol.Failed):
@@ -322,30 +299,19 @@ class WorkerPool:
 
     def _dispatch(self) -> None:
         """Give waiting jobs to free workers, short ones first."""
-        while (assignment := self._next()) is not None:
+        while (assignment := self._queue.take()) is not None:
             worker = self._free_worker()
             if worker is None:
-                (self._long if assignment.long else self._short).appendleft(assignment)
+                self._queue.put_back(assignment)
                 break
             try:
                 worker.begin(assignment)
             except OSError as error:
                 self._idle.append(worker)
-                _fail(assignment, error)
+                assignment.fail(error)
                 continue
-            self._long_running += assignment.long
+            self._queue.began(assignment)
         self._watch_soon()
-
-    def _next(self) -> Assignment | None:
-        """The next job that somebody still waits for and that may run now."""
-        for queue in (self._short, self._long):
-            while queue and queue[0].future.done():
-                queue.popleft()
-        if self._short:
-            return self._short.popleft()
-        if self._long and self._long_running < self.size:
-            return self._long.popleft()
-        return None
 
     def _free_worker(self) -> WorkerProcess | None:
         """The free worker that worked last: its memory is warm, and the spare's stays untouched."""
@@ -370,7 +336,7 @@ class WorkerPool:
 
     def answered(self, worker: WorkerProcess, assignment: Assignment, answer: protocol.Answer, body: bytes) -> None:
         """Pass an answer on, and the worker to its next job or to its replacement."""
-        self._long_running -= assignment.long
+        self._queue.ended(assignment)
         self._note(assignment, answer)
         if not assignment.future.done():
             assignment.future.set_result((answer, body))
@@ -396,7 +362,7 @@ class WorkerPool:
             self._kills[cause.value] += 1
             _log.warning("worker %d is lost: %s %s", worker.pid, cause.value, detail)
         if assignment is not None:
-            self._long_running -= assignment.long
+            self._queue.ended(assignment)
             self._settle(worker, assignment, cause)
         if worker.hello is None:
             self._cannot_start(detail or cause.value)
@@ -420,44 +386,13 @@ class WorkerPool:
             _log.error("a worker failed at %s: %s", assignment.work, answer.detail)
 
     def _settle(self, worker: WorkerProcess, assignment: Assignment, cause: Cause) -> None:
-        """Decide about the job of a lost worker: again, or refused, or counted against its content."""
-        waited_for = not assignment.future.done()
-        if cause is Cause.OUTSIDE and self._blows(worker, assignment) < BLOWS and not self._closing:
-            if waited_for:  # its descriptor is open only as long as its caller waits
-                (self._long if assignment.long else self._short).appendleft(assignment)
-            return
-        self._jobs["lost"] += 1
-        if self._closing:
-            _fail(assignment, Overloaded("The server is shutting down.", retry_after=1))
-            return
-        if waited_for and worker.exit_status == -signal.SIGBUS and _shrunk(assignment.source):
-            # Touching a mapped file's missing end: whoever wrote the file is to blame, not its content.
-            _fail(assignment, Unprocessable("The original changed while it was being read.", code="damaged"))
-            return
-        self._strikes.add(assignment.source.digest, assignment.work)
-        if cause is Cause.OUTSIDE:
-            _fail(assignment, Overloaded("The workers are being killed from outside.", retry_after=1))
-        else:
-            _fail(assignment, Unprocessable(self._sentence(cause), code="too_complex"))
-
-    def _blows(self, worker: WorkerProcess, assignment: Assignment) -> int:
-        """Count this loss, unless the worker fell in the blow that took the job's last one too."""
-        now = asyncio.get_running_loop().time()
-        if worker.started >= assignment.struck or now - assignment.begun >= BLOW_SECONDS:
-            assignment.blows += 1
-            assignment.struck = now
-        return assignment.blows
-
-    def _sentence(self, cause: Cause) -> str:
-        settings = self._settings
-        if cause is Cause.WALL:
-            return f"This job took longer than the {settings.wall_seconds:g} seconds that one may take."
-        if cause is Cause.CPU:
-            drawing = f" ({settings.drawing_cpu_seconds:g} to draw an SVG)" if self._setup.rare else ""
-            return f"This job used more than the {settings.cpu_seconds:g} CPU-seconds that one may use{drawing}."
-        if cause is Cause.MEMORY:
-            return f"This job needed more than the {settings.memory_bytes // 2**20} MiB of memory that one may use."
-        return "The decoder broke down on this image."
+        """Give the job of a lost worker to another, or end it."""
+        error: Exception | None = _closing_error() if self._closing else self._losses.judge(worker, assignment, cause)
+        if error is not None:
+            self._jobs["lost"] += 1
+            assignment.fail(error)
+        elif not assignment.future.done():  # its descriptor is open only as long as its caller waits
+            self._queue.put_back(assignment)
 
     # Workers
 
@@ -493,8 +428,8 @@ class WorkerPool:
         if self._closing or self._pause is not None:
             return
         if not self._workers and self._failed_starts >= PATIENT_STARTS:
-            for assignment in (*self._short, *self._long):
-                _fail(assignment, Overloaded("No image worker can be started now.", retry_after=LONGEST_PAUSE_SECONDS))
+            away = Overloaded("No image worker can be started now.", retry_after=LONGEST_PAUSE_SECONDS)
+            self._queue.fail_all(away)
         seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**self._failed_starts)
         self._failed_starts += 1
         self._pause = asyncio.get_running_loop().call_later(seconds, self._resume)
@@ -532,15 +467,21 @@ class WorkerPool:
             self._quiet.set()
 
 
-def _fail(assignment: Assignment, error: Exception) -> None:
-    """End a job with an error, where somebody still waits for it."""
-    if not assignment.future.done():
-        assignment.future.set_exception(error)
+def _closing_error() -> Overloaded:
+    """What a job that will not be done any more ends with."""
+    return Overloaded("The server is shutting down.", retry_after=1)
 
 
-def _shrunk(source: Source) -> bool:
-    """Whether the open file is shorter now than when the job was made."""
-    try:
-        return os.fstat(source.descriptor).st_size < source.size
-    except OSError:
-        return False
+def _setup(settings: EngineSettings, limits: Limits, *, rare: bool) -> protocol.Setup:
+    """The first message to each worker."""
+    return protocol.Setup(
+        limits=limits,
+        cpu_seconds=settings.cpu_seconds,
+        memory_bytes=settings.memory_bytes,
+        quality=settings.quality,
+        fonts=absolute(settings.fonts),
+        rare=rare,
+        drawing_cpu_seconds=settings.drawing_cpu_seconds,
+        drawing_memory_bytes=settings.drawing_memory_bytes,
+        linear_light=settings.linear_light,
+    )

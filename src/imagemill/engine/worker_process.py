@@ -101,6 +101,11 @@ class Assignment:
     struck: float = -math.inf
     blows: int = 0
 
+    def fail(self, error: Exception) -> None:
+        """End the job with an error, where somebody still waits for it."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
 
 class Owner(Protocol):
     """What a worker tells; exactly one `lost` ends every worker, and one `answered` or `lost` every assignment."""
