@@ -21,6 +21,8 @@ MAX_BLOCK_BYTES = 16 * 1024
 """UTF-8 bytes of all names and values of one block together; what comes later is left out."""
 MAX_TEXT = 2000
 """Characters of one value."""
+MAX_DELAYS = 1000
+"""Frames whose delays are told; a file may hold any number of them."""
 MAX_BYTES = 256 * 1024
 """Bytes of all findings as JSON: five blocks, and room for the rest."""
 
@@ -56,10 +58,10 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that can be told of an original.
 
     Sizes and `format` as in `Facts`; `space` is the colour space of the stored pixels in libvips' word, `profile` the
-    embedded profile's name. `delays` are the frames' milliseconds (only for animations), `loop` is 0 for ever. Colours,
-    hashes and preview are those of the first page, upright, in sRGB, fitted into 100x100 (`inspect` says how):
-    `average`, `dominant` and the `palette` (most frequent first), `blurhash` (4x3), `thumbhash` (base64),
-    `perceptual_hash` (64 bits in hex, as `imagehash.phash`), `preview` (a data URI of some 200 bytes).
+    embedded profile's name. `delays` are the frames' milliseconds (only for animations, at most `MAX_DELAYS`), `loop`
+    is 0 for ever. Colours, hashes and preview are those of the first page, upright, in sRGB, fitted into 100x100
+    (`inspect` says how): `average`, `dominant` and the `palette` (most frequent first), `blurhash` (4x3), `thumbhash`
+    (base64), `perceptual_hash` (64 bits in hex, as `imagehash.phash`), `preview` (a data URI of some 200 bytes).
 
     `exif`, `gps` and `iptc` map the standards' names to values, `xmp` paths such as `dc:creator`, `texts` what formats
     hold besides (comments, PNG's text chunks). `location` is what the GPS fields of EXIF or XMP say.
@@ -146,7 +148,7 @@ def _check(findings: Findings) -> None:
         all(form.fullmatch(text) for text, form in forms)
         and all(0 < len(word) <= 64 and word.isprintable() for word in words)
         and len(findings.palette) <= 32
-        and len(findings.delays) <= 100_000
+        and len(findings.delays) <= MAX_DELAYS
         and findings.width > 0 < findings.height
         and all(
             _is_block(block) for block in (findings.exif, findings.gps, findings.iptc, findings.xmp, findings.texts)

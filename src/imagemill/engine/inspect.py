@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 
 from imagemill.engine import preview
-from imagemill.engine.findings import Findings, Location, Swatch, bounded
+from imagemill.engine.findings import MAX_DELAYS, Findings, Location, Swatch, bounded
 from imagemill.engine.geometry import lay_out
 from imagemill.engine.inspection import FORMAT, RECIPE
 from imagemill.engine.libvips import Image
@@ -100,5 +100,5 @@ def _pixels(image: Image) -> Pixels:
 
 
 def _delays(header: Image) -> tuple[int, ...]:
-    """Milliseconds of each frame, as the file has them."""
-    return tuple(header.get("delay")) if header.get_typeof("delay") else ()
+    """Milliseconds of each frame, as the file has them; of the first where there are very many."""
+    return tuple(header.get("delay")[:MAX_DELAYS]) if header.get_typeof("delay") else ()

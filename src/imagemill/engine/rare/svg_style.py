@@ -51,4 +51,7 @@ def _letter(found: re.Match[str]) -> str:
 
 
 def _inside(found: re.Match[str]) -> str:
-    return found[0] if found[1] is not None and found[1].startswith("#") else "none"
+    """What stands instead: nothing for an import, or it would become part of the next rule."""
+    if found[1] is None:
+        return ""
+    return found[0] if found[1].startswith("#") else "none"
