@@ -10,17 +10,32 @@ import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
-from tests.engine.engine_pictures import BLUE, GREEN, RED, YELLOW, corners, encoded, made, near, opened, quarters, sized
+from tests.engine.engine_pictures import (
+    BLUE,
+    GREEN,
+    RED,
+    YELLOW,
+    corners,
+    corpus_bytes,
+    encoded,
+    made,
+    near,
+    opened,
+    quarters,
+    sized,
+)
 
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts
 from imagemill.engine.probe import probe, verify
 from imagemill.engine.rare import libjxl
 from imagemill.engine.rare.libjxl import JxlPixels
 from imagemill.engine.steps.colour import p3_profile
+from imagemill.engine.steps.load import open_pages
 from imagemill.errors import Unprocessable
 from imagemill.recipe.model import Output, Pixels, Recipe, Region, Resize
-from imagemill.recipe.vocabulary import Fit, Format, Profile
+from imagemill.recipe.vocabulary import Dynamic, Fit, Format, Profile
 
 LIMITS = Limits()
 SVG = (
@@ -299,7 +314,7 @@ def test_a_wide_jpeg_xl_is_written_and_read(lossless: bool) -> None:
 
 
 def test_a_jpeg_xl_of_sixteen_bits_is_read() -> None:
-    """In 8 bits."""
+    """Rounded to 8 bits, or with all of them under `hdr=keep`."""
     samples = (np.arange(64 * 64 * 3, dtype=np.uint32) * 5 % 65536).astype(np.uint16).reshape(64, 64, 3)
     data = libjxl.encode(
         JxlPixels(samples=samples.tobytes(), width=64, height=64, bands=3, bits=16), distance=0, effort=1
@@ -307,6 +322,22 @@ def test_a_jpeg_xl_of_sixteen_bits_is_read() -> None:
     assert verify(data, LIMITS).bits == 16
     seen = np.asarray(opened(made(data)).convert("RGB")).astype(int)
     assert np.abs(seen - samples / 257).max() <= 1
+    kept = made(data, Recipe(output=Output(dynamic=Dynamic.KEEP)))
+    assert np.array_equal(open_pages(kept.data, "png").numpy(), samples)
+
+
+def test_shadows_of_a_linear_jpeg_xl(corpus: Path) -> None:
+    """Levels proportional to light, as float pictures have: 8 bits of them would leave steps of 13 in the shadows."""
+    line = pyvips.Image.new_from_array(np.linspace(0, 65535, 4096).astype(np.uint16)[None, :].repeat(8, axis=0))
+    samples = bytes(line.bandjoin([line, line]).write_to_memory())
+    profile = corpus_bytes(corpus, "profiles/scRGB-v2.icc")
+    pixels = JxlPixels(samples=samples, width=4096, height=8, bands=3, bits=16, profile=profile)
+    data = libjxl.encode(pixels, distance=0, effort=1)
+    assert probe(data, LIMITS).profile is not None
+    seen = np.asarray(opened(made(data)).convert("RGB")).astype(int)[4, :, 0]
+    light = np.linspace(0, 1, 4096)
+    expected = 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(seen - expected).max() <= 2
 
 
 def test_a_damaged_jpeg_xl_is_refused() -> None:

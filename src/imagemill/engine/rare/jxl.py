@@ -1,4 +1,4 @@
-"""JPEG XL through libjxl: the first frame is read, upright, in 8 bits; a picture is written."""
+"""JPEG XL through libjxl: the first frame is read, upright, in 8 or 16 bits; a picture is written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def _open_page(view: memoryview, _page: int) -> Image:
         header, pixels = libjxl.decode(view)
     except libjxl.JxlError as error:
         raise damaged("the JPEG XL ends early or cannot be decoded") from error
-    return image_of(pixels, header.width, header.height, header.bands, profile=header.profile)
+    deep = header.sample_bytes == 2
+    return image_of(pixels, header.width, header.height, header.bands, profile=header.profile, deep=deep)
 
 
 def _prepare() -> None:

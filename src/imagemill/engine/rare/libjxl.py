@@ -49,6 +49,11 @@ class JxlPicture:
     bits: int
     profile: bytes
 
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one decoded sample: two where the picture has more than 8 bits, which linear light needs."""
+        return 2 if self.bits > 8 else 1
+
 
 class _Preview(ctypes.Structure):
     _fields_ = (("xsize", c_uint32), ("ysize", c_uint32))
@@ -184,7 +189,7 @@ def read_header(data: bytes | memoryview) -> JxlPicture:
 
 
 def decode(data: bytes | memoryview) -> tuple[JxlPicture, bytearray]:
-    """Return the header and the first frame, 8 bits a sample, bands interleaved, upright; raises JxlError.
+    """Return the header and the first frame, `sample_bytes` each, bands interleaved, upright; raises JxlError.
 
     Colours are in the space of the header's profile, or sRGB where it has none.
     """
@@ -276,10 +281,10 @@ def _space(library: ctypes.CDLL, *, p3: bool, grey: bool) -> _ColorEncoding:
 
 def _give_buffer(library: ctypes.CDLL, decoder: int, picture: JxlPicture) -> bytearray:
     """Lend the decoder memory for the pixels of one frame."""
-    layout = _PixelFormat(picture.bands, _UINT8, 0, 0)
+    layout = _PixelFormat(picture.bands, _UINT8 if picture.sample_bytes == 1 else _UINT16, 0, 0)
     size = c_size_t()
     _must(library.JxlDecoderImageOutBufferSize(decoder, byref(layout), byref(size)))
-    if size.value != picture.width * picture.height * picture.bands:
+    if size.value != picture.width * picture.height * picture.bands * picture.sample_bytes:
         raise JxlError("the decoder asks for another amount of memory")
     buffer = bytearray(size.value)
     place = (c_uint8 * size.value).from_buffer(buffer)
