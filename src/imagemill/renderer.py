@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import errno
-import hashlib
 import os
-import stat
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +26,7 @@ from imagemill.errors import ImagemillError, InvalidRequest
 from imagemill.offline.bulk import AHEAD
 from imagemill.offline.layers import below, opened_layers
 from imagemill.offline.making import Bounds, Made, make
+from imagemill.offline.sources import file_source, memory_source
 from imagemill.offline.wanted import Wanted, presets_of, wanted
 from imagemill.settings import Settings
 from imagemill.workers import build_engine
@@ -171,8 +169,9 @@ class Renderer:
 
     async def _made(self, source: Picture, every: tuple[Wanted, ...]) -> list[Made]:
         assert self._engine is not None
-        async with opened_layers(self._engine, every, self._find) as layers, _opened(source) as opened:
-            return await make(self._engine, opened, every, self._bounds, layers=layers)
+        async with opened_layers(self._engine, every, self._find) as layers:
+            with _opened(source) as opened:
+                return await make(self._engine, opened, every, self._bounds, layers=layers)
 
     @property
     def _size(self) -> int:
@@ -270,23 +269,8 @@ def _sorted_out(source: Picture, made: list[Made]) -> Rendering:
     return Rendering(source, tuple(good), error)
 
 
-@asynccontextmanager
-async def _opened(source: Picture) -> AsyncIterator[Source]:
-    """Open a file, or lay bytes into memory that a worker can map."""
+def _opened(source: Picture) -> AbstractContextManager[Source]:
+    """An original as the workers take it; raises OSError for a file that cannot be read."""
     if isinstance(source, bytes | bytearray | memoryview):
-        view = memoryview(source).cast("B")
-        descriptor = os.memfd_create("original", os.MFD_CLOEXEC)
-        digest = hashlib.sha256(view).hexdigest()
-    else:
-        view = memoryview(b"")
-        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        digest = str(os.fspath(source))
-    try:
-        while view:
-            view = view[os.write(descriptor, view) :]
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError(errno.EINVAL, "It is no regular file", digest)
-        yield Source(descriptor=descriptor, size=about.st_size, digest=digest)
-    finally:
-        os.close(descriptor)
+        return memory_source(source)
+    return file_source(source)

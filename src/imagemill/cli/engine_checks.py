@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import os
 import struct
-import tempfile
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from imagemill.cli.checks import Finding, ok
 from imagemill.engine.divided import DividedEngine
-from imagemill.engine.port import Engine, Job, Source
+from imagemill.engine.port import Engine, Job
 from imagemill.engine.sniff import ADVICE, LABELS, RARE, READ
 from imagemill.errors import ImagemillError
+from imagemill.offline.sources import memory_source
 from imagemill.recipe.model import Recipe
 from imagemill.recipe.vocabulary import Format
 from imagemill.settings import Settings
@@ -95,7 +93,7 @@ async def _rare(engine: DividedEngine, word: str) -> Finding:
         return await _round_trip(engine, Format.JXL)
     if word in _SAMPLES:
         try:
-            with _source(_SAMPLES[word]) as source:
+            with memory_source(_SAMPLES[word]) as source:
                 await engine.verify(source)
         except ImagemillError as error:
             return Finding(word, "fail", error.sentence, "reinstall with `make install`")
@@ -106,25 +104,16 @@ async def _round_trip(engine: Engine, output: Format) -> Finding:
     """Write a small picture as `output` and read it back."""
     check = output.value
     try:
-        with _source(sample_png()) as source:
+        with memory_source(sample_png()) as source:
             facts = await engine.probe(source)
             made = await engine.render(source, Job(recipe=Recipe(), format=output, facts=facts))
-        with _source(made.data) as source:
+        with memory_source(made.data) as source:
             seen = await engine.verify(source)
     except ImagemillError as error:
         return Finding(check, "fail", error.sentence, "reinstall with `make install`; libvips comes with pyvips-binary")
     if seen.format != output.value or (seen.width, seen.height) != (made.width, made.height):
         return Finding(check, "fail", f"came back as {seen.format} of {seen.width}×{seen.height}", "reinstall")
     return ok(check, "read and written")
-
-
-@contextmanager
-def _source(data: bytes) -> Iterator[Source]:
-    """Give the engine a picture in an unnamed file."""
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        yield Source(descriptor=file.fileno(), size=len(data), digest=hashlib.sha256(data).hexdigest())
 
 
 def sample_png(side: int = 16) -> bytes:

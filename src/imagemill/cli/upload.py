@@ -17,8 +17,9 @@ import httpx
 
 from imagemill.cli.client import Remote, ServerSaid, Target, connected, path_to
 from imagemill.cli.words import bytes_in_words, complain, counted, emit, say, visible
-from imagemill.errors import ImagemillError, InvalidRequest, Kind
+from imagemill.errors import ImagemillError, InvalidRequest
 from imagemill.object_store.naming import check_new_key
+from imagemill.offline.originals import BadFile, unreadable
 
 _CHUNK = 256 * 1024
 
@@ -42,13 +43,6 @@ class Conditions:
 
     skip_present: bool = False
     fail_present: bool = False
-
-
-class BadFile(ImagemillError):
-    """A file that cannot be read."""
-
-    kind = Kind.INVALID
-    code = "unreadable_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +155,7 @@ def _opened(upload: Upload) -> Iterator[tuple[BinaryIO, int | None]]:
     try:
         file = upload.file.open("rb")
     except OSError as error:
-        raise BadFile(f"cannot be read: {error.strerror}.") from None
+        raise unreadable(error) from None
     with file:
         about = os.fstat(file.fileno())
         yield file, about.st_size if stat.S_ISREG(about.st_mode) else None
@@ -186,7 +180,7 @@ async def _chunk(descriptor: int) -> bytes:
         if error is None:
             done.set_result(data)
         else:
-            done.set_exception(BadFile(f"cannot be read: {error.strerror}."))
+            done.set_exception(unreadable(error))
 
     def work() -> None:
         data, failed = b"", None

@@ -7,15 +7,15 @@ symbolic link may lead where it wants. A folder of a million files is never held
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from imagemill.engine.port import Source
 from imagemill.errors import ImagemillError, Kind
+from imagemill.offline.sources import file_source
 from imagemill.recipe.model import FocalPoint
 
 PICTURES = frozenset(
@@ -102,28 +102,22 @@ class FileOriginal:
         try:
             about = os.stat(self.path)  # noqa: PTH116 - path objects would cost more than the calls
         except OSError as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         return Stamp(about.st_size, f"{about.st_size}:{about.st_mtime_ns}")
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Source]:
         """Open it; what is no regular file (a folder, a pipe that nobody writes to) is refused without waiting."""
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            raise _unreadable(error) from None
-        try:
-            about = os.fstat(descriptor)
-            if not stat.S_ISREG(about.st_mode):
-                raise BadFile("cannot be read: it is no regular file.")
-            # The digest only has to tell apart the files of one run, in the list of those that broke a worker.
-            digest = f"{about.st_dev}:{about.st_ino}:{about.st_size}:{about.st_mtime_ns}"
-            yield Source(descriptor=descriptor, size=about.st_size, digest=digest)
-        finally:
-            os.close(descriptor)
+        with ExitStack() as stack:
+            try:
+                source = stack.enter_context(file_source(self.path))
+            except OSError as error:
+                raise unreadable(error) from None
+            yield source
 
 
-def _unreadable(error: OSError) -> BadFile:
+def unreadable(error: OSError) -> BadFile:
+    """Return the error for a file that the system does not let us read."""
     return BadFile(f"cannot be read: {error.strerror}.")
 
 
