@@ -47,6 +47,7 @@ _RESIZE_ALPHA = 0.0050
 _LINEAR = 0.0060  # more, in linear light
 _DEEP = 2.0  # times, for more than 8 bits
 _TRANSFORM = 0.0120  # of the result, through a colour profile
+_TRANSFORM_DEEP = 0.1000  # the same from more than 8 bits, which goes by way of Lab (`steps.colour`)
 _TRANSFORM_CMYK = 0.0300
 _FIXED_CMYK = 0.0250  # building the tables from four inks
 _MASK = 0.0350
@@ -188,7 +189,7 @@ def _writing(facts: Facts, recipe: Recipe, output: Format, layout: Layout) -> fl
     if facts.colour == "cmyk":
         encode += _TRANSFORM_CMYK
     elif facts.profile is not None or recipe.output.profile is Profile.P3:
-        encode += _TRANSFORM
+        encode += _TRANSFORM_DEEP if facts.bits > 8 else _TRANSFORM
     encode += _MASK if masked else 0.0
     encode += _DERIVED if recipe.background is not None and not isinstance(recipe.background, Colour) else 0.0
     if layout.window != layout.scaled:
