@@ -22,7 +22,9 @@ from tests.tools import need
 from imagemill.engine.inspect import inspect
 from imagemill.engine.metadata.exif import Exif, Field, read_exif, write_exif
 from imagemill.engine.metadata.iptc import in_resources, read_iptc, write_iptc
+from imagemill.engine.metadata.keeping import kept as kept_of
 from imagemill.engine.metadata.telling import told_exif, told_gps, told_xmp
+from imagemill.engine.metadata.values import Metadata as Parsed
 from imagemill.engine.metadata.xmp import Array, Xmp, read_xmp, write_xmp
 from imagemill.engine.probe import probe
 from imagemill.recipe.model import Output, Recipe
@@ -309,6 +311,20 @@ NAMES = st.tuples(
     ),
     st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,9}", fullmatch=True),
 )
+
+
+def test_every_name_that_says_where_is_known() -> None:
+    """What `all` leaves out of XMP: GPS in any spelling, coordinates in any namespace, at any depth."""
+    places = ["GPSTimeStamp", "GPSAltitude", "gpsLatitude", "Latitude", "AbsoluteLongitude", "GpsLongtitude", "GeoHash"]
+    namespace = "http://ns.example/drone/"
+    inner: dict[tuple[str, str], str] = {(namespace, name): "1" for name in places} | {(namespace, "Model"): "M"}
+    told = Xmp(properties={**inner, (namespace, "Flight"): dict(inner)})
+    for asked, left in ((Metadata.ALL, {"Model"}), (Metadata.ALL_GPS, {"Model", *places})):
+        found = kept_of(Parsed(xmp=told), asked).xmp.properties
+        flight = found[namespace, "Flight"]
+        assert isinstance(flight, dict)
+        assert {name for _, name in flight} == left
+        assert {name for _, name in found} == left | {"Flight"}
 
 
 @given(st.dictionaries(NAMES, st.one_of(TEXTS, st.dictionaries(NAMES, TEXTS, min_size=1, max_size=3)), max_size=4))

@@ -140,6 +140,12 @@ def test_colour_of_every_kind(name: str, corpus: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["photos/flower_small.cmyk.jpg", "clean/icc/sgrey.jpg", "clean/icc/adobe_rgb.png"])
+def test_kept_colours_differ_by_format(name: str, corpus: Path) -> None:
+    """Under icc=keep not every format can hold what the original has, so pixels are not shared between them."""
+    check_equal(corpus_bytes(corpus, name), *(f"w=60,icc=keep,fm={fmt}" for fmt in ("jpeg", "webp", "avif", "png")))
+
+
 def test_different_crops_and_pages_in_one_set() -> None:
     """A set may mix whatever recipes; each gets its own page of an animation, its own crop."""
     frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "lime", "blue")]

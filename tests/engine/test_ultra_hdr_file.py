@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -36,6 +37,21 @@ def test_an_index_that_pillow_reads() -> None:
     image.seek(1)
     image.load()
     assert image.size == (160, 120)
+
+
+def test_the_index_counts_the_bytes_of_both_pictures() -> None:
+    """Sizes and offset are those of the file that was made (CIPA DC-007): the two pictures are all of it."""
+    base = encoded(quarters(320, 240), "JPEG", quality=100)
+    made = with_base(photo(), base)
+    index = made.index(b"MPF\0") + 4
+    order = "<" if made[index : index + 2] == b"II" else ">"
+    entries = made.index(struct.pack(order + "H", 0xB002), index)
+    at = index + struct.unpack_from(order + "I", made, entries + 8)[0]
+    (first,) = struct.unpack_from(order + "I", made, at + 4)
+    second, offset = struct.unpack_from(order + "II", made, at + 16 + 4)
+    assert made[index + offset :][:2] == b"\xff\xd8"
+    assert first == index + offset
+    assert first + second == len(made)
 
 
 def test_a_plain_jpeg_has_no_map_to_keep() -> None:

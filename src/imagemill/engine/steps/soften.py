@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from math import ceil, sqrt
+from math import sqrt
 
 from imagemill.engine.geometry import Box
 from imagemill.engine.libvips import Image, pyvips
 from imagemill.engine.steps.channels import enlarged, joined, luminance, parted, stored, top, with_alpha_in_mind
 from imagemill.engine.work import Work
 
-_SIGMAS = 3.5  # beyond so many, a Gaussian weighs less than half a level of 255
-_LEAST_AMPLITUDE = 0.002  # the same for libvips' mask
+_LEAST_AMPLITUDE = 0.002  # below it, a Gaussian weighs less than half a level of 255
 _SMALL_SIGMA = 2.5  # a wider blur is made from a picture reduced until its sigma is so small
 
 _FLAT, _JAGGED = 1.0, 2.0  # sharp's m1 and m2: how much of a small and of a large difference is added
@@ -50,12 +49,12 @@ def _gaussian(image: Image, sigma: float) -> Image:
     if factor < 2:
         return image.gaussblur(sigma, min_ampl=_LEAST_AMPLITUDE, precision="float").cast("float")
     width, height = image.width, image.height
-    room = ceil(_SIGMAS * sigma / factor) * factor  # so that the edge itself goes on, and not the mean of its block
-    across, down = -(-width // factor) * factor + 2 * room, -(-height // factor) * factor + 2 * room
-    small = image.embed(room, room, across, down, extend="copy").cast("float").shrink(factor, factor)
+    # One block of room around it, so that the edge itself goes on, and not the mean of the last block.
+    across, down = (-(-width // factor) + 2) * factor, (-(-height // factor) + 2) * factor
+    small = image.embed(factor, factor, across, down, extend="copy").cast("float").shrink(factor, factor)
     rest = sqrt(sigma**2 - (factor**2 - 1) / 12 - factor**2 / 6) / factor
     small = small.gaussblur(rest, min_ampl=_LEAST_AMPLITUDE, precision="float")
-    return enlarged(small.copy_memory(), factor, factor, Box(room, room, width, height))
+    return enlarged(small.copy_memory(), factor, factor, Box(factor, factor, width, height))
 
 
 def sharpened(image: Image, sigma: float) -> Image:
