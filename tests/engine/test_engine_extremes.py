@@ -1,7 +1,8 @@
 """No URL costs more than a job may: every option at its extremes, on a photo of 12 MP (threats A3).
 
-Each job either stays within the limits of memory and time, measured in the real worker, or is refused with words. CPU
-is measured rather than wall time, and allowed as much as the wall: the machine that runs this may be slow and shared.
+Each job either stays within the limits of memory and time, measured in the real worker, or is refused with words. Time
+is CPU time, counted in that of a plain job on the same machine, which may be slow and shared; for the same reason the
+worker's own clocks are set wide here.
 """
 
 from __future__ import annotations
@@ -97,6 +98,15 @@ EXTREMES: dict[str, tuple[str, ...]] = {
 }
 """For each option the values that cost most, and the smallest."""
 
+PLAIN = ("fm=webp", 0.65)
+"""A plain job, and the CPU-seconds it takes on the machine of docs/engine.md."""
+
+WIDE = {
+    "IMAGEMILL_ENGINE__WORKERS": "1",
+    "IMAGEMILL_ENGINE__WALL_SECONDS": "120",
+    "IMAGEMILL_ENGINE__CPU_SECONDS": "100",
+}
+
 ELSEWHERE = {
     "anim": "a photo has one frame; tests/engine/test_engine_animation.py",
     "page": "a photo has one page",
@@ -114,13 +124,15 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.loop = asyncio.new_event_loop()
-        self.settings = Settings.load(environ={"IMAGEMILL_ENGINE__WORKERS": "1"})
-        self.engine = build_engine(self.settings)
+        self.settings = Settings.load(environ={})
+        self.engine = build_engine(Settings.load(environ=WIDE))
         self.loop.run_until_complete(self.engine.start())
         self.photo = folder / "photo.jpg"
         self.photo.write_bytes(photo())
         self.facts = self.look(self.photo)
         self.logo = self.look(LOGO)
+        self.make(PLAIN[0])
+        self.slowness = max(1.0, self.make(PLAIN[0]).cpu_seconds / PLAIN[1])
 
     def look(self, path: Path) -> Facts:
         """What a file is."""
@@ -182,7 +194,7 @@ def test_an_option_at_its_extreme_stays_within_a_job(option: str, options: str, 
     engine = bench.settings.engine
     outcome = bench.outcome(options)
     if isinstance(outcome, Rendered):
-        assert outcome.cpu_seconds <= engine.wall_seconds, option
+        assert outcome.cpu_seconds <= engine.wall_seconds * bench.slowness, option
         assert outcome.peak_bytes <= engine.memory_bytes, option
     else:
         assert outcome in ("too_complex", "invalid_request", "not_built", "too_many_bytes"), option

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import pyvips
 from tests.engine.engine_pictures import LIMITS, opened
 
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.port import Job
 from imagemill.engine.probe import probe
 from imagemill.engine.render import render

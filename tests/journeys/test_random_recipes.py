@@ -15,7 +15,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import pyvips
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
@@ -24,6 +23,7 @@ from tests.recipe.recipe_strategies import recipes
 from imagemill.demo import PHOTOS
 from imagemill.engine.divided import DividedEngine
 from imagemill.engine.frames import frame_count
+from imagemill.engine.libvips import pyvips
 from imagemill.engine.planning import chosen_format, job_for, outline
 from imagemill.engine.port import Facts, Job, Source
 from imagemill.engine.rare import libjxl
