@@ -101,30 +101,7 @@ class Platform:
         self.health = Health({"store": self._check_store, "workers": self._check_workers})
         memo = Memo(self.originals, self.cache, self.metrics)
         self.presets.on_change(memo.forget)
-        self.app = Gateway(
-            delivery=Delivery(
-                originals=self.originals,
-                maker=self.maker,
-                cache=self.cache,
-                memo=memo,
-                metrics=self.metrics,
-                settings=settings.delivery,
-                access=self.access,
-                presets=self.presets,
-                public_url=settings.server.public_url,
-                engine=settings.engine,
-                limits=settings.limits,
-            ),
-            info=Info(self.inspector, settings.delivery, self.access),
-            memo=memo,
-            control=self._control,
-            health=self.health,
-            pages=Pages(self._samples, lambda: offered(self.access, self.presets.current), settings.server.public_url),
-            clients=Clients(networks(settings.server.trusted_proxies), self.keys.admits),
-            metrics=self.metrics,
-            log=self.log,
-            limits=settings.limits,
-        )
+        self.app = self._gateway(memo)
         self._control_app: AsgiApp | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._gauges()
@@ -156,6 +133,34 @@ class Platform:
         await self.store.close()
         await self.own_store.close()
         self.log.close()
+
+    def _gateway(self, memo: Memo) -> Gateway:
+        """Return the front door with everything that answers behind it."""
+        settings = self.settings
+        return Gateway(
+            delivery=Delivery(
+                originals=self.originals,
+                maker=self.maker,
+                cache=self.cache,
+                memo=memo,
+                metrics=self.metrics,
+                settings=settings.delivery,
+                access=self.access,
+                presets=self.presets,
+                public_url=settings.server.public_url,
+                engine=settings.engine,
+                limits=settings.limits,
+            ),
+            info=Info(self.inspector, settings.delivery, self.access),
+            memo=memo,
+            control=self._control,
+            health=self.health,
+            pages=Pages(self._samples, lambda: offered(self.access, self.presets.current), settings.server.public_url),
+            clients=Clients(networks(settings.server.trusted_proxies), self.keys.admits),
+            metrics=self.metrics,
+            log=self.log,
+            limits=settings.limits,
+        )
 
     def _control(self) -> AsgiApp:
         """Return the control application; its import (some 300 ms) is started behind the opening of the port."""
