@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.tools import missing
 
+import imagemill.engine.libvips  # noqa: F401 - before a benchmark's bare pyvips: its threads are set as it is loaded
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
