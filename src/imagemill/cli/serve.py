@@ -85,6 +85,8 @@ def run_server(
     try:
         if prepare is not None:
             prepare(folder.path)
+        # Between here and the first line of `_serve` nobody can end the half-started loop: a signal waits for that line.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
         uvloop.run(_serve(settings, folder, data_shown, on_ready))
     finally:
         folder.close()
@@ -101,6 +103,7 @@ def _leave(_number: int, _frame: object) -> None:
 async def _serve(
     settings: Settings, folder: DataFolder, data_shown: str, on_ready: Callable[[str], None] | None
 ) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     from imagemill import assembly
     from imagemill.gateway.server import serve as serve_until_signal
     from imagemill.observability.logging import configure, events, wants_text
