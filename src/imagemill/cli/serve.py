@@ -85,7 +85,7 @@ def run_server(
     try:
         if prepare is not None:
             prepare(folder.path)
-        # Between here and the first line of `_serve` nobody can end the half-started loop: a signal waits for that line.
+        # Until the first line of `_serve` nobody can end the half-started loop: a signal waits for that line.
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
         uvloop.run(_serve(settings, folder, data_shown, on_ready))
     finally:
