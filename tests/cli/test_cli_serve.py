@@ -295,7 +295,12 @@ def test_doctor_names_wrong_settings(tmp_path: Path) -> None:
 def test_commands_find_the_server_by_the_lock(tmp_path: Path) -> None:
     """The lock file tells where the server listens, so the shell needs no address."""
     with serving(tmp_path / "data") as server:
-        told = json.loads((tmp_path / "data" / ".imagemill" / "lock").read_text())
+        lock = tmp_path / "data" / ".imagemill" / "lock"
+        deadline = time.monotonic() + SECONDS
+        while server.url not in lock.read_text():  # it is written when the port is open, so a moment after we may ask
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        told = json.loads(lock.read_text())
         assert (told["pid"], told["url"]) == (server.process.pid, server.url)
 
 
