@@ -18,12 +18,12 @@ from imagemill.engine.cost import check_affordable
 from imagemill.engine.findings import Findings
 from imagemill.engine.inspection import estimate_inspection
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Engine, Source
+from imagemill.engine.port import Engine
 from imagemill.engine.settings import EngineSettings
 from imagemill.errors import Conflict
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
-from imagemill.originals.values import Original
+from imagemill.originals.values import Original, source_of
 
 
 class Inspector:
@@ -100,8 +100,7 @@ class Inspector:
     async def _look(self, original: Original) -> Findings:
         opened = await self._originals.open(original)
         try:
-            source = Source(descriptor=opened.fileno(), size=opened.info.size, digest=opened.info.etag)
-            return await self._engine.inspect(source, original.facts)
+            return await self._engine.inspect(source_of(opened), original.facts)
         finally:
             opened.close()
 

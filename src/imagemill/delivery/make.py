@@ -23,10 +23,10 @@ from imagemill.delivery.recall import recall_far
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
 from imagemill.delivery.values import Plan, Variant
-from imagemill.engine.port import Engine, Rendered, Source
+from imagemill.engine.port import Engine, Rendered
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
-from imagemill.originals.values import Original
+from imagemill.originals.values import Original, source_of
 from imagemill.variants.port import Kept, VariantStore
 
 MAX_KEEPING = 256
@@ -99,7 +99,7 @@ class Maker:
             for original in plan.originals:
                 one = await self._originals.open(original)
                 opened.callback(one.close)
-                sources.append(Source(descriptor=one.fileno(), size=one.info.size, digest=one.info.etag))
+                sources.append(source_of(one))
             return await self._engine.render(sources[0], plan.job, sources[1:])
 
     def _is_present(self, original: Original) -> bool:

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from imagemill.engine.port import Engine, Facts, Source
+from imagemill.engine.port import Engine, Facts
 from imagemill.errors import ImagemillError, NotAnImage, NotFound, Overloaded, Unprocessable, shown
 from imagemill.object_store.port import ObjectInfo, ObjectStore
 from imagemill.originals.description import entity_tag
 from imagemill.originals.entries import Entries, Entry
 from imagemill.originals.records import Record, decode_record, encode_record
-from imagemill.originals.values import Description, Original, version_of
+from imagemill.originals.values import Description, Original, source_of, version_of
 from imagemill.variants.port import VariantStore
 
 log = logging.getLogger(__name__)
@@ -153,9 +153,7 @@ class Finder:
         if opened is None:
             return None
         try:
-            found = opened.info
-            source = Source(descriptor=opened.fileno(), size=found.size, digest=found.etag)
-            return found, await self._engine.probe(source)
+            return opened.info, await self._engine.probe(source_of(opened))
         except (NotAnImage, Unprocessable) as error:
             self._entries.forget(key)
             self._entries.fail(key, mark, error)

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from imagemill.engine.port import Facts
-from imagemill.object_store.port import ObjectInfo
+from imagemill.engine.port import Facts, Source
+from imagemill.object_store.port import ObjectInfo, OpenObject
 from imagemill.recipe.model import FocalPoint
 
 
@@ -46,3 +46,8 @@ def version_of(etag: str, focal: FocalPoint | None) -> str:
 def tag_of(site: str, name: str) -> str:
     """Return the cache tag of an original's key, or of a folder (a prefix that ends in "/")."""
     return hashlib.sha256(f"{site}\n{name}".encode()).hexdigest()[:16]
+
+
+def source_of(opened: OpenObject) -> Source:
+    """Return an opened object as workers take it; it stays the caller's to close."""
+    return Source(descriptor=opened.fileno(), size=opened.info.size, digest=opened.info.etag)
