@@ -116,7 +116,7 @@ def test_there_is_no_cycle() -> None:
 def test_only_the_assembly_chooses_adapters() -> None:
     """Ports are known everywhere, adapters where settings become a platform, or workers alone."""
     for name, path in modules().items():
-        if name in ("imagemill.assembly", "imagemill.workers") or part_of(name) == "testing":
+        if part_of(name) == "assembly" or name == "imagemill.workers" or part_of(name) == "testing":
             continue
         chosen = {module for module in imports(path) & ADAPTERS if part_of(module) != part_of(name)}
         assert not chosen, f"{name} imports {chosen}"

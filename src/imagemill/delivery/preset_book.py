@@ -10,24 +10,22 @@ read (written by a later one) stay in it untouched, and are unknown to URLs.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from imagemill.errors import Conflict, ImagemillError, InvalidRequest, NotFound, Overloaded, PreconditionFailed, shown
+from imagemill.errors import Conflict, ImagemillError, InvalidRequest, NotFound, shown
 from imagemill.object_store.condition import demand
+from imagemill.object_store.document import StoredDocument
 from imagemill.object_store.port import Condition, ObjectStore
 from imagemill.recipe.presets import Preset, Presets, read_preset
 
 KEY = "presets.json"
 MAX_PRESETS = 500
 """Presets of the API; each is at most some 2 kB, and all are written at once."""
-MAX_DOCUMENT = 4 * 1024 * 1024
-_ATTEMPTS = 5
 _ABANDONED = 3600.0
 """Seconds after which an unfinished write was left by a crash, whoever else writes."""
 
@@ -45,15 +43,18 @@ class PresetBook:
         side: int,
         pixels: int,
         clock: Callable[[], float] = time.time,
+        copy: Path | None = None,
     ) -> None:
-        """`written` are those of the settings, already checked; `side` and `pixels` bound the results of new ones."""
+        """`written` are those of the settings, already checked; `side` and `pixels` bound the results of new ones.
+
+        `copy` is where the last good document is kept for a start while the store is away.
+        """
         self._written = {name: read_preset(name, options) for name, options in written.items()}
         self._store = store
         self._side = side
         self._pixels = pixels
         self._clock = clock
-        self._changing = asyncio.Lock()
-        self._etag: str | None = None
+        self._stored = StoredDocument(store, KEY, self._take, copy=copy)
         self._document: _Document = {}
         self._listeners: list[Callable[[], None]] = []
         self.unreadable: tuple[str, ...] = ()
@@ -65,10 +66,9 @@ class PresetBook:
 
     async def load(self) -> None:
         """Read the document; raise ImagemillError where it cannot be read, rather than serve other presets."""
-        async with self._changing:
-            if self._store.writable:
-                await self._store.sweep(_ABANDONED)
-            await self._read()
+        if self._store.writable:
+            await self._store.sweep(_ABANDONED)
+        await self._stored.load()
 
     async def put(self, name: str, options: str, condition: Condition) -> tuple[Preset, bool]:
         """Create or replace a preset and return it with whether it is new.
@@ -129,52 +129,24 @@ class PresetBook:
 
     # --- the document ----------------------------------------------------------------------------------------------
 
+    async def refresh(self) -> bool:
+        """Look whether another process has changed the document; say whether it had. Raises what the store raises."""
+        return await self._stored.refresh()
+
     async def _change(self, change: Callable[[_Document], bool]) -> None:
         """Write the document as `change` makes it, again from the newest one where somebody else wrote meanwhile."""
-        async with self._changing:
-            for _ in range(_ATTEMPTS):
-                document = dict(self._document)
-                if not change(document):
-                    return
-                try:
-                    await self._write(document)
-                except PreconditionFailed:
-                    await self._read()
-                    continue
-                self._take(document)
-                return
-            raise Overloaded("The presets are being changed by many at once; please try again.", retry_after=1)
 
-    async def _write(self, document: _Document) -> None:
-        data = json.dumps({"presets": document}, indent=1, sort_keys=True, ensure_ascii=False).encode()
-        upload = await self._store.begin()
-        try:
-            await upload.write(data)
-            known = Condition(if_none_match=True) if self._etag is None else Condition(if_match=(self._etag,))
-            info = await upload.commit(KEY, content_type="application/json", condition=known)
-        except BaseException:
-            await upload.abort()
-            raise
-        self._etag = info.etag
+        def edit(_: bytes | None) -> bytes | None:
+            document = dict(self._document)
+            if not change(document):
+                return None
+            return json.dumps({"presets": document}, indent=1, sort_keys=True, ensure_ascii=False).encode()
 
-    async def _read(self) -> None:
-        opened = await self._store.open(KEY)
-        if opened is None:
-            self._etag = None
-            self._take({})
-            return
-        try:
-            size = min(opened.info.size, MAX_DOCUMENT)
-            data = os.pread(opened.fileno(), size, 0)
-            etag = opened.info.etag
-        finally:
-            opened.close()
-        document = _decoded(data)
-        self._etag = etag
-        self._take(document)
+        await self._stored.change(edit)
 
-    def _take(self, document: _Document) -> None:
+    def _take(self, data: bytes | None) -> None:
         """Put a new snapshot in force."""
+        document = {} if data is None else _decoded(data)
         kept: dict[str, Preset] = {}
         unreadable: list[str] = []
         for name, one in document.items():

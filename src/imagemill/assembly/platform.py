@@ -1,7 +1,4 @@
-"""Settings become a running platform. The only place that chooses adapters; closes in reverse order.
-
-Everything else receives what it needs and knows only ports.
-"""
+"""A running platform: every part made, connected, started, and closed in reverse order."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.cache.memory import MemoryCache
 from imagemill.control.auth import AdminKey
 from imagemill.data_folder import DataFolder
@@ -33,18 +31,11 @@ from imagemill.gateway.app import AsgiApp, Gateway
 from imagemill.gateway.clients import Clients, networks
 from imagemill.gateway.health import Health
 from imagemill.gateway.pages import Pages
-from imagemill.object_store.local import LocalStore
-from imagemill.object_store.memory import MemoryStore
-from imagemill.object_store.port import ObjectStore
 from imagemill.observability.access_log import AccessLog, Log, NullLog
 from imagemill.observability.logging import events, wants_text
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.settings import Settings, SettingsError
-from imagemill.settings.values import folder_of
-from imagemill.variants.local import LocalVariants
-from imagemill.variants.memory import MemoryVariants
-from imagemill.variants.port import Reads, VariantStore
 from imagemill.workers import build_engine
 
 SITE = "default"
@@ -60,16 +51,16 @@ class Platform:
         self.settings = settings
         self.metrics = Metrics()
         self.cache = MemoryCache(settings.cache.memory_bytes)
-        self.store, self.variants = _stores(settings, data, self.cache.take_reads)
+        self.store, self.variants = build_stores(settings, data, self.cache.take_reads)
         self.engine = build_engine(settings)
         self.originals = Originals(
             self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
         )
         self.access = Access.of(settings.delivery, settings.sizes)
-        self.own_store = LocalStore(data.own, data.own / "site", threads=1)
+        self.documents = build_document_store(data)
         self.presets = PresetBook(
             settings.presets,
-            self.own_store,
+            self.documents,
             side=settings.limits.side_result,
             pixels=settings.limits.pixels_result,
         )
@@ -131,7 +122,7 @@ class Platform:
         await self.engine.close()
         await self.variants.close()
         await self.store.close()
-        await self.own_store.close()
+        await self.documents.close()
         self.log.close()
 
     def _gateway(self, memo: Memo) -> Gateway:
@@ -285,20 +276,3 @@ def _refuse_unbuilt(settings: Settings) -> None:
             f"delivery.access: expected open, sizes or presets, received {settings.delivery.access}; "
             "signatures (row E7) are not in this version"
         )
-
-
-def _stores(settings: Settings, data: DataFolder, reads: Reads) -> tuple[ObjectStore, VariantStore]:
-    """Return where originals are and where variants are kept; ours lie apart from people's pictures."""
-    asked = settings.variants
-    bounds = {"max_bytes": asked.max_bytes, "max_per_original": asked.max_per_original}
-    if settings.originals.url.startswith("memory:"):
-        store: ObjectStore = MemoryStore()
-        own = None
-    else:
-        root = folder_of(settings.originals.url) or data.path
-        own = data.own_beside(root)
-        store = LocalStore(root, own)
-    folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
-    if folder is None:
-        return store, MemoryVariants(**bounds, reads=reads)
-    return store, LocalVariants(folder, **bounds, reads=reads)
