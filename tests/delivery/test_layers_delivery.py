@@ -13,11 +13,12 @@ from PIL import Image
 from tests.gateway.test_gateway_app import picture, play
 
 from imagemill import assembly
+from imagemill.delivery.cache_tags import tag_of
 from imagemill.delivery.layers import superseded, version_of_layers
 from imagemill.engine.port import Facts
 from imagemill.errors import InvalidRequest
 from imagemill.object_store.port import ObjectInfo
-from imagemill.originals.values import Original, tag_of
+from imagemill.originals.values import Original
 from imagemill.recipe.canonical import leaf_of, without_layers
 from imagemill.recipe.options import parse_options
 from imagemill.recipe.vocabulary import Format

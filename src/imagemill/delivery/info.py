@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from imagemill.delivery.access import Access, check_key
+from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.caching_headers import cache_control, http_date, not_modified, precondition_fails
 from imagemill.delivery.inspection import Inspector
-from imagemill.delivery.plan import SECURITY, cache_tag
+from imagemill.delivery.plan import SECURITY
 from imagemill.delivery.preflight import preflight
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.spend import client_of
@@ -31,8 +32,11 @@ _NO_PLACE = frozenset(("GPSVersionID", "GPSTimeStamp", "GPSDateStamp", "GPSMapDa
 class Info:
     """Answers `/info/…`; raises an ImagemillError for the gateway to translate."""
 
-    def __init__(self, inspector: Inspector, settings: DeliverySettings, access: Access) -> None:
+    def __init__(
+        self, inspector: Inspector, settings: DeliverySettings, access: Access, tagging: Tagging = PLAIN
+    ) -> None:
         """`access` is the rule that pictures are under."""
+        self._tagging = tagging
         self._inspector = inspector
         self._settings = settings
         self._access = access
@@ -50,7 +54,7 @@ class Info:
         headers = [
             (b"content-type", b"application/json"),
             (b"cache-control", cache_control(self._settings, asked_version=asked.v, version=original.version)),
-            (b"cache-tag", cache_tag(original.site, original.key).encode()),
+            self._tagging.header(original),
             *SECURITY,
             (b"etag", etag),
             (b"last-modified", http_date(modified)),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery import plan as planning
 from imagemill.delivery.access import Access
+from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.layers import locate_layers
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
@@ -55,6 +56,7 @@ class Delivery:
         public_url: str,
         engine: EngineSettings,
         limits: Limits,
+        tagging: Tagging = PLAIN,
     ) -> None:
         """Everything is shared; delivery itself holds no state. Of `public_url` only the path counts (redirects)."""
         self._originals = originals
@@ -68,6 +70,7 @@ class Delivery:
         self._mount = urlsplit(public_url).path.rstrip("/")
         self._engine = engine
         self._limits = limits
+        self._tagging = tagging
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; once more from `locate` when the original was replaced in between."""
@@ -120,7 +123,7 @@ class Delivery:
         """What exactly will be answered, without any AUTO, and its name."""
         hints = read_hints(request.header)
         return planning.plan(
-            verified, original, hints, self._settings, self._access, self._engine, self._limits, layers
+            verified, original, hints, self._settings, self._access, self._engine, self._limits, layers, self._tagging
         )
 
     async def make(self, request: HttpRequest, plan: Plan) -> Variant:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagemill.delivery.access import Access
+from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.caching_headers import cache_control
 from imagemill.delivery.disposition import disposition
 from imagemill.delivery.formats import bucket_for, permitted
@@ -12,7 +13,7 @@ from imagemill.delivery.values import Plan, VerifiedRequest
 from imagemill.engine.limits import Limits
 from imagemill.engine.planning import chosen_format, job_for, outline
 from imagemill.engine.settings import EngineSettings
-from imagemill.originals.values import Original, tag_of
+from imagemill.originals.values import Original
 from imagemill.recipe.canonical import leaf_of
 from imagemill.recipe.negotiation import Hints, settle, webp_named
 from imagemill.recipe.vocabulary import Format
@@ -37,6 +38,7 @@ def plan(
     engine: EngineSettings,
     limits: Limits,
     layers: tuple[Original, ...] = (),
+    tagging: Tagging = PLAIN,
 ) -> Plan:
     """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost.
 
@@ -67,7 +69,7 @@ def plan(
         ),
         format=output,
         vary=vary,
-        headers=_headers(verified, original, layers, output, vary, settings),
+        headers=_headers(verified, original, layers, output, vary, settings, tagging),
         layers=layers,
     )
 
@@ -79,30 +81,20 @@ def _headers(
     output: Format,
     vary: tuple[str, ...],
     settings: DeliverySettings,
+    tagging: Tagging,
 ) -> tuple[tuple[bytes, bytes], ...]:
     image = verified.image
     # What a preset means, or what a layer shows, can change while the original stays: never immutable then.
     others = image.asked.preset is not None or bool(layers)
     named = None if others and image.v == original.version else image.v
-    tags = [cache_tag(original.site, original.key), *(tag_of(layer.site, layer.key) for layer in layers)]
     headers = [
         (b"content-type", output.media_type.encode()),
         (b"content-disposition", disposition(original.key, output.extension, image.asked.download)),
         (b"cache-control", cache_control(settings, asked_version=named, version=original.version)),
-        (b"cache-tag", ",".join(dict.fromkeys(tags)).encode()),
+        tagging.header(original, layers),
         (b"accept-ranges", b"bytes"),
         *SECURITY,
     ]
     if vary:
         headers.append((b"vary", ", ".join(vary).encode()))
     return tuple(headers)
-
-
-def cache_tag(site: str, key: str) -> str:
-    """Return the tags by which a CDN can purge: the original's, then each folder it is in, widest last.
-
-    Keys are stranger-controlled, so a tag is a digest: it can hold no comma, space or control character.
-    """
-    parts = key.split("/")
-    folders = ["/".join(parts[:end]) + "/" for end in range(len(parts) - 1, 0, -1)][:8]
-    return ",".join([tag_of(site, key), *(tag_of(site, folder) for folder in folders)])

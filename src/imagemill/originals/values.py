@@ -43,11 +43,6 @@ def version_of(etag: str, focal: FocalPoint | None) -> str:
     return hashlib.sha256(f"{etag}\n{place}".encode()).hexdigest()[:12]
 
 
-def tag_of(site: str, name: str) -> str:
-    """Return the cache tag of an original's key, or of a folder (a prefix that ends in "/")."""
-    return hashlib.sha256(f"{site}\n{name}".encode()).hexdigest()[:16]
-
-
 def source_of(opened: OpenObject) -> Source:
     """Return an opened object as workers take it; it stays the caller's to close."""
     return Source(descriptor=opened.fileno(), size=opened.info.size, digest=opened.info.etag)

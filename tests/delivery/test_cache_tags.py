@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagemill.delivery.cache_tags import MAX_FOLDERS, MAX_TAG, cache_tags, tag_of, tag_of_word
+
+
+@pytest.mark.parametrize(
+    ("key", "tags"),
+    [
+        ("cat.jpg", ["default/cat.jpg"]),
+        ("photos/2024/cat.jpg", ["default/photos/2024/cat.jpg", "default/photos/2024/", "default/photos/"]),
+        ("a, b/ü.jpg", ["default/a%2C%20b/%C3%BC.jpg", "default/a%2C%20b/"]),
+    ],
+)
+def test_the_tags_of_a_key(key: str, tags: list[str]) -> None:
+    """An original is named by its own key, then by each folder it is in."""
+    assert cache_tags("default", key) == tags
+
+
+def test_tags_of_the_original_follow() -> None:
+    """What people tagged the original with is a tag of its own kind."""
+    assert cache_tags("default", "a.jpg", ["summer", "höhe, 3"])[1:] == ["tag:summer", "tag:h%C3%B6he%2C%203"]
+
+
+def test_a_deep_key_names_its_nearest_folders() -> None:
+    """The header of a deep key stays short."""
+    tags = cache_tags("default", "/".join("abcdefghijkl") + "/x.jpg")
+    assert len(tags) == 1 + MAX_FOLDERS
+    assert tags[1] == "default/a/b/c/d/e/f/g/h/i/j/k/l/"
+
+
+@given(st.text(min_size=1, max_size=400))
+def test_a_tag_can_hold_no_separator(name: str) -> None:
+    """Whatever a stranger calls a picture, its tag is short visible ASCII without a comma or space."""
+    name = name.encode("utf-8", "replace").decode()
+    for tag in (tag_of("default", name), tag_of_word(name)):
+        assert len(tag) <= MAX_TAG
+        assert tag.isascii()
+        assert tag.isprintable()
+        assert not set(tag) & set(', \t"')
+
+
+def test_a_long_folder_is_still_told_from_a_key() -> None:
+    """The digest of a long folder ends in a slash like any folder."""
+    assert tag_of("default", "x" * 400 + "/").endswith("/")
+    assert not tag_of("default", "x" * 400).endswith("/")
