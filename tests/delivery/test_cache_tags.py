@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagemill.delivery.cache_tags import MAX_FOLDERS, MAX_TAG, cache_tags, tag_of, tag_of_word
+from imagemill.delivery.cache_tags import MAX_FOLDERS, MAX_TAG, cache_tags, tag_of, tag_of_word, tag_that_covers
 
 
 @pytest.mark.parametrize(
     ("key", "tags"),
     [
-        ("cat.jpg", ["default/cat.jpg"]),
-        ("photos/2024/cat.jpg", ["default/photos/2024/cat.jpg", "default/photos/2024/", "default/photos/"]),
-        ("a, b/ü.jpg", ["default/a%2C%20b/%C3%BC.jpg", "default/a%2C%20b/"]),
+        ("cat.jpg", ["default/cat.jpg", "default/"]),
+        ("photos/2024/cat.jpg", ["default/photos/2024/cat.jpg", "default/photos/2024/", "default/photos/", "default/"]),
+        ("a, b/ü.jpg", ["default/a%2C%20b/%C3%BC.jpg", "default/a%2C%20b/", "default/"]),
     ],
 )
 def test_the_tags_of_a_key(key: str, tags: list[str]) -> None:
@@ -22,14 +22,27 @@ def test_the_tags_of_a_key(key: str, tags: list[str]) -> None:
 
 def test_tags_of_the_original_follow() -> None:
     """What people tagged the original with is a tag of its own kind."""
-    assert cache_tags("default", "a.jpg", ["summer", "höhe, 3"])[1:] == ["tag:summer", "tag:h%C3%B6he%2C%203"]
+    assert cache_tags("default", "a.jpg", ["summer", "höhe, 3"])[2:] == ["tag:summer", "tag:h%C3%B6he%2C%203"]
 
 
-def test_a_deep_key_names_its_nearest_folders() -> None:
-    """The header of a deep key stays short."""
+def test_a_deep_key_names_its_widest_folders() -> None:
+    """The header of a deep key stays short, and a purge of any wide folder still reaches it."""
     tags = cache_tags("default", "/".join("abcdefghijkl") + "/x.jpg")
-    assert len(tags) == 1 + MAX_FOLDERS
-    assert tags[1] == "default/a/b/c/d/e/f/g/h/i/j/k/l/"
+    assert len(tags) == 2 + MAX_FOLDERS
+    assert tags[1] == "default/a/b/c/d/e/f/g/h/"
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "c d", "é"]), min_size=1, max_size=12),
+    st.integers(min_value=0, max_value=12),
+    st.booleans(),
+)
+def test_the_tag_of_a_prefix_covers_all_below(parts: list[str], taken: int, whole: bool) -> None:
+    """Every key that begins with a prefix has the prefix's tag, whether the prefix ends with a folder or within one."""
+    key = "/".join(parts) + "/x.jpg"
+    prefix = "/".join(parts[:taken]) + ("/" if whole and taken else "")
+    if key.startswith(prefix):
+        assert tag_that_covers("default", prefix) in cache_tags("default", key)
 
 
 @given(st.text(min_size=1, max_size=400))

@@ -3,6 +3,7 @@
     default/photos/2024/cat.jpg      the original: site and key
     default/photos/2024/             each folder it is in, nearest first
     default/photos/
+    default/                         the site
     tag:summer                       its own tags, where a CDN is configured
 
 Text rather than digests, so that a person can purge a folder in the CDN's own console, and a web server can write the
@@ -22,7 +23,7 @@ from imagemill.originals.values import Original
 MAX_TAG = 200
 """Characters; Fastly takes 1 024 a key and 16 384 in all, CloudFront and Cloudflare 1 024."""
 MAX_FOLDERS = 8
-"""Folders named by one answer: a deeper key is purged by one of the nearest."""
+"""Folders named by one answer, the widest ones: what lies deeper is purged by the eighth folder above it."""
 
 
 def tag_of(site: str, name: str) -> str:
@@ -42,9 +43,19 @@ def tag_of_word(word: str) -> str:
 
 def cache_tags(site: str, key: str, words: Iterable[str] = ()) -> list[str]:
     """Return every tag of an original: its own, its folders' from the nearest, those of its tags `words`."""
-    parts = key.split("/")
-    folders = ["/".join(parts[:end]) + "/" for end in range(len(parts) - 1, 0, -1)][:MAX_FOLDERS]
-    return [tag_of(site, name) for name in (key, *folders)] + [tag_of_word(word) for word in words]
+    names = (key, *reversed(folders_of(key)), "")
+    return [tag_of(site, name) for name in names] + [tag_of_word(word) for word in words]
+
+
+def folders_of(key: str) -> list[str]:
+    """Return the folders of a key or prefix that answers name, widest first; each ends in "/"."""
+    parts = key.split("/")[:-1][:MAX_FOLDERS]
+    return ["/".join(parts[:end]) + "/" for end in range(1, len(parts) + 1)]
+
+
+def tag_that_covers(site: str, prefix: str) -> str:
+    """Return the narrowest tag that every original below `prefix` has; it may be wider than the prefix."""
+    return tag_of(site, (folders_of(prefix) or [""])[-1])
 
 
 @dataclass(frozen=True, slots=True)
