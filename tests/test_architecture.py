@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"recipe"},
     {"object_store", "engine", "observability"},
-    {"variants"},
+    {"variants", "coordination"},
     {"originals", "cache"},
     {"dialects"},
     {"delivery"},

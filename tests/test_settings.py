@@ -86,6 +86,8 @@ def test_empty_variable_is_not_set(tmp_path: Path) -> None:
         ("server.port", "0", 0),
         ("server.port", "65535", 65535),
         ("engine.quality", "100", 100),
+        ("limits.url", "memory://", "memory://"),
+        ("limits.url", "rediss://me:pw@cache.example:6380/2", "rediss://me:pw@cache.example:6380/2"),
         ("log.format", "text", "text"),
     ],
 )
@@ -105,6 +107,11 @@ def test_spellings_of_values(tmp_path: Path, name: str, written: str, value: obj
         ("server.port", "٨٠", "a whole number from 0 to 65535"),
         ("engine.workers", "257", "a whole number from 0 to 256"),
         ("engine.quality", "0", "a whole number from 1 to 100"),
+        ("limits.url", "http://cache:6379", "memory://, redis://host:6379/0"),
+        ("limits.url", "redis://", "memory://, redis://host:6379/0"),
+        ("limits.url", "redis://cache:0", "memory://, redis://host:6379/0"),
+        ("limits.url", "redis://cache/zero", "memory://, redis://host:6379/0"),
+        ("limits.url", "redis://cache?socket_timeout=1000", "memory://, redis://host:6379/0"),
         ("limits.frames", "0", "a whole number of at least 1"),
         ("limits.upload_bytes", "64 parsecs", "a number of bytes of at least 1"),
         ("limits.queue_seconds", "0", "a number of seconds above 0"),
@@ -174,7 +181,6 @@ def test_unknown_names_get_the_nearest_right_one(tmp_path: Path, toml: str, mean
     ("toml", "capability"),
     [
         ("[catalog]\nurl = 'postgresql://u:pw@h/db'", "C1"),
-        ("[limits]\nurl = 'redis://:pw@h'", "G5"),
         ("[cdn]\nkind = 'cloudfront'", "E2"),
         ("[sources.press]\nurl = 's3://b'", "T14"),
     ],
@@ -203,6 +209,8 @@ def test_words_that_this_version_would_not_keep_stop_the_start(tmp_path: Path, n
         {"IMAGEMILL_VARIANTS__URL": f"x://h/?secret={PASSWORD}&a=b"},
         {"IMAGEMILL_ADMIN__KEY": PASSWORD},
         {"IMAGEMILL_CATALOG__URL": f"postgresql://u:{PASSWORD}@h/db"},
+        {"IMAGEMILL_LIMITS__URL": f"redis://:{PASSWORD}@h/x"},
+        {"IMAGEMILL_LIMITS__URL": f"redis://:a/{PASSWORD}@h/0"},
     ],
 )
 def test_passwords_are_never_repeated(tmp_path: Path, env: dict[str, str]) -> None:
@@ -215,6 +223,7 @@ def test_masked_keeps_what_helps() -> None:
     assert masked("redis://me:pw@cache:6379/0") == "redis://me:***@cache:6379/0"
     assert masked("redis://:pw@cache") == "redis://:***@cache"
     assert masked("https://h/a:b@c") == "https://h/a:b@c"
+    assert masked("https://h:8080/a@c") == "https://h:8080/a@c"
 
 
 def test_a_value_can_come_from_a_file(tmp_path: Path) -> None:

@@ -8,19 +8,31 @@ once: name, what was expected, what was received (contract, "Settings"). Nothing
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from imagemill.cache.settings import CacheSettings
+from imagemill.coordination.settings import SharedSettings
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
 from imagemill.errors import ImagemillError, InvalidRequest, Kind, NotBuilt
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
+from imagemill.object_store.s3.settings import S3Settings
 from imagemill.originals.settings import OriginalsSettings
-from imagemill.settings.reference import SECTIONS, DataSettings, Described, Row, described, name_of, near, written
+from imagemill.settings.reference import (
+    SECTIONS,
+    SHARED,
+    DataSettings,
+    Described,
+    Row,
+    described,
+    name_of,
+    near,
+    written,
+)
 from imagemill.settings.rules import NOT_BUILT_WORDS, not_built
 from imagemill.settings.source import (
     FILE_NAME,
@@ -32,7 +44,7 @@ from imagemill.settings.source import (
     from_flags,
     variable_of,
 )
-from imagemill.settings.values import BadValue, folder_of, parse, received
+from imagemill.settings.values import BadValue, folder_of, parse, received, s3_address
 from imagemill.variants.settings import VariantsSettings
 
 OWN_FOLDER = ".imagemill"
@@ -63,8 +75,10 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     originals: OriginalsSettings = field(default_factory=OriginalsSettings)
     variants: VariantsSettings = field(default_factory=VariantsSettings)
+    s3: S3Settings = field(default_factory=S3Settings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     limits: Limits = field(default_factory=Limits)
+    shared: SharedSettings = field(default_factory=SharedSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     sizes: SizesSettings = field(default_factory=SizesSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
@@ -109,6 +123,7 @@ class Settings:
         presets = {name[len(PRESETS) + 1 :]: one for name, one in given.items() if name.startswith(f"{PRESETS}.")}
         values = _checked(given, [(one, text) for name, one in presets.items() if (text := _preset_fault(name, one))])
         sections: dict[str, Any] = {section: _section(section, values) for section in SECTIONS if section != "data"}
+        sections[SHARED] = _owned("limits", SharedSettings, values)
         sections["admin"] = AdminSettings(key_file=_admin_key_file(given.get("admin.key_file")))
         return cls(
             data=_data_folder(given, cwd),
@@ -126,12 +141,15 @@ class Settings:
     def value(self, name: str) -> object:
         """Return one value by its full name."""
         section, _, rest = name.partition(".")
-        return str(self.data) if section == "data" else getattr(getattr(self, section), _field(rest))
+        if section == "data":
+            return str(self.data)
+        owner = SHARED if section == "limits" and hasattr(self.shared, _field(rest)) else section
+        return getattr(getattr(self, owner), _field(rest))
 
     def _row(self, one: Described) -> Row:
         return Row(
             name=one.name,
-            value=written(self.value(one.name)),
+            value=written(self.value(one.name), one.rule),
             default=written(one.default),
             source=self.sources.get(one.name, "default"),
             help=one.help,
@@ -190,7 +208,11 @@ def _admin_key_file(given: Given | None) -> str:
 
 
 def _section(section: str, values: Mapping[str, object]) -> object:
-    owner = SECTIONS[section]
+    return _owned(section, SECTIONS[section], values)
+
+
+def _owned(section: str, owner: type, values: Mapping[str, object]) -> Any:
+    """Return the part of a section that `owner` holds."""
     return owner(**{one.name: values[name_of(section, one.name)] for one in fields(owner)})
 
 
@@ -207,7 +229,8 @@ def _checked(given: Mapping[str, Given], wrong: list[tuple[Given, str]]) -> dict
         try:
             values[name] = parse(one.value, known[name].kind, known[name].rule)
         except BadValue as error:
-            wrong.append((one, f"{_label(name, one)}: expected {error.expected}, received {received(one.value)}."))
+            came = received(one.value, known[name].rule)
+            wrong.append((one, f"{_label(name, one)}: expected {error.expected}, received {came}."))
             continue
         later = NOT_BUILT_WORDS.get((name, values[name]))
         if later is not None:
@@ -235,22 +258,38 @@ def _unknown(name: str, one: Given) -> str:
 
 def _check_together(settings: Settings) -> None:
     """Refuse places that would mix what must stay apart: the admin key or variants among the originals."""
+    wrong = [*_mixed_folders(settings), *_mixed_buckets(settings)]
+    if wrong:
+        raise SettingsError(*wrong)
+
+
+def _mixed_folders(settings: Settings) -> Iterator[str]:
+    if settings.originals.url and folder_of(settings.originals.url) is None:
+        return  # originals in no folder at all
     originals = folder_of(settings.originals.url) or settings.data
     ours = originals / OWN_FOLDER
-    wrong = []
     if settings.data != originals and _inside(settings.data, originals) and not _inside(settings.data, ours):
-        wrong.append(
+        yield (
             f"data.dir: expected a folder outside of originals.url ({originals}), received {settings.data} inside of"
             f" it; choose another --data, or that folder itself: --data {originals}"
         )
     variants = folder_of(settings.variants.url)
     if variants is not None and _inside(variants, originals) and not _inside(variants, ours):
-        wrong.append(
+        yield (
             f"variants.url: expected a folder outside of the originals ({originals}), received {variants} inside of it;"
             " variants there would be listed as originals. Leave it empty to keep them apart under .imagemill."
         )
-    if wrong:
-        raise SettingsError(*wrong)
+
+
+def _mixed_buckets(settings: Settings) -> Iterator[str]:
+    originals, variants = s3_address(settings.originals.url), s3_address(settings.variants.url)
+    if originals is None or variants is None or not originals.holds(variants):
+        return
+    if not originals.below(f"{OWN_FOLDER}/").holds(variants):
+        yield (
+            f"variants.url: expected a place outside of the originals ({originals}), received {variants} inside of it;"
+            " variants there would be listed as originals. Leave it empty to keep them apart under .imagemill."
+        )
 
 
 def _inside(path: Path, folder: Path) -> bool:

@@ -12,10 +12,12 @@ from functools import lru_cache
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from imagemill.cache.settings import CacheSettings
+from imagemill.coordination.settings import SharedSettings
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
+from imagemill.object_store.s3.settings import S3Settings
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.settings.rules import RULES
 from imagemill.settings.values import Rule, masked
@@ -36,6 +38,7 @@ SECTIONS: dict[str, type] = {
     "server": ServerSettings,
     "originals": OriginalsSettings,
     "variants": VariantsSettings,
+    "s3": S3Settings,
     "engine": EngineSettings,
     "limits": Limits,
     "delivery": DeliverySettings,
@@ -45,6 +48,9 @@ SECTIONS: dict[str, type] = {
     "log": LogSettings,
 }
 """Section name → the dataclass that owns it, in the order of the reference."""
+
+SHARED = "shared"
+"""The field of `Settings` that holds the part of `[limits]` which no client and no worker may see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Row:
 def described() -> dict[str, Described]:
     """Return every setting by its full name, in the order of the reference."""
     found: dict[str, Described] = {}
-    for section, owner in SECTIONS.items():
+    for section, owner in owners():
         hints = get_type_hints(owner, include_extras=True)
         for one in fields(owner):
             name = name_of(section, one.name)
@@ -87,13 +93,23 @@ def described() -> dict[str, Described]:
     return found
 
 
+def owners() -> Iterator[tuple[str, type]]:
+    """Yield every section with a dataclass that owns settings in it; `[limits]` has two."""
+    for section, owner in SECTIONS.items():
+        yield section, owner
+        if section == "limits":
+            yield section, SharedSettings
+
+
 def name_of(section: str, field: str) -> str:
     """Return the full name of a setting; `else` is a word of Python's own, so its field is called `else_`."""
     return f"{section}.{field.removesuffix('_')}"
 
 
-def written(value: object) -> str:
-    """Return a value as the settings file would spell it; passwords in URLs are masked."""
+def written(value: object, rule: Rule | None = None) -> str:
+    """Return a value as the settings file would spell it; passwords in URLs are masked, and a secret altogether."""
+    if rule is not None and rule.secret and value:
+        return '"***"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):

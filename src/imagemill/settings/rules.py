@@ -60,6 +60,7 @@ RULES: dict[str, Rule] = {
     "limits.queue_seconds": _TIME_LIMIT,
     "limits.client_burst": _TIME_LIMIT,
     "limits.client_rate": _TIME_LIMIT,
+    "limits.url": Rule(unit=Unit.SHARED),
     "delivery.allow": Rule(words=("lossless", "tiff", "text", "wm", "max_bytes", "best", "meta", "auto")),
     "delivery.formats": Rule(words=("jpeg", "png", "webp", "avif", "gif", "tiff", "jxl")),
     "delivery.max_age": _TIME,
@@ -71,6 +72,12 @@ RULES: dict[str, Rule] = {
     "sizes.ratios": Rule(unit=Unit.RATIOS),
     "sizes.qualities": Rule(unit=Unit.COUNT, low=1, high=100),
     "sizes.options": Rule(words=_FREE_OPTIONS),
+    "s3.endpoint": Rule(unit=Unit.SERVER),
+    "s3.region": Rule(unit=Unit.REGION),
+    "s3.secret_access_key": Rule(secret=True),
+    "s3.session_token": Rule(secret=True),
+    "s3.connect_seconds": _TIME_LIMIT,
+    "s3.request_seconds": _TIME_LIMIT,
     "cache.memory_bytes": _ROOM,
     "log.format": Rule(words=("", "json", "text")),
     "log.level": Rule(words=("debug", "info", "warning", "error")),
@@ -79,7 +86,6 @@ RULES: dict[str, Rule] = {
 
 NOT_BUILT: dict[str, str] = {
     "catalog": "a catalog in a database (capability C1)",
-    "limits.url": "limits shared between nodes through Redis (capability G5)",
     "cdn": "purging a CDN (capability E2)",
     "sources": "further sources of originals (capability T14)",
     "sites": "several sites (capability E4)",

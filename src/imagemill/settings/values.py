@@ -15,6 +15,7 @@ from typing import get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
 from imagemill.errors import shown
+from imagemill.object_store.s3.address import BadAddress, S3Address, address_of, check_endpoint, check_region
 
 
 class BadValue(ValueError):
@@ -36,6 +37,9 @@ class Unit(Enum):
     LINK = "an address of this server"
     NETWORKS = "addresses"
     RATIOS = "ratios"
+    SHARED = "where limits are shared"
+    SERVER = "the address of a store's server"
+    REGION = "a region"
 
 
 _BRIEFLY = {
@@ -43,6 +47,8 @@ _BRIEFLY = {
     Unit.LINK: "http(s)://…",
     Unit.NETWORKS: "addresses",
     Unit.RATIOS: "W:H",
+    Unit.SHARED: "memory://, redis://…",
+    Unit.SERVER: "http(s)://…",
 }
 
 
@@ -51,7 +57,7 @@ class Rule:
     """What one setting may be: its unit, its range (both ends included), or the closed set of its words.
 
     `above` means that the low end itself is not allowed: a time limit of 0 seconds would refuse everything. `filled`
-    means that a text may not be empty.
+    means that a text may not be empty. `secret` means that the value is never shown, in `settings` or in a message.
     """
 
     unit: Unit = Unit.TEXT
@@ -60,10 +66,13 @@ class Rule:
     above: bool = False
     words: tuple[str, ...] = ()
     filled: bool = False
+    secret: bool = False
 
     @property
     def brief(self) -> str:
         """The rule as short as a table wants it; empty for free text."""
+        if self.secret:
+            return "a secret"
         if self.words:
             return ", ".join(word or "(empty)" for word in self.words)
         unit = {Unit.COUNT: "", Unit.BYTES: " bytes", Unit.SECONDS: " s"}.get(self.unit)
@@ -94,7 +103,10 @@ _UNITS: Mapping[Unit, Mapping[str, float]] = {Unit.BYTES: _SIZES, Unit.SECONDS: 
 _MEASURE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", re.ASCII)
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
-_PASSWORD = re.compile(r"(?<=://)([^/@\s]*?):[^/\s]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/@\s]*?):(?:[^/\s]*|(?![0-9]*/)\S*)@")
+"""Also a password in which somebody forgot to encode a slash, but not what follows a port."""
+_DATABASE = re.compile(r"(?:/[0-9]{0,4})?", re.ASCII)
+_STORES = "file:///path, s3://bucket/prefix or memory://"
 _NAMED_SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:password|secret|token|key|sig)[^=&\s]*=)[^&\s]*")
 
 Written = str | int | float | bool | list[object]
@@ -106,8 +118,10 @@ def masked(text: str) -> str:
     return _NAMED_SECRET.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
-def received(value: object) -> str:
-    """Return what came, fit for a message: short, no control characters, no password."""
+def received(value: object, rule: Rule | None = None) -> str:
+    """Return what came, fit for a message: short, no control characters, no password; of a secret only that it came."""
+    if rule is not None and rule.secret:
+        return "something else (it is not shown)"
     return repr(shown(masked(value if isinstance(value, str) else str(value))))
 
 
@@ -211,7 +225,13 @@ def _text(text: str, rule: Rule) -> str:
         raise BadValue("text that is not empty")
     if any(ord(character) < 32 for character in text):
         raise BadValue("text without control characters")
-    check: dict[Unit, Callable[[str], None]] = {Unit.STORE: _check_store, Unit.LINK: _check_link}
+    check: dict[Unit, Callable[[str], None]] = {
+        Unit.STORE: _check_store,
+        Unit.LINK: _check_link,
+        Unit.SHARED: _check_shared,
+        Unit.SERVER: _check_server,
+        Unit.REGION: _check_region,
+    }
     if text and rule.unit in check:
         check[rule.unit](text)
     return text
@@ -229,34 +249,66 @@ def _check_link(text: str) -> None:
         raise BadValue(expected)
 
 
-def _check_store(text: str) -> None:
-    scheme = text.partition(":")[0].lower() if ":" in text else ""
+def _check_shared(text: str) -> None:
+    """`memory://`, or Redis as its own registration of the scheme has it; nothing else may ride along in the URL."""
     if text == "memory://":
         return
-    if scheme == "s3":
-        raise BadValue(
-            "file:///path or memory:// (stores that speak S3 are the rest of capability O1 and not in this version)"
-        )
+    try:
+        parts = urlsplit(text)
+        wrong = parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.port == 0
+        wrong = wrong or bool(parts.query or parts.fragment) or _DATABASE.fullmatch(parts.path) is None
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise BadValue("memory://, redis://host:6379/0 or rediss://… (TLS)")
+
+
+def _check_store(text: str) -> None:
+    if text == "memory://" or s3_address(text) is not None:
+        return
+    scheme = text.partition(":")[0].lower() if ":" in text else ""
     if scheme == "file":
         folder_of(text)
         return
     if not scheme and text.startswith(("/", "./", "../", "~")):
-        raise BadValue(f"file:///path or memory://; write file://{Path(text).expanduser().absolute()}")
-    raise BadValue("file:///path or memory://")
+        raise BadValue(f"{_STORES}; write file://{Path(text).expanduser().absolute()}")
+    raise BadValue(_STORES)
+
+
+def s3_address(url: str) -> S3Address | None:
+    """Return the bucket and prefix that a store's `url` names, None for one of another kind; raise BadValue."""
+    try:
+        return address_of(url)
+    except BadAddress as error:
+        raise BadValue(str(error)) from None
+
+
+def _check_server(text: str) -> None:
+    try:
+        check_endpoint(text)
+    except BadAddress as error:
+        raise BadValue(str(error)) from None
+
+
+def _check_region(text: str) -> None:
+    try:
+        check_region(text)
+    except BadAddress as error:
+        raise BadValue(str(error)) from None
 
 
 def folder_of(url: str) -> Path | None:
-    """Return the folder that a store's `url` names, None for `memory://` or an empty one; raise BadValue.
+    """Return the folder that a store's `url` names, None for `memory://`, `s3://…` or an empty one; raise BadValue.
 
     RFC 8089: `file:///path`, percent-encoded; a host other than `localhost` would be another machine.
     """
-    if not url or url == "memory://":
+    if not url or url == "memory://" or url[:3].lower() == "s3:":
         return None
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise BadValue("file:///path with three slashes and an absolute path")
     if not url.startswith("file://"):
-        raise BadValue("file:///path or memory://")
+        raise BadValue(_STORES)
     path = unquote(parts.path, errors="surrogateescape")
     if "\0" in path:
         raise BadValue("file:///path without NUL")
