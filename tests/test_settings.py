@@ -126,9 +126,16 @@ def test_spellings_of_values(tmp_path: Path, name: str, written: str, value: obj
         ("log.level", "loud", "one of debug, info, warning, error"),
         ("originals.url", "/srv/photos", "write file:///srv/photos"),
         ("originals.url", "file://photos", "three slashes"),
-        ("originals.url", "ftp://x/y", "file:///path or memory://"),
-        ("originals.url", "s3://bucket/prefix", "S3"),
-        ("variants.url", "s3://bucket", "O1"),
+        ("originals.url", "ftp://x/y", "s3://bucket/prefix or memory://"),
+        ("originals.url", "s3://Bucket", "s3://bucket/prefix"),
+        ("originals.url", "s3:bucket", "s3://bucket/prefix"),
+        ("originals.url", "s3://bucket/a/../b", "a prefix of plain segments"),
+        ("originals.url", "s3://bucket?endpoint=store.example.com", "an http:// or https:// address without a path"),
+        ("originals.url", "s3://bucket?region=", "a region's name"),
+        ("originals.url", "s3://bucket?versioned=yes", "no other parameters"),
+        ("s3.endpoint", "https://s3.example.com/bucket", "without a path"),
+        ("s3.region", "eu west", "a region's name"),
+        ("s3.path_style", "maybe", "one of auto, yes, no"),
     ],
 )
 def test_wrong_values_say_what_was_expected(tmp_path: Path, name: str, written: str, expected: str) -> None:
@@ -329,3 +336,42 @@ def test_file_urls_are_decoded() -> None:
     """Percent-encoding is undone once; memory has no folder."""
     assert folder_of("file:///a%20b/%25c") == Path("/a b/%c")
     assert folder_of("memory://") is None
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """A secret of its own comes from a file, is *** in the list, and no message repeats it."""
+    (tmp_path / "secret").write_text(PASSWORD + "\n")
+    settings = load(tmp_path, env={"IMAGEMILL_S3__SECRET_ACCESS_KEY_FILE": "secret"})
+    assert settings.s3.secret_access_key == PASSWORD
+    rows = {row.name: row.value for row in settings.describe()}
+    assert rows["s3.secret_access_key"] == '"***"'
+    assert rows["s3.session_token"] == '""'
+    assert PASSWORD not in str(rows)
+    (tmp_path / "wrong").write_text(PASSWORD + "\nsecond line")
+    said = refusal(tmp_path, env={"IMAGEMILL_S3__SECRET_ACCESS_KEY_FILE": "wrong"})
+    assert "s3.secret_access_key" in said
+    assert PASSWORD not in said
+    assert PASSWORD not in refusal(tmp_path, f"[s3]\nsession_token = ['{PASSWORD}']")
+
+
+@pytest.mark.parametrize(
+    ("originals", "variants"),
+    [
+        ("s3://pictures", "s3://pictures/cache"),
+        ("s3://pictures/a", "s3://pictures/a"),
+        ("s3://pictures/a", "s3://pictures/a/b"),
+    ],
+)
+def test_variants_may_not_lie_among_the_originals_of_a_bucket(tmp_path: Path, originals: str, variants: str) -> None:
+    """Variants in the bucket of the originals must lie beside their prefix or under .imagemill."""
+    env = {"IMAGEMILL_ORIGINALS__URL": originals, "IMAGEMILL_VARIANTS__URL": variants}
+    assert "outside of the originals" in refusal(tmp_path, env=env)
+
+
+@pytest.mark.parametrize(
+    "variants", ["s3://pictures/a/.imagemill/variants", "s3://pictures/b", "s3://other", "memory://"]
+)
+def test_variants_may_lie_apart_in_a_bucket(tmp_path: Path, variants: str) -> None:
+    """Beside the prefix, below .imagemill, or in another bucket."""
+    env = {"IMAGEMILL_ORIGINALS__URL": "s3://pictures/a", "IMAGEMILL_VARIANTS__URL": variants}
+    assert load(tmp_path, env=env).variants.url == variants
