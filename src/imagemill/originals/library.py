@@ -33,7 +33,7 @@ from imagemill.originals.kept_findings import KeptFindings
 from imagemill.originals.preview import Previews
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.settling import SETTLE_SECONDS, Settling
-from imagemill.originals.uploads import Checked, check_declared_length, receive
+from imagemill.originals.uploads import Bounds, Checked, check_declared_length, receive
 from imagemill.originals.values import Description, Original, version_of
 from imagemill.variants.port import VariantStore
 
@@ -183,25 +183,27 @@ class Originals:
         condition: Condition = ALWAYS,
         declared_length: int | None = None,
         digests: Mapping[str, bytes] | None = None,
+        bounds: Bounds | None = None,
     ) -> tuple[Original, bool]:
         """Make the bytes of `chunks` the original of `key`; return it and whether there was none before.
 
         `condition` speaks of entity tags (`description.entity_tag`); `digests` maps "sha-256" and "sha-512" to raw
-        digests. The old original stays until the new one is whole, verified and durable. The same bytes again keep
-        version and description; other bytes start with an empty description.
+        digests; `bounds` replace the limit on uploads. The old original stays until the new one is whole, verified and
+        durable. The same bytes again keep version and description; other bytes start with an empty description.
 
         Raises InvalidRequest (`bad_key`, `empty_body`, `incomplete_body`, `digest_mismatch`), TooLarge, NotAnImage,
         Unprocessable, PreconditionFailed, Refused (`read_only`), StorageFull, Overloaded. On any error, and when the
         caller is cancelled before the body is complete, nothing has changed.
         """
         check_new_key(key)
-        check_declared_length(declared_length, self._limits)
+        bounds = bounds or Bounds(most_bytes=self._limits.upload_bytes)
+        check_declared_length(declared_length, bounds.most_bytes)
         if condition != ALWAYS:
             # Asked before the body is read, so that a refusal costs no upload; asked again under the lock.
             present = await self._finder.present(key)
             demand(condition, key, None if present is None else present.entity_tag)
         checked = await receive(
-            self._store, self._engine, self._limits, chunks, declared_length=declared_length, digests=digests or {}
+            self._store, self._engine, bounds, chunks, declared_length=declared_length, digests=digests or {}
         )
         return await self._to_the_end(self._place(key, checked, condition))
 

@@ -10,13 +10,24 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from imagemill.engine.limits import Limits
 from imagemill.engine.port import Engine, Facts, Source
-from imagemill.errors import InvalidRequest, TooLarge
+from imagemill.engine.sniff import media_type
+from imagemill.errors import InvalidRequest, NotAnImage, TooLarge
 from imagemill.object_store.port import ObjectStore, Upload
 from imagemill.originals.digest import DeclaredDigests
 
 MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one upload may be where that differs from the limits of all: a browser's ticket names both.
+
+    `content_type` is what the bytes must turn out to be ("image/png", or "image/*" for any); None: any as well.
+    """
+
+    most_bytes: int
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +38,16 @@ class Checked:
     facts: Facts
 
 
-def check_declared_length(length: int | None, limits: Limits) -> None:
-    """Raise TooLarge before a byte is read when the declared `length` is over the limit."""
-    if length is not None and length > limits.upload_bytes:
-        raise _too_large(limits)
+def check_declared_length(length: int | None, most: int) -> None:
+    """Raise TooLarge before a byte is read when the declared `length` is over the limit of `most` bytes."""
+    if length is not None and length > most:
+        raise too_large(most)
 
 
 async def receive(
     store: ObjectStore,
     engine: Engine,
-    limits: Limits,
+    bounds: Bounds,
     chunks: AsyncIterator[bytes],
     *,
     declared_length: int | None,
@@ -45,13 +56,14 @@ async def receive(
     """Stream `chunks` into the store and verify them; memory holds one chunk at a time.
 
     Raises TooLarge at the first byte over the limit, InvalidRequest (`empty_body`, `incomplete_body`,
-    `digest_mismatch`), NotAnImage, Unprocessable, StorageFull. On any error, and when the caller is cancelled because
-    the client has gone, the upload is aborted and leaves nothing.
+    `digest_mismatch`), NotAnImage (`other_content_type` where the picture is of another type than agreed),
+    Unprocessable, StorageFull. On any error, and when the caller is cancelled because the client has gone, the upload
+    is aborted and leaves nothing.
     """
-    check_declared_length(declared_length, limits)
+    check_declared_length(declared_length, bounds.most_bytes)
     upload = await store.begin()
     try:
-        await _fill(upload, chunks, limits, digests)
+        await _fill(upload, chunks, bounds.most_bytes, digests)
         if upload.size == 0:
             raise InvalidRequest("The body is empty; the bytes of an image were expected.", code="empty_body")
         if declared_length is not None and upload.size != declared_length:
@@ -59,26 +71,33 @@ async def receive(
                 f"The body ended after {upload.size} bytes; {declared_length} were declared.", code="incomplete_body"
             )
         facts = await engine.verify(Source(descriptor=upload.fileno(), size=upload.size, digest=upload.sha256))
+        _check_type(facts, bounds.content_type)
     except BaseException:
         await asyncio.shield(upload.abort())
         raise
     return Checked(upload, facts)
 
 
-async def _fill(upload: Upload, chunks: AsyncIterator[bytes], limits: Limits, declared: Mapping[str, bytes]) -> None:
+async def _fill(upload: Upload, chunks: AsyncIterator[bytes], most: int, declared: Mapping[str, bytes]) -> None:
     digests = DeclaredDigests(declared)
     received = 0
     async for chunk in chunks:
         received += len(chunk)
-        if received > limits.upload_bytes:
-            raise _too_large(limits)
+        if received > most:
+            raise too_large(most)
         digests.update(chunk)
         await upload.write(chunk)
     if received:
         digests.check(upload.sha256)
 
 
-def _too_large(limits: Limits) -> TooLarge:
-    most = limits.upload_bytes
+def _check_type(facts: Facts, wanted: str | None) -> None:
+    found = media_type(facts.format)
+    if wanted not in (None, "image/*", found):
+        raise NotAnImage(f"The bytes are {found}; {wanted} was agreed for this upload.", code="other_content_type")
+
+
+def too_large(most: int) -> TooLarge:
+    """Return the error for an upload over the limit of `most` bytes."""
     words = f"{most // MEBIBYTE} MiB" if most % MEBIBYTE == 0 else f"{most} bytes"
     return TooLarge(f"The upload is longer than the limit of {words}.")
