@@ -36,17 +36,22 @@ def _imf_fixdate(second: int) -> bytes:
     return formatdate(second, usegmt=True).encode()
 
 
-def not_modified(headers: dict[bytes, bytes], *, etag: bytes, modified: float, replaced: float = 0) -> bool:
+def not_modified(
+    headers: dict[bytes, bytes], *, etag: bytes, modified: float, replaced: float = 0, dated: bool = False
+) -> bool:
     """Return whether the client's copy is the present one (RFC 9110 section 13.2.2: If-None-Match wins).
 
-    A date in the very second in which the original was `replaced` may be that of a copy of the one before, so it proves
-    nothing (section 8.8.2.2).
+    Where the address is `dated`, its very date is as strong as its tag. A later date may be one that the client made up
+    of the time it asked; up to the second in which the original was `replaced` that may be the time of a copy of the
+    one before, so it proves nothing (section 8.8.2.2).
     """
     tags = headers.get(b"if-none-match")
     if tags is not None:
         return _names(tags, etag)
     since = _seconds(headers.get(b"if-modified-since"))
-    return since is not None and max(int(modified), int(replaced) + 1) <= since
+    if since is None:
+        return False
+    return (dated and since == int(modified)) or max(int(modified), int(replaced) + 1) <= since
 
 
 def precondition_fails(headers: dict[bytes, bytes], *, etag: bytes, modified: float) -> bool:
@@ -82,20 +87,26 @@ def _names(field: bytes, etag: bytes, *, strong: bool = False) -> bool:
 
 
 def range_of(
-    headers: dict[bytes, bytes], *, size: int, etag: bytes, modified: float, replaced: float = 0
+    headers: dict[bytes, bytes],
+    *,
+    size: int,
+    etag: bytes,
+    modified: float,
+    replaced: float = 0,
+    dated: bool = False,
 ) -> tuple[int, int] | bool | None:
     """Return which bytes to send: (first, last), None for all of them, False when no part can be (416).
 
     Only a single range of bytes is honoured; several, other units and malformed ones get the whole body, which RFC 9110
     section 14.2 allows and which answers threat A7 (CVE-2025-62727). If-Range must name the present representation; its
-    date proves nothing in the second in which the original was `replaced`.
+    date proves nothing in the second in which the original was `replaced`, unless the address is `dated`.
     """
     field = headers.get(b"range")
     if field is None or not field.startswith(b"bytes=") or b"," in field or len(field) > 64:
         return None
     condition = headers.get(b"if-range")
-    dated = condition == http_date(modified) and int(modified) > int(replaced)
-    if condition is not None and condition != etag and not dated:
+    same_date = condition == http_date(modified) and (dated or int(modified) > int(replaced))
+    if condition is not None and condition != etag and not same_date:
         return None
     first, dash, last = field[6:].strip().partition(b"-")
     if not dash or not all(part.isdigit() or not part for part in (first, last)) or not (first or last):

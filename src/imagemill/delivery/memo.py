@@ -28,10 +28,11 @@ CONDITIONS = (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"i
 
 @dataclass(slots=True)
 class Shortcut:
-    """A plan with its headers for one etag, and its path ready for the log."""
+    """A plan with its headers for the bytes with one etag and time, and its path ready for the log."""
 
     plan: Plan
     etag: str
+    modified: float
     headers: Headers
     logged_path: str
 
@@ -59,7 +60,7 @@ class Memo:
             return
         headers = stable_headers(plan, kept)
         headers += [(b"cache-status", FROM_MEMORY), (b"content-length", b"%d" % len(kept.data))]
-        shortcut = Shortcut(plan, kept.etag, headers, quoted(request.path.decode("ascii", "replace")))
+        shortcut = Shortcut(plan, kept.etag, kept.modified, headers, quoted(request.path.decode("ascii", "replace")))
         if len(self._fixed) + len(self._negotiated) >= MAX_URLS:
             self.forget()
         if plan.vary:
@@ -83,7 +84,7 @@ class Memo:
             if self._originals.peek(layer.key) is not layer:
                 return None
         kept = self._cache.get(plan.name)
-        if kept is None or kept.etag != shortcut.etag:
+        if kept is None or kept.etag != shortcut.etag or kept.modified != shortcut.modified:
             return None
         for name in CONDITIONS:
             if name in headers:

@@ -123,7 +123,16 @@ class Delivery:
         """What exactly will be answered, without any AUTO, and its name."""
         hints = read_hints(request.header)
         return planning.plan(
-            verified, original, hints, self._settings, self._access, self._engine, self._limits, layers, self._tagging
+            verified,
+            original,
+            hints,
+            self._settings,
+            self._access,
+            self._engine,
+            self._limits,
+            layers,
+            self._tagging,
+            self._originals.modified_from(original),
         )
 
     async def make(self, request: HttpRequest, plan: Plan) -> Variant:

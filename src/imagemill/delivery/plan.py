@@ -9,6 +9,7 @@ from imagemill.delivery.disposition import disposition
 from imagemill.delivery.formats import bucket_for, permitted
 from imagemill.delivery.layers import version_of_layers
 from imagemill.delivery.settings import DeliverySettings
+from imagemill.delivery.validators import modified_in
 from imagemill.delivery.values import Plan, VerifiedRequest
 from imagemill.engine.limits import Limits
 from imagemill.engine.planning import chosen_format, job_for, outline
@@ -39,10 +40,11 @@ def plan(
     limits: Limits,
     layers: tuple[Original, ...] = (),
     tagging: Tagging = PLAIN,
+    modified_from: int = 0,
 ) -> Plan:
     """Return the plan for `original`; raise InvalidRequest or Unprocessable where it cannot be met at a fair cost.
 
-    `layers` are the originals of the recipe's image layers.
+    `layers` are the originals of the recipe's image layers; `modified_from` is `Originals.modified_from`.
     """
     image = verified.image
     settled = settle(
@@ -71,6 +73,8 @@ def plan(
         vary=vary,
         headers=_headers(verified, original, layers, output, vary, settings, tagging),
         layers=layers,
+        modified=modified_in(modified_from, output),
+        dated=image.asked.preset is None and not layers and settled.vary in ((), ("Accept",)),
     )
 
 

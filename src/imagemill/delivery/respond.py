@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
+from imagemill.delivery.validators import entity_tag
 from imagemill.delivery.values import Headers, HttpRequest, HttpResponse, Plan, Variant
 from imagemill.errors import PreconditionFailed, RangeNotSatisfiable
 from imagemill.variants.port import Kept
@@ -12,7 +13,7 @@ def stable_headers(plan: Plan, kept: Kept) -> Headers:
     """Return the headers that any 200 or 304 for this plan and these bytes carries."""
     return [
         *plan.headers,
-        (b"etag", b'"' + kept.etag.encode() + b'"'),
+        (b"etag", entity_tag(kept, dated=plan.dated)),
         (b"last-modified", http_date(kept.modified)),
     ]
 
@@ -23,25 +24,25 @@ def respond(request: HttpRequest, plan: Plan, variant: Variant, *, changed: floa
     headers.append((b"cache-status", variant.status))
     if variant.timing:
         headers.append((b"server-timing", variant.timing))
-    return answer(request.method, request.headers, headers, variant.kept, replaced=changed)
+    return answer(request.method, request.headers, headers, variant.kept, dated=plan.dated, replaced=changed)
 
 
 def answer(
-    method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept, *, replaced: float = 0
+    method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept, *, dated: bool, replaced: float = 0
 ) -> HttpResponse:
     """Apply conditions, ranges and HEAD to a representation whose `headers` are complete but for its length.
 
-    `replaced` is when something else was last under this key, in seconds since 1970.
+    `dated` is as in `Plan`; `replaced` is when something else was last under this key, in seconds since 1970.
     """
-    etag = b'"' + kept.etag.encode() + b'"'
+    etag = entity_tag(kept, dated=dated)
     if precondition_fails(asked, etag=etag, modified=kept.modified):
         raise PreconditionFailed("If-Match or If-Unmodified-Since names another version of the picture.")
-    if not_modified(asked, etag=etag, modified=kept.modified, replaced=replaced):
+    if not_modified(asked, etag=etag, modified=kept.modified, replaced=replaced, dated=dated):
         return HttpResponse(304, [header for header in headers if header[0] != b"content-type"])
     size = len(kept.data)
     part = None
     if method == "GET":
-        part = range_of(asked, size=size, etag=etag, modified=kept.modified, replaced=replaced)
+        part = range_of(asked, size=size, etag=etag, modified=kept.modified, replaced=replaced, dated=dated)
     if part is False:
         raise RangeNotSatisfiable(f"The picture has {size} bytes; the asked range begins after its end.", size=size)
     if isinstance(part, tuple):

@@ -62,7 +62,8 @@ class Plan:
     """No AUTO is left and the variant has a name; everything a response needs but the bytes.
 
     `vary` names the request headers that were read; `headers` are those of a 200 that do not depend on the bytes;
-    `layers` are the originals of the recipe's image layers.
+    `layers` are the originals of the recipe's image layers. `modified` is the second (since 1970) that the variant says
+    it was modified if it is made now, `dated` whether its entity tag is made of that (see `validators`).
     """
 
     original: Original
@@ -72,6 +73,8 @@ class Plan:
     vary: tuple[str, ...]
     headers: tuple[tuple[bytes, bytes], ...]
     layers: tuple[Original, ...] = ()
+    modified: int = 0
+    dated: bool = True
 
     @property
     def originals(self) -> tuple[Original, ...]:

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imagemill.errors import ImagemillError
+from imagemill.originals.changes import Changes
 from imagemill.originals.values import Original
 
 MAX_ENTRIES = 100_000
 """Originals remembered; about 1 KB each."""
 MAX_FAILURES = 10_000
-MAX_CHANGES = 10_000
-"""Keys of which we remember when they last were something else."""
 FAILURE_SECONDS = 10.0
 """For how long bytes that are no picture are not looked at again: a broken page must not cost a worker per request."""
 
@@ -48,7 +47,7 @@ class Entries:
         self._clock = clock
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
-        self._changes: OrderedDict[str, float] = OrderedDict()
+        self.changes = Changes()
 
     def fresh(self, key: str) -> Entry | None:
         """Return the entry that needs no look at the store, else None."""
@@ -86,17 +85,6 @@ class Entries:
         """Drop all that is known of `key`; say whether there was an entry."""
         self._failures.pop(key, None)
         return self._entries.pop(key, None) is not None
-
-    def note_change(self, key: str) -> None:
-        """Remember that until now something else was under `key`."""
-        self._changes[key] = time.time()
-        self._changes.move_to_end(key)
-        while len(self._changes) > MAX_CHANGES:
-            self._changes.popitem(last=False)
-
-    def changed_at(self, key: str) -> float:
-        """Return when that was, in seconds since 1970; 0 where nothing is known of it."""
-        return self._changes.get(key, 0.0)
 
     def fail(self, key: str, mark: str, error: ImagemillError) -> None:
         """Remember that the bytes with this `mark` (the store's stamp) are refused with `error`."""

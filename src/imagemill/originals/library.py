@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -39,6 +39,9 @@ from imagemill.variants.port import VariantStore
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+RECORDS_AT_ONCE = 32
+"""Records read side by side where all of them are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,19 @@ class Originals:
         Dates of copies from that second tell no two pictures apart. Only this process's time counts: a restart between
         two pictures of one second is not worth a record.
         """
-        return self._entries.changed_at(key)
+        return self._entries.changes.at(key)
+
+    def modified_from(self, original: Original) -> int:
+        """Return the second (since 1970) from which variants made now of `original` say they were modified.
+
+        No variant of another version of its key says that second or one of the seven after it.
+        """
+        known = self._entries.known(original.key)
+        return self._entries.changes.step(
+            original.key,
+            placed=original.info.modified,
+            superseded=known is not None and known.original.version != original.version,
+        )
 
     async def locate(self, key: str) -> Original:
         """Return the original of `key`.
@@ -152,6 +167,21 @@ class Originals:
         page = await self._store.list(prefix, delimiter=delimiter, after=after, limit=limit)
         lines = [Listed(info, await self._known(info)) for info in page.objects]
         return Listing(tuple(lines), page.prefixes, page.next_after)
+
+    async def tagged(self, word: str) -> AsyncIterator[str]:
+        """Yield the key of every original that people tagged `word`, in byte order.
+
+        Every record is read for it, some at a time: linear in the number of originals until a catalog knows tags (C1).
+        """
+        after: str | None = ""
+        while after is not None:
+            page = await self._store.list("", after=after, limit=1000)
+            for keys in batched([info.key for info in page.objects], RECORDS_AT_ONCE):
+                found = await asyncio.gather(*(self._finder.tags(key) for key in keys))
+                for key, tags in zip(keys, found, strict=True):
+                    if word in tags:
+                        yield key
+            after = page.next_after
 
     async def preview(self, original: Original) -> str | None:
         """Return a tiny preview as a data URI, made once and recorded; None where it would cost too much or fails."""
@@ -267,9 +297,12 @@ class Originals:
                     await self._finder.restore(key, before)
                     raise
                 original = Original(site=self.site, key=key, info=info, facts=checked.facts, description=description)
+                replaced = before is not None and not same
+                if replaced:
+                    self._entries.changes.note(key)  # before anything can be made of the new one
                 entry = self._entries.remember(original)
                 await self._finder.try_to_write(entry)
-                self._after_change(key, again=before is not None and not same)
+                self._after_change(key, again=replaced)
                 return original, before is None
         finally:
             await upload.abort()
@@ -288,6 +321,8 @@ class Originals:
             except BaseException:
                 await self._finder.try_to_publish(key, old.version)
                 raise
+            if moved:
+                self._entries.changes.note(key)
             entry.original = new
             self._after_change(key, again=moved)
             return new
@@ -307,6 +342,8 @@ class Originals:
                     raise
             await self._variants.withdraw(self.site, key)
             self._entries.forget(key)
+            if before is not None:
+                self._entries.changes.note(key)
             self._after_change(key, again=before is not None)
             return before is not None
 
@@ -329,11 +366,10 @@ class Originals:
     def _after_change(self, key: str, *, again: bool) -> None:
         if again:
             self._settling.add(key)
-            self._entries.note_change(key)
         self._tell(key)
 
     def _is_another(self, key: str) -> None:
-        self._entries.note_change(key)
+        self._entries.changes.note(key)
         self._tell(key)
 
     def _tell(self, key: str) -> None:
@@ -351,6 +387,12 @@ class Originals:
         self._unbroken.discard(task)
         if not task.cancelled():
             task.exception()  # read, so that an error nobody waited for is not reported as forgotten
+
+
+def batched(items: list[T], size: int) -> Iterator[list[T]]:
+    """Yield `items` in lists of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def _store_condition(condition: Condition, before: Present | None) -> Condition:

@@ -126,7 +126,7 @@ class Shelf:
             if self._has_room(version, target):
                 self._workshop.write(temporary, data)
                 if modified is not None:
-                    os.utime(temporary, (modified, modified))
+                    os.utime(temporary, (time.time(), modified))
                 with self._changing(os.path.dirname(version)):
                     kept = self._move_in(version, target, temporary)
         except OSError:

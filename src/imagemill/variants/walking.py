@@ -23,11 +23,16 @@ UNSETTLED_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A kept variant's file; times in nanoseconds since 1970, `size` in bytes."""
+    """A kept variant's file; times in nanoseconds since 1970, `size` in bytes.
+
+    `modified_ns` is what its answers say (it may be some seconds off), `written_ns` when it came here by the disk's own
+    clock.
+    """
 
     path: str
     size: int
     modified_ns: int
+    written_ns: int
     read_ns: int
 
 
@@ -54,7 +59,7 @@ def files_in(version: str) -> Iterator[Seen]:
             if entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
                 read = max(status.st_atime_ns, status.st_mtime_ns)
-                yield Seen(entry.path, status.st_size, status.st_mtime_ns, read)
+                yield Seen(entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, read)
 
 
 def everything(paths: Paths) -> Iterator[Seen]:
@@ -98,10 +103,10 @@ def mend_after_power_cut(paths: Paths) -> int:
 
 
 def _remove_unsettled(paths: Paths) -> int:
-    newest = max((seen.modified_ns for seen in everything(paths)), default=0)
+    newest = max((seen.written_ns for seen in everything(paths)), default=0)
     removed = 0
     for seen in everything(paths):
-        if seen.modified_ns > newest - UNSETTLED_SECONDS * 1e9:
+        if seen.written_ns > newest - UNSETTLED_SECONDS * 1e9:
             with contextlib.suppress(OSError):
                 os.unlink(seen.path)
                 removed += 1
