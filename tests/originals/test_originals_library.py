@@ -286,7 +286,7 @@ class ReadOnlyVariants(MemoryVariants):
         """Refuse."""
         raise Refused("read-only", code="read_only")
 
-    async def write_record(self, site: str, key: str, record: bytes) -> None:
+    async def write_record(self, site: str, key: str, record: bytes) -> str:
         """Refuse, as a careless adapter would."""
         raise OSError(30, "Read-only file system")
 

@@ -232,10 +232,10 @@ class DyingVariants(MemoryVariants):
         self._fuse.check("publish")
         await super().publish(site, key, version)
 
-    async def write_record(self, site: str, key: str, record: bytes) -> None:
+    async def write_record(self, site: str, key: str, record: bytes) -> str:
         """Write if alive."""
         self._fuse.check("write_record")
-        await super().write_record(site, key, record)
+        return await super().write_record(site, key, record)
 
     async def withdraw(self, site: str, key: str) -> None:
         """Withdraw if alive."""

@@ -19,7 +19,7 @@ from imagemill.object_store.durable import translated
 from imagemill.object_store.threads import Brief, Threads
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import Paths, check_leaf, check_version
-from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
+from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName, stamp_of
 from imagemill.variants.shelf import Shelf
 from imagemill.variants.walking import everything, mend_after_power_cut
 from imagemill.variants.workshop import Workshop
@@ -111,10 +111,15 @@ class LocalVariants:
         with translated("read a record", to_read=True):
             return await self._threads.run(partial(self._shelf.read_record, site, key))
 
-    async def write_record(self, site: str, key: str, record: bytes) -> None:
+    async def write_record(self, site: str, key: str, record: bytes) -> str:
         """Replace the original's record; durable when this returns."""
         with translated("write a record"):
             await self._threads.run(partial(self._shelf.write_record, site, key, record))
+        return stamp_of(record) or ""
+
+    async def record_stamp(self, site: str, key: str) -> str | None:
+        """Return the mark of the original's record: of its bytes, for a file's times may be equal after two changes."""
+        return stamp_of(await self.read_record(site, key))
 
     def usage(self) -> int:
         """Return the bytes kept; until the walk of the start has ended, of this process alone."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from imagemill.errors import InvalidRequest
 from imagemill.variants.ledger import TRIMMED_TO
 from imagemill.variants.paths import check_leaf, check_site, check_version
-from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
+from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName, stamp_of
 
 
 @dataclass(slots=True)
@@ -112,9 +112,14 @@ class MemoryVariants:
         original = self._originals.get((check_site(site), key))
         return None if original is None else original.record
 
-    async def write_record(self, site: str, key: str, record: bytes) -> None:
+    async def write_record(self, site: str, key: str, record: bytes) -> str:
         """Replace the original's record."""
         self._original(site, key).record = bytes(record)
+        return stamp_of(record) or ""
+
+    async def record_stamp(self, site: str, key: str) -> str | None:
+        """Return the mark of the original's record."""
+        return stamp_of(await self.read_record(site, key))
 
     def usage(self) -> int:
         """Return the bytes kept."""

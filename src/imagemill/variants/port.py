@@ -13,6 +13,7 @@ longer than 200 bytes are replaced by a digest.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +30,11 @@ class VariantName:
 
     def __str__(self) -> str:
         return f"{self.site}/{self.key}/~/{self.version}/{self.leaf}"
+
+
+def stamp_of(record: bytes | None) -> str | None:
+    """Return the stamp of a record by its bytes, for stores that have no mark of their own."""
+    return None if record is None else hashlib.sha256(record).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +104,15 @@ class VariantStore(Protocol):
         """Return the original's record (opaque bytes that `originals` writes), None when there is none."""
         ...
 
-    async def write_record(self, site: str, key: str, record: bytes) -> None:
-        """Replace the original's record durably and all at once."""
+    async def write_record(self, site: str, key: str, record: bytes) -> str:
+        """Replace the original's record durably and all at once; return the stamp of what was written."""
+        ...
+
+    async def record_stamp(self, site: str, key: str) -> str | None:
+        """Return a mark of the record that differs whenever its bytes do, None when there is none.
+
+        Cheap: every process asks it again and again, to learn what others changed of an original.
+        """
         ...
 
     def usage(self) -> int:

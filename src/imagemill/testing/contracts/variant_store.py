@@ -183,6 +183,24 @@ class VariantStoreContract:
 
         self.check(scenario)
 
+    def test_a_records_stamp_tells_every_change(self) -> None:
+        """Other bytes have another stamp; what a write returns is what a look tells."""
+
+        async def scenario(store: VariantStore) -> None:
+            assert await store.record_stamp(SITE, KEY) is None
+            one = await store.write_record(SITE, KEY, b"one")
+            assert one
+            assert await store.record_stamp(SITE, KEY) == one
+            await store.publish(SITE, KEY, OLD)
+            assert await store.record_stamp(SITE, KEY) == one
+            two = await store.write_record(SITE, KEY, b"two")
+            assert two != one
+            assert await store.record_stamp(SITE, KEY) == two
+            await store.withdraw(SITE, KEY)
+            assert await store.record_stamp(SITE, KEY) is None
+
+        self.check(scenario)
+
     def test_sites_are_apart(self) -> None:
         """The same key in two sites is two originals."""
 
