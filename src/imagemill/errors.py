@@ -17,6 +17,7 @@ Nothing here knows HTTP or exit codes; `gateway.problems` and `cli.exit_codes` t
     ├── NotBuilt              part of the contract whose row is not delivered yet
     ├── TooMany               this client asked too often; `retry_after` seconds
     ├── Overloaded            no slot comes in time, or a part is away; `retry_after` seconds
+    │   └── StoreTooSlow      the store is there and did not answer in time
     └── StorageFull           the disk has no room
 """
 
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     NOT_BUILT = "not_built"
     TOO_MANY = "too_many"
     OVERLOADED = "overloaded"
+    TOO_SLOW = "too_slow"
     STORAGE_FULL = "storage_full"
     MISDIRECTED = "misdirected"
     INTERNAL = "internal"
@@ -201,11 +203,30 @@ class NotBuilt(ImagemillError):
         self.row = row
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a caller may know of one limit: how many at once, full again after `window` seconds, `left` now.
+
+    `reset` is the seconds until it is full again, or, where it is what refused, until the next is admitted.
+    """
+
+    name: str
+    limit: int
+    window: int
+    left: int
+    reset: int
+
+
 class TooMany(ImagemillError):
     """A client asked for more than its share."""
 
     kind = Kind.TOO_MANY
     code = "too_many_requests"
+
+    def __init__(self, sentence: str, *, retry_after: float | None = None, quotas: tuple[Quota, ...] = ()) -> None:
+        """`quotas` are the limits that were looked at."""
+        super().__init__(sentence, retry_after=retry_after)
+        self.quotas = quotas
 
 
 class Overloaded(ImagemillError):
@@ -213,6 +234,13 @@ class Overloaded(ImagemillError):
 
     kind = Kind.OVERLOADED
     code = "overloaded"
+
+
+class StoreTooSlow(Overloaded):
+    """The store did not answer within its deadline; whoever bears with a store that is away bears with this too."""
+
+    kind = Kind.TOO_SLOW
+    code = "store_too_slow"
 
 
 class StorageFull(ImagemillError):

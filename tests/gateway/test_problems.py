@@ -19,6 +19,7 @@ from imagemill.errors import (
     RangeNotSatisfiable,
     Refused,
     StorageFull,
+    StoreTooSlow,
     TooLarge,
     TooMany,
     Unauthenticated,
@@ -45,6 +46,7 @@ ERRORS: list[tuple[ImagemillError, int]] = [
     (ImagemillError("x"), 500),
     (NotBuilt("x", row="T5"), 501),
     (Overloaded("x"), 503),
+    (StoreTooSlow("x"), 504),
     (StorageFull("x"), 507),
 ]
 

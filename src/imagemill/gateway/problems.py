@@ -38,6 +38,7 @@ STATUS: dict[Kind, int] = {
     Kind.INTERNAL: 500,
     Kind.NOT_BUILT: 501,
     Kind.OVERLOADED: 503,
+    Kind.TOO_SLOW: 504,
     Kind.STORAGE_FULL: 507,
 }
 """The one table from what failed to the number HTTP gives it."""
