@@ -15,7 +15,7 @@ LAYERS = [
     {"recipe"},
     {"object_store", "engine", "observability"},
     {"variants", "coordination"},
-    {"originals", "cache"},
+    {"originals", "cache", "cdn", "throttling"},
     {"dialects"},
     {"delivery"},
     {"gateway", "demo", "offline"},
