@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -153,6 +154,63 @@ def test_a_date_does_not_pass_a_replaced_picture_for_the_present_one(tmp_path: P
         assert second.content != first.content
 
     play(tmp_path, scene)
+
+
+def test_pictures_of_one_size_within_one_second_have_different_tags(tmp_path: Path) -> None:
+    """Flat pictures of equal length, replaced at once: no tag and no date of one passes for another (threat C10)."""
+
+    async def scene(client: httpx.AsyncClient, _: assembly.Platform) -> None:
+        url = "/img/w=64,fm=png/a.png"
+        key = (tmp_path / "admin.key").read_text().strip()
+        seen: dict[str, bytes] = {}
+        dates: dict[str, bytes] = {}
+        sizes = set()
+        for shade in range(30, 60):
+            put = await client.put("/v1/originals/a.png", content=picture((shade,) * 3), headers={"x-api-key": key})
+            assert put.status_code == 200
+            answer = await client.get(url, headers={"if-none-match": ", ".join(seen)})
+            assert answer.status_code == 200
+            for date in dates:
+                dated = await client.get(url, headers={"if-modified-since": date})
+                assert dated.status_code == 200
+                glued = await client.get(url, headers={"if-range": date, "range": "bytes=0-9"})
+                assert glued.status_code == 200
+            tag, date = answer.headers["etag"], answer.headers["last-modified"]
+            assert tag not in seen
+            assert date not in dates
+            assert (await client.get(url, headers={"if-modified-since": date})).status_code == 304
+            seen[tag] = dates[date] = answer.content
+            sizes.add(len(answer.content))
+        assert len(sizes) < len(seen)
+
+    play(tmp_path, scene)
+
+
+def test_formats_of_one_address_have_different_tags(tmp_path: Path) -> None:
+    """Tag and date of a negotiated answer are of one format, even if two formats had the same length."""
+
+    async def scene(client: httpx.AsyncClient, _: assembly.Platform) -> None:
+        answers = [
+            await client.get("/img/w=64/a.png", headers={"accept": accept})
+            for accept in ("image/avif", "image/webp", "*/*")
+        ]
+        assert len({answer.headers["last-modified"] for answer in answers}) == 3
+
+    play(tmp_path, scene)
+
+
+def test_an_address_that_can_lead_elsewhere_has_a_tag_of_the_bytes(tmp_path: Path) -> None:
+    """What a preset means and what a hint asks can change without the original: the tag is SHA-256 there."""
+
+    async def scene(client: httpx.AsyncClient, _: assembly.Platform) -> None:
+        for url in ("/img/p=card/a.png", "/img/w=auto,fm=png/a.png"):
+            answer = await client.get(url)
+            assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+        plain = await client.get("/img/w=64/a.png")
+        assert len(plain.headers["etag"]) < 30
+
+    (tmp_path / "imagemill.toml").write_text('[presets]\ncard = "w=40"\n')
+    play(tmp_path, scene, config=str(tmp_path / "imagemill.toml"))
 
 
 @pytest.mark.parametrize(
