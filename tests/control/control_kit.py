@@ -17,8 +17,11 @@ from imagemill.control.app import create_control
 from imagemill.control.asgi import ASGIApp
 from imagemill.control.auth import AdminKey
 from imagemill.delivery.access import Access
+from imagemill.delivery.fills import Fills
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.purge_target import PurgeTarget
+from imagemill.delivery.purging import Purging
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
@@ -71,6 +74,12 @@ class Control:
             settings=EngineSettings(),
             limits=limits,
         )
+        self.purging = Purging(
+            site=self.kit.originals.site,
+            variants=self.kit.variants,
+            fills=Fills(),
+            caches={"memory": self._note_purge},
+        )
         self.app: ASGIApp = create_control(
             originals=self.kit.originals,
             variants=self.kit.variants,
@@ -79,7 +88,7 @@ class Control:
             access=self.access,
             admin_key=self.key,
             explain=self._explain,
-            on_purge=self._on_purge,
+            purging=self.purging,
             presets=self.presets,
             inspector=self.inspector,
             body_seconds=self.body_seconds,
@@ -88,8 +97,8 @@ class Control:
     async def _explain(self, url: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
         return {"url": url, "headers": dict(headers)}
 
-    def _on_purge(self, *, key: str | None, prefix: str | None, leaf: str | None) -> None:
-        self.purged.append((key, prefix, leaf))
+    async def _note_purge(self, target: PurgeTarget) -> None:
+        self.purged.append((target.key, target.prefix, target.leaf))
 
     def client(self, *, key: str | None = OWN_KEY) -> httpx.AsyncClient:
         """Return an HTTP client that shows `key`."""

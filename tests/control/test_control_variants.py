@@ -93,7 +93,8 @@ def test_a_purge_removes_exactly_what_it_names(asked: dict[str, str], removed: i
         ({"prefix": "../"}, 400, "bad_key"),
         ({"key": 1}, 400, "invalid_body"),
         ({"keys": []}, 400, "invalid_body"),
-        ({"tag": "x"}, 501, "not_built"),
+        ({"tag": ""}, 400, "invalid_description"),
+        ({"tag": "x", "key": "a/one.png"}, 400, "invalid_purge"),
     ],
 )
 def test_a_purge_that_names_nothing_or_too_much_is_refused(asked: dict[str, Any], status: int, code: str) -> None:

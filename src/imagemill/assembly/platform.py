@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagemill.assembly.shared import Book, build_purging, follow, shares
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.cache.memory import MemoryCache
 from imagemill.control.auth import AdminKey
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.access import Access
 from imagemill.delivery.explain import Explain
+from imagemill.delivery.fills import Fills
 from imagemill.delivery.info import Info
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.make import Maker
@@ -66,6 +68,9 @@ class Platform:
         )
         self.log: Log = self._access_log()
         cores = self.engine.size
+        self.fills = Fills()
+        self.purging = build_purging(settings, SITE, self.variants, self.cache, self.fills, self.documents)
+        self._books: dict[str, Book] = {"presets": self.presets, "purges": self.purging}
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
         )
@@ -78,6 +83,7 @@ class Platform:
             slots=self.slots,
             spending=spending,
             metrics=self.metrics,
+            fills=self.fills,
         )
         self.inspector = Inspector(
             originals=self.originals,
@@ -99,7 +105,8 @@ class Platform:
 
     async def start(self) -> None:
         """Start the workers and the housekeeping; raises when a worker cannot start."""
-        await self.presets.load()
+        for book in self._books.values():
+            await book.load()
         if self.presets.unreadable:
             events().warning("presets.unreadable", names=list(self.presets.unreadable))
         await self.engine.start()
@@ -108,6 +115,8 @@ class Platform:
             # We hold this folder's lock, so whatever upload is unfinished was left by a crash.
             await self.originals.sweep(0)
         self._tasks.append(asyncio.create_task(self.originals.run()))
+        if shares(self.settings):
+            self._tasks.append(asyncio.create_task(follow(self._books)))
         self._tasks.append(asyncio.create_task(_import_control()))
 
     async def close(self) -> None:
@@ -118,6 +127,7 @@ class Platform:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self.purging.close()
         await self.originals.close()
         await self.engine.close()
         await self.variants.close()
@@ -178,17 +188,14 @@ class Platform:
                 ),
                 presets=self.presets,
                 inspector=self.inspector,
-                on_purge=self._purge_memory,
+                purging=self.purging,
             )
         return self._control_app
 
     def _forget(self, key: str) -> None:
         self.cache.forget(SITE, key)
-
-    def _purge_memory(self, *, key: str | None, prefix: str | None, leaf: str | None) -> int:
-        if key is not None:
-            return self.cache.forget(SITE, key, leaf)
-        return self.cache.forget_prefix(SITE, prefix or "")
+        present = self.originals.peek(key)
+        self.purging.changed(key, "gone" if present is None else present.version)
 
     async def _samples(self) -> Sequence[Mapping[str, Any]]:
         page = await self.originals.list("", limit=50)

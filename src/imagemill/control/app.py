@@ -40,12 +40,13 @@ from imagemill.control.openapi import document
 from imagemill.control.originals import originals_router
 from imagemill.control.presets import presets_router
 from imagemill.control.purges import purges_router
-from imagemill.control.services import Explainer, PurgeHook, Services
+from imagemill.control.services import Explainer, Services
 from imagemill.control.unbuilt import check_built
 from imagemill.control.variants import variants_router
 from imagemill.delivery.access import Access
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.purging import Purging
 from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
 from imagemill.gateway.problems import internal_error
@@ -64,7 +65,7 @@ def create_control(
     access: Access,
     admin_key: AdminKey,
     explain: Explainer,
-    on_purge: PurgeHook,
+    purging: Purging,
     presets: PresetBook,
     inspector: Inspector,
     body_seconds: float = 20.0,
@@ -81,7 +82,7 @@ def create_control(
         addresses=Addresses(public_url=public_url, access=access, presets=presets),
         pause=body_seconds,
         explain=explain,
-        on_purge=on_purge,
+        purging=purging,
         presets=presets,
         inspector=inspector,
     )

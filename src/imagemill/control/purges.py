@@ -1,21 +1,27 @@
-"""`POST /v1/purges`: remove kept variants of an original, of a prefix, or one variant, from every layer (row E2).
+"""`POST /v1/purges` and `GET /v1/purges/{id}`: remove kept variants from every layer, and what became of it (row E2).
 
-Layers are named as the contract does; `edge` and `cdn` join them when they exist (rows E1 in a cluster, D3).
+Layers are `memory`, `disk` (where there is one), `store`, `nodes` (the other processes: told, and done within two
+seconds) and `cdn` (where one is configured): each is done, pending or failed.
 """
 
 from __future__ import annotations
 
-import secrets
+from datetime import datetime
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from imagemill.control.answers import answer
 from imagemill.control.json_body import read_json
 from imagemill.control.routing import says, takes
 from imagemill.control.services import Services
-from imagemill.errors import Fault, InvalidRequest, NotBuilt, shown
+from imagemill.control.views import time_of
+from imagemill.delivery.purge_target import PurgeTarget
+from imagemill.delivery.purging import Receipt
+from imagemill.errors import Fault, InvalidRequest, NotFound, shown
 from imagemill.object_store.naming import check_existing_key, check_prefix
+from imagemill.originals.description import check_tag
 
 
 class Purge(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -28,55 +34,86 @@ class Purge(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PurgeView(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done: the state of each layer and how many variants went."""
+    """What was done: the state of each layer and how many variants of the store went."""
 
     id: str
     layers: dict[str, str]
     removed: int
+    started: datetime
+    key: str | None = None
+    prefix: str | None = None
+    variant: str | None = None
+    tag: str | None = None
+
+
+def view_of_purge(receipt: Receipt) -> PurgeView:
+    """Return what is said of a purge."""
+    target = receipt.target
+    return PurgeView(
+        id=receipt.id,
+        layers=dict(receipt.layers),
+        removed=receipt.removed,
+        started=time_of(receipt.started),
+        key=None if target is None else target.key,
+        prefix=None if target is None else target.prefix,
+        variant=None if target is None else target.leaf,
+        tag=receipt.tag,
+    )
 
 
 def purges_router(services: Services) -> APIRouter:
-    """Return the route of purges."""
+    """Return the routes of purges."""
     router = APIRouter(tags=["variants"])
 
     @router.post(
         "/v1/purges",
         summary="Remove kept variants",
-        responses=says(PurgeView, 202, "Carried out, layer by layer."),
+        responses=says(PurgeView, 202, "Carried out, but for layers that are pending."),
         openapi_extra=takes(Purge),
         status_code=202,
     )
     async def post(request: Request) -> Response:
         asked = await read_json(request, Purge, services.pause)
-        key, prefix, leaf = _target(asked, services.originals.site)
-        # Memory before the store and after it: a hit that is read from the store meanwhile must not come back.
-        services.on_purge(key=key, prefix=prefix, leaf=leaf)
-        removed = await services.variants.purge(services.originals.site, key=key, prefix=prefix, leaf=leaf)
-        services.on_purge(key=key, prefix=prefix, leaf=leaf)
-        view = PurgeView(id=secrets.token_hex(8), layers={"memory": "done", "store": "done"}, removed=removed)
-        return answer(view, 202)
+        _check_one(asked)
+        if asked.tag is not None:
+            word = check_tag(asked.tag)
+            receipt = await services.purging.purge_tagged(word, [key async for key in services.originals.tagged(word)])
+        else:
+            receipt = await services.purging.purge(_target(asked, services.originals.site))
+        return answer(view_of_purge(receipt), 202, location=f"/v1/purges/{receipt.id}")
+
+    @router.get("/v1/purges/{id}", summary="What became of a purge", responses=says(PurgeView))
+    async def get(number: Annotated[str, Path(alias="id", description="As the purge was answered.")]) -> Response:
+        receipt = services.purging.receipt(number)
+        if receipt is None:
+            raise NotFound(
+                f"There is no purge “{shown(number)}” here; the newest thousand are remembered until a restart.",
+                code="no_such_purge",
+            )
+        return answer(view_of_purge(receipt))
 
     return router
 
 
-def _target(asked: Purge, site: str) -> tuple[str | None, str | None, str | None]:
-    """Return key, prefix and leaf to purge; raise InvalidRequest unless exactly one thing is named."""
+def _check_one(asked: Purge) -> None:
+    """Raise InvalidRequest unless exactly one thing is named."""
     named = [name for name in ("key", "prefix", "variant", "tag") if getattr(asked, name) is not None]
     if len(named) != 1:
-        expected = "exactly one of key, prefix, variant"
+        expected = "exactly one of key, prefix, variant, tag"
         raise InvalidRequest(
             f"A purge names {expected}; received {', '.join(named) or 'none'}.",
             code="invalid_purge",
             faults=(Fault("purge", expected, ", ".join(named) or "none"),),
         )
-    if asked.tag is not None:
-        raise NotBuilt("Purging by tag needs the catalog, which knows tags.", row="C1")
+
+
+def _target(asked: Purge, site: str) -> PurgeTarget:
     if asked.variant is not None:
         key, leaf = _variant(asked.variant, site)
-        return key, None, leaf
+        return PurgeTarget(site=site, key=key, leaf=leaf)
     if asked.prefix is not None:
-        return None, check_prefix(asked.prefix), None
-    return check_existing_key(asked.key or ""), None, None
+        return PurgeTarget(site=site, prefix=check_prefix(asked.prefix))
+    return PurgeTarget(site=site, key=check_existing_key(asked.key or ""))
 
 
 def _variant(name: str, site: str) -> tuple[str, str]:

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from imagemill.control.addresses import Addresses
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.purging import Purging
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
 from imagemill.variants.port import VariantStore
 
 Explainer = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 """Explains a URL for a request with these headers (lower-case names, credentials removed)."""
-
-
-class PurgeHook(Protocol):
-    """Removes variants from what stands before the store (the memory cache)."""
-
-    def __call__(self, *, key: str | None, prefix: str | None, leaf: str | None) -> object:
-        """Exactly one of `key` and `prefix` is given; `leaf` names one variant of `key`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +28,6 @@ class Services:
     addresses: Addresses
     pause: float
     explain: Explainer
-    on_purge: PurgeHook
+    purging: Purging
     presets: PresetBook
     inspector: Inspector

@@ -12,6 +12,7 @@ from imagemill.control.answers import answer
 from imagemill.control.routing import key_of, says
 from imagemill.control.services import Services
 from imagemill.control.views import time_of
+from imagemill.delivery.purge_target import PurgeTarget
 from imagemill.originals.finding import no_such_original
 
 KEY = key_of("variants")
@@ -72,9 +73,7 @@ def variants_router(services: Services) -> APIRouter:
     ) -> Response:
         if not await originals.exists(key):
             raise no_such_original(key)
-        services.on_purge(key=key, prefix=None, leaf=variant)
-        removed = await variants.purge(originals.site, key=key, leaf=variant)
-        services.on_purge(key=key, prefix=None, leaf=variant)
-        return answer(PurgedView(removed=removed))
+        receipt = await services.purging.purge(PurgeTarget(site=originals.site, key=key, leaf=variant))
+        return answer(PurgedView(removed=receipt.removed))
 
     return router

@@ -18,10 +18,12 @@ from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.admission import admitted
 from imagemill.delivery.cache_status import COLLAPSED, MADE
 from imagemill.delivery.coalesce import Coalescer, Flight
+from imagemill.delivery.fills import Fills
 from imagemill.delivery.layers import superseded
 from imagemill.delivery.recall import recall_far
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
+from imagemill.delivery.turns import Turns
 from imagemill.delivery.values import Plan, Variant
 from imagemill.engine.port import Engine, Rendered
 from imagemill.observability.metrics import Metrics
@@ -46,8 +48,13 @@ class Maker:
         slots: Slots,
         spending: Spending,
         metrics: Metrics,
+        fills: Fills | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        """Everything is shared with the rest of delivery; the coalescer is its own."""
+        """Everything is shared with the rest of delivery; the coalescer is its own.
+
+        `turns` tells who makes, where several processes or nodes do; without, this process alone.
+        """
         self._originals = originals
         self._variants = variants
         self._engine = engine
@@ -55,6 +62,8 @@ class Maker:
         self._slots = slots
         self._spending = spending
         self._metrics = metrics
+        self._fills = fills or Fills()
+        self._turns = turns or Turns()
         self._flights: Coalescer[Variant] = Coalescer()
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -65,21 +74,37 @@ class Maker:
 
     async def make(self, plan: Plan, client: str) -> Variant:
         """Return the variant from the store or freshly made; `client` pays for a make."""
-        variant, collapsed = await self._flights.join(plan.name, self._work(plan, client))
+        # Who asks after a purge must not be answered by a fill that began before it.
+        flight = (plan.name, self._fills.last_purge(plan.name))
+        variant, collapsed = await self._flights.join(flight, self._work(plan, client))
         return replace(variant, status=COLLAPSED) if collapsed and variant.status is MADE else variant
 
     def _work(self, plan: Plan, client: str) -> Callable[[Flight[Variant]], Awaitable[Variant]]:
         async def work(flight: Flight[Variant]) -> Variant:
+            mark = self._fills.begin()
             with self._metrics.stage("recall"):
-                known = await recall_far(plan, self._cache, self._variants)
+                known = await recall_far(plan, self._cache, self._variants, lambda: self._still(mark, plan))
             if known is not None:
                 return known
-            rendered, timing = await self._render(plan, client, flight)
-            kept = Kept(rendered.data, hashlib.sha256(rendered.data).hexdigest(), time.time())
-            await self._keep_later(plan, kept)
-            return Variant(kept, MADE, timing)
+            turn = await self._turns.await_turn(
+                str(plan.name), lambda: recall_far(plan, self._cache, self._variants, lambda: self._still(mark, plan))
+            )
+            if isinstance(turn, Variant):
+                return replace(turn, status=COLLAPSED)
+            async with contextlib.AsyncExitStack() as held:
+                held.push_async_callback(turn.release)
+                return await self._make(plan, client, flight, mark, held)
 
         return work
+
+    async def _make(
+        self, plan: Plan, client: str, flight: Flight[Variant], mark: int, held: contextlib.AsyncExitStack
+    ) -> Variant:
+        """Make the variant; `held` is released when it is kept, so that who waits for it elsewhere finds it."""
+        rendered, timing = await self._render(plan, client, flight)
+        kept = Kept(rendered.data, hashlib.sha256(rendered.data).hexdigest(), plan.modified)
+        await self._keep_later(plan, kept, mark, held)
+        return Variant(kept, MADE, timing)
 
     async def _render(self, plan: Plan, client: str, flight: Flight[Variant]) -> tuple[Rendered, bytes]:
         estimate = plan.job.estimate
@@ -106,21 +131,37 @@ class Maker:
         present = self._originals.peek(original.key)
         return present is not None and present.version == original.version
 
-    async def _keep_later(self, plan: Plan, kept: Kept) -> None:
+    def _still(self, mark: int, plan: Plan) -> bool:
+        """Whether no purge has overtaken the fill that began at `mark`."""
+        return not self._fills.overtaken(mark, plan.name)
+
+    async def _keep_later(self, plan: Plan, kept: Kept, mark: int, held: contextlib.AsyncExitStack) -> None:
+        if not self._still(mark, plan):
+            return
         if all(map(self._is_present, plan.originals)):
             self._cache.put(plan.name, kept)
         elif plan.layers:
             return  # its name holds the versions of its layers: the variant store cannot know that they are gone
         while len(self._keeping) >= MAX_KEEPING:
             await asyncio.wait(self._keeping, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._keep(plan, kept))
+        task = asyncio.create_task(self._keep_and_release(plan, kept, mark, held.pop_all()))
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
-    async def _keep(self, plan: Plan, kept: Kept) -> None:
+    async def _keep_and_release(self, plan: Plan, kept: Kept, mark: int, held: contextlib.AsyncExitStack) -> None:
+        async with held:
+            await self._keep(plan, kept, mark)
+
+    async def _keep(self, plan: Plan, kept: Kept, mark: int) -> None:
         if plan.layers:
             await self._forget_superseded(plan)
-        stored = await self._variants.keep(plan.name, kept.data, modified=kept.modified)
+        if not self._still(mark, plan):
+            return
+        name = plan.name
+        stored = await self._variants.keep(name, kept.data, modified=kept.modified)
+        self._fills.keep(name)
+        if not self._still(mark, plan):
+            await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
         self._metrics.kept(stored=stored)
 
     async def _forget_superseded(self, plan: Plan) -> None:

@@ -12,6 +12,7 @@ class ServerSettings:
 
     host: Annotated[str, "Address to listen on."] = "127.0.0.1"
     port: Annotated[int, "Port to listen on."] = 8080
+    processes: Annotated[int, "Serving processes on this node, which share port, store and workers."] = 1
     public_url: Annotated[str, "The address people use, such as https://img.example.com; builds links."] = ""
     trusted_proxies: Annotated[
         tuple[str, ...], "Addresses or networks whose X-Forwarded-For counts. None by default."

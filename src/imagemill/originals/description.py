@@ -84,6 +84,15 @@ def entity_tag(content: str, description: Description) -> str:
     return f"{content[:32]}-{digest[:16]}"
 
 
+def check_tag(word: str) -> str:
+    """Return `word` if an original may have it as a tag; raise InvalidRequest (`invalid_description`)."""
+    faults: list[Fault] = []
+    _check_text(faults, "tag", word, MAX_TAG, empty=False)
+    if faults:
+        raise InvalidRequest(f"No original has such a tag: {faults[0]}.", code="invalid_description", faults=(*faults,))
+    return word
+
+
 def _rounded(focal: FocalPoint | None) -> FocalPoint | None:
     """Return the point with the 3 places of a version's text; left alone where it is no number."""
     if focal is None or not (math.isfinite(focal.x) and math.isfinite(focal.y)):

@@ -7,6 +7,7 @@ lock. Records and publishing are best effort while looking: originals on a read-
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,16 +25,19 @@ log = logging.getLogger(__name__)
 
 NOWHERE = version_of("", None)
 """A version that no bytes have: published while there is nothing to follow."""
-STALE_SECONDS = 1.0
-"""For how long a known original is served without a look while the store is away (hits outlive it)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What lies under a key now. `record` speaks of these very bytes, or is None."""
+    """What lies under a key now. `record` speaks of these very bytes, or is None.
+
+    `record_stamp` is the mark of whatever record there is; `looked` is when the look began, by the entries' clock.
+    """
 
     info: ObjectInfo
     record: Record | None
+    record_stamp: str | None
+    looked: float
 
     @property
     def description(self) -> Description:
@@ -67,6 +71,11 @@ def record_of(entry: Entry) -> Record:
     )
 
 
+def _other(old: Original, new: Original) -> bool:
+    """Whether answers made of `old` may not go out for `new`: other pixels, or other things said of them."""
+    return old.version != new.version or old.description != new.description
+
+
 class Finder:
     """Asks the store, the record and the engine, in this order, and remembers the answer in `entries`."""
 
@@ -89,17 +98,32 @@ class Finder:
 
     async def present(self, key: str) -> Present | None:
         """Return what lies under `key` without reading its bytes; None when there is nothing."""
-        info = await self._store.head(key)
-        return None if info is None else Present(info, await self.record(key, info.etag))
+        looked = self._entries.now()
+        # The stamp is asked before the record is read: if that is replaced in between, one more look is all it costs.
+        info, stamp = await asyncio.gather(self._store.head(key), self._record_stamp(key))
+        if info is None:
+            return None
+        record = None if stamp is None else await self.record(key, info.etag)
+        return Present(info, record, stamp, looked)
 
-    async def entry(self, key: str) -> Entry:
-        """Return the entry of `key`, looked at again if it is not fresh. Raises as `Originals.locate` does."""
+    async def entry(self, key: str, *, anew: bool = False) -> Entry:
+        """Return the entry of `key`, looked at again if it is not fresh. Raises as `Originals.locate` does.
+
+        `anew` asks the store in any case and takes no excuse: for changes that build on what is there.
+        """
         entry = self._entries.fresh(key)
-        if entry is not None:
+        if entry is not None and not anew:
             return entry
         entry = self._entries.known(key)
-        if entry is not None and await self._unchanged(entry):
-            return entry
+        if entry is not None:
+            try:
+                if await self._unchanged(entry):
+                    return entry
+            except Overloaded:
+                if anew or not self._entries.excuse(entry):
+                    raise
+                return entry
+            self._entries.doubt(key)  # others changed it: no asker gets it any more while we find out how
         present = await self.present(key)
         if present is None:
             await self._vanished(key)
@@ -107,20 +131,28 @@ class Finder:
         return await self._meet(key, present)
 
     async def _unchanged(self, entry: Entry) -> bool:
-        """Ask the store whether the object is still the one that was seen, and believe the entry for longer if so."""
-        try:
-            stamp = await self._store.stamp(entry.original.key)
-        except Overloaded:
-            self._entries.renew(entry, STALE_SECONDS)
-            return True
-        if not stamp or stamp != entry.original.info.stamp:
+        """Ask whether object and record are still those that were seen, and believe the entry for longer if so."""
+        key = entry.original.key
+        looked = self._entries.now()
+        stamp, record = await asyncio.gather(self._store.stamp(key), self._record_stamp(key))
+        if not stamp or stamp != entry.original.info.stamp or record != entry.record_stamp:
             return False
-        self._entries.renew(entry)
+        self._entries.renew(entry, looked)
         return True
+
+    async def _record_stamp(self, key: str) -> str | None:
+        """Return the mark of the record; None as well where records cannot be read at all."""
+        try:
+            return await self._variants.record_stamp(self._site, key)
+        except Overloaded:
+            raise
+        except (ImagemillError, OSError) as error:
+            log.warning("A record cannot be read: %s", error)
+            return None
 
     async def _meet(self, key: str, present: Present) -> Entry:
         """First contact: facts from the record or from the header, then the version becomes the current one."""
-        info, record = present.info, present.record
+        info, record, stamp = present.info, present.record, present.record_stamp
         if record is None or record.facts is None:
             looked = await self._look(key, info)
             if looked is None:
@@ -131,15 +163,17 @@ class Finder:
             info, facts = looked
             description = Description() if record is None else record.description
             record = Record(etag=info.etag, facts=facts, description=description)
-            await self._try_to_write(key, record)
+            stamp = await self._try_to_write(key, record) or stamp
         else:
             facts = record.facts
         original = Original(site=self._site, key=key, info=info, facts=facts, description=record.description)
         # Published before it is remembered: whoever is cancelled in between leaves the work to the next.
         await self.try_to_publish(key, original.version)
         known = self._entries.known(key)
-        entry = self._entries.remember(original, record.placeholder)
-        if known is not None and known.original.version != original.version:
+        if known is not None and known.original == original:
+            original = known.original  # the very object: shortcuts to it stay good
+        entry = self._entries.remember(original, record.placeholder, record_stamp=stamp, looked=present.looked)
+        if known is not None and _other(known.original, original):
             self._tell(key)
         return entry
 
@@ -183,32 +217,39 @@ class Finder:
             return None
         return record if record is not None and record.etag == etag else None
 
+    async def tags(self, key: str) -> tuple[str, ...]:
+        """Return the tags of `key` by its record, whatever bytes that speaks of; raises what the store raises."""
+        record = decode_record(await self._variants.read_record(self._site, key))
+        return () if record is None else record.description.tags
+
     async def _has_record(self, key: str) -> bool:
         try:
             return await self._variants.read_record(self._site, key) is not None
         except (ImagemillError, OSError):
             return False
 
-    async def write(self, entry: Entry) -> None:
-        """Keep the record of `entry`; raises what the variant store raises."""
-        await self._write(entry.original.key, record_of(entry))
+    async def write(self, entry: Entry) -> str:
+        """Keep the record of `entry` and return its stamp; raises what the variant store raises."""
+        return await self._write(entry.original.key, record_of(entry))
 
     async def try_to_write(self, entry: Entry, findings: bytes | None = None) -> None:
         """Keep the record of `entry`, with new `findings` if given, where that is possible."""
-        await self._try_to_write(entry.original.key, replace(record_of(entry), findings=findings))
+        stamp = await self._try_to_write(entry.original.key, replace(record_of(entry), findings=findings))
+        entry.record_stamp = stamp or entry.record_stamp
 
-    async def _write(self, key: str, record: Record) -> None:
+    async def _write(self, key: str, record: Record) -> str:
         """Write a record; what an inspection of the same bytes has told stays in it."""
         if record.findings is None:
             before = await self.record(key, record.etag)
             record = replace(record, findings=None if before is None else before.findings)
-        await self._variants.write_record(self._site, key, encode_record(record))
+        return await self._variants.write_record(self._site, key, encode_record(record))
 
-    async def _try_to_write(self, key: str, record: Record) -> None:
+    async def _try_to_write(self, key: str, record: Record) -> str | None:
         try:
-            await self._write(key, record)
+            return await self._write(key, record)
         except (ImagemillError, OSError) as error:
             log.warning("A record cannot be written: %s", error)
+            return None
 
     async def try_to_publish(self, key: str, version: str) -> None:
         """Publish where that is possible: a place for variants that can only be read must not stop serving."""

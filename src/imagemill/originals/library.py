@@ -27,9 +27,11 @@ from imagemill.object_store.key_locks import KeyLocks
 from imagemill.object_store.naming import check_new_key
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, OpenObject
 from imagemill.originals.description import DescriptionChanges, entity_tag
-from imagemill.originals.entries import MAX_ENTRIES, Entries
+from imagemill.originals.entries import MAX_ENTRIES, Entries, Entry
 from imagemill.originals.finding import NOWHERE, Finder, Present, no_such_original
+from imagemill.originals.freshness import Freshness
 from imagemill.originals.kept_findings import KeptFindings
+from imagemill.originals.looks import Looks
 from imagemill.originals.preview import Previews
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.settling import SETTLE_SECONDS, Settling
@@ -40,6 +42,8 @@ from imagemill.variants.port import VariantStore
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+STALE_IF_ERROR = 86400.0
+"""Seconds a known original is answered while the store is away, where nobody says otherwise: the contract's default."""
 RECORDS_AT_ONCE = 32
 """Records read side by side where all of them are looked through."""
 
@@ -76,8 +80,12 @@ class Originals:
         clock: Callable[[], float] = time.monotonic,
         settle_seconds: float = SETTLE_SECONDS,
         most_entries: int = MAX_ENTRIES,
+        freshness: Freshness | None = None,
     ) -> None:
-        """`clock` is monotonic, in seconds; `settle_seconds` must be longer than any make."""
+        """`clock` is monotonic, in seconds; `settle_seconds` must be longer than any make.
+
+        Without `freshness` this is taken to be the only process that changes what is in the store.
+        """
         self.site = site
         self._store = store
         self._variants = variants
@@ -85,10 +93,13 @@ class Originals:
         self._settings = settings
         self._limits = limits
         self._previews = Previews(engine)
-        self._entries = Entries(settings.recheck, most=most_entries, clock=clock)
+        self._entries = Entries(
+            freshness or Freshness.alone(settings.recheck, STALE_IF_ERROR), most=most_entries, clock=clock
+        )
         self._finder = Finder(store, variants, engine, site, self._entries, self._is_another)
         self._locks = KeyLocks()
         self.findings = KeptFindings(self._finder, self._entries, self._locks)
+        self._looks = Looks(self._look)
         self._settling = Settling(self._settle, settle_seconds)
         self._listeners: list[Callable[[str], None]] = []
         self._unbroken: set[asyncio.Task[Any]] = set()
@@ -100,8 +111,11 @@ class Originals:
     # ---- finding
 
     def peek(self, key: str) -> Original | None:
-        """Return the original if it was seen within `recheck` seconds: one look in a dictionary, for the hot path."""
-        entry = self._entries.fresh(key)
+        """Return the original if it may be answered without a look at the store: for the hot path.
+
+        While it is fresh that is one look in a dictionary; after that, for a while, one look at the store behind it.
+        """
+        entry = self._entries.fresh(key) or self._stale(key)
         return None if entry is None else entry.original
 
     def changed_at(self, key: str) -> float:
@@ -130,11 +144,19 @@ class Originals:
         Raises NotFound (`no_such_original`); NotAnImage or Unprocessable where the object is no picture we can use;
         Overloaded. The first look at a key is made once, however many ask.
         """
-        entry = self._entries.fresh(key)
-        if entry is None:
-            async with self._locks.hold(key):
-                entry = await self._finder.entry(key)
+        entry = self._entries.fresh(key) or self._stale(key) or await self._look(key)
         return entry.original
+
+    def _stale(self, key: str) -> Entry | None:
+        """Return the entry that may be answered while one look for all of its askers runs behind (RFC 5861)."""
+        entry = self._entries.stale(key, looking=self._looks.under_way(key))
+        if entry is not None:
+            self._looks.start(key)
+        return entry
+
+    async def _look(self, key: str) -> Entry:
+        async with self._locks.hold(key):
+            return await self._finder.entry(key)
 
     async def open(self, original: Original) -> OpenObject:
         """Open the bytes of this very original; raise NotFound if it is gone.
@@ -272,6 +294,7 @@ class Originals:
     async def close(self) -> None:
         """Finish the changes under way and forget the second looks."""
         await self._settling.close()
+        await self._looks.close()
         if self._unbroken:
             await asyncio.gather(*self._unbroken, return_exceptions=True)
 

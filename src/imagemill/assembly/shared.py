@@ -1,0 +1,73 @@
+"""What several processes share: which purger stands in front, who is told of purges, and the following of documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from imagemill.cache.memory import MemoryCache
+from imagemill.delivery.fills import Fills
+from imagemill.delivery.purge_target import PurgeTarget
+from imagemill.delivery.purging import Purging
+from imagemill.errors import ImagemillError
+from imagemill.object_store.port import ObjectStore
+from imagemill.observability.logging import events
+from imagemill.settings import Settings
+from imagemill.variants.port import VariantStore
+
+LOOK_SECONDS = 1.0
+"""How often documents of ours are looked at for the changes of other processes."""
+
+
+class Book(Protocol):
+    """Something that keeps a shared document."""
+
+    def load(self) -> Awaitable[None]:
+        """Read it for the first time."""
+        ...
+
+    def refresh(self) -> Awaitable[bool]:
+        """Look for the changes of others."""
+        ...
+
+
+def shares(settings: Settings) -> bool:
+    """Whether other processes may write what we read: several on this node, or a store that other nodes reach."""
+    urls = (settings.originals.url, settings.variants.url)
+    return settings.server.processes > 1 or any(url.startswith("s3:") for url in urls)
+
+
+async def follow(books: Mapping[str, Book]) -> None:
+    """Look at each book every second, until cancelled; one that cannot be read stays as it is, and says so once."""
+    away: set[str] = set()
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        for name, book in books.items():
+            try:
+                await book.refresh()
+                away.discard(name)
+            except (ImagemillError, OSError) as error:
+                if name not in away:
+                    events().warning("document.away", document=name, detail=str(error))
+                away.add(name)
+
+
+def build_purging(
+    settings: Settings, site: str, variants: VariantStore, memory: MemoryCache, fills: Fills, documents: ObjectStore
+) -> Purging:
+    """Return what purges: the caches of this process, the store, the others, the CDN that is configured."""
+
+    async def forget(target: PurgeTarget) -> None:
+        if target.key is not None:
+            memory.forget(target.site, target.key, target.leaf)
+        else:
+            memory.forget_prefix(target.site, target.prefix or "")
+
+    return Purging(
+        site=site,
+        variants=variants,
+        fills=fills,
+        caches={"memory": forget},
+        shared=documents if shares(settings) else None,
+    )

@@ -1,0 +1,44 @@
+"""The purger port: a CDN, or a cache in front of us, that can be told to drop answers by their cache tags.
+
+Tags are those of the `Cache-Tag` of our answers (`delivery.cache_tags`): visible ASCII without comma and space. An
+adapter sends one batch; the queue batches, repeats and keeps count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from imagemill.errors import ImagemillError, Kind
+
+
+class CdnError(ImagemillError):
+    """The CDN did not take a purge; the sentence names no token. `lasting`: to ask the same again would be in vain."""
+
+    kind = Kind.OVERLOADED
+    code = "cdn_failed"
+
+    def __init__(self, sentence: str, *, lasting: bool = False, retry_after: float | None = None) -> None:
+        """`retry_after` is in seconds, where the CDN said when it will take more."""
+        super().__init__(sentence, retry_after=retry_after)
+        self.lasting = lasting
+
+
+class Purger(Protocol):
+    """One CDN, as configured."""
+
+    @property
+    def most(self) -> int:
+        """How many tags one call may name."""
+        ...
+
+    async def purge(self, tags: Sequence[str]) -> None:
+        """Have everything dropped that has one of `tags` (at most `most`); raises CdnError.
+
+        When this returns the CDN has accepted the purge; most have carried it out within seconds.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,209 @@
+"""A purge through every layer: this process's caches, the variant store, the other processes, the CDN (row E2).
+
+    note → caches → store → note → caches → log → CDN
+
+Noted and forgotten twice, because a hit that is read from the store while the store is being emptied must not stay
+(`fills`). The other processes are told when the store is empty, or they would fill themselves from it again. The CDN
+comes last, for it fills itself from us; it may take its time, so it is only asked to (`cdn.queue`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from imagemill.cdn.port import Purger
+from imagemill.cdn.queue import CdnQueue
+from imagemill.delivery.cache_tags import tag_of, tag_of_word
+from imagemill.delivery.fills import Fills
+from imagemill.delivery.purge_log import PurgeLog
+from imagemill.delivery.purge_target import PurgeTarget
+from imagemill.errors import ImagemillError
+from imagemill.object_store.port import ObjectStore
+from imagemill.observability.logging import events
+from imagemill.variants.port import VariantStore
+
+Forget = Callable[[PurgeTarget], Awaitable[None]]
+"""Drops what a cache of this process or node holds of a target."""
+MAX_RECEIPTS = 1000
+
+DONE, PENDING, FAILED = "done", "pending", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one purge: `layers` by name are done, pending or failed; `removed` counts variants of the store.
+
+    `started` is in seconds since 1970.
+    """
+
+    id: str
+    target: PurgeTarget | None
+    tag: str | None
+    layers: Mapping[str, str]
+    removed: int
+    started: float
+
+
+class Purging:
+    """Every way in which something stops being kept while its original stays."""
+
+    def __init__(
+        self,
+        *,
+        site: str,
+        variants: VariantStore,
+        fills: Fills,
+        caches: Mapping[str, Forget],
+        shared: ObjectStore | None = None,
+        cdn: Purger | None = None,
+    ) -> None:
+        """`caches` by the name of their layer; `shared` is the store of the log, None where nobody shares with us."""
+        self.site = site
+        self._variants = variants
+        self._fills = fills
+        self._caches = caches
+        self._log = None if shared is None else PurgeLog(shared, site, self._apply)
+        self._cdn = None if cdn is None else CdnQueue(cdn)
+        self._receipts: OrderedDict[str, Receipt] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- of one process --------------------------------------------------------------------------------------------
+
+    async def purge(self, target: PurgeTarget) -> Receipt:
+        """Remove what `target` names everywhere and return how far that has come. Raises what the stores raise."""
+        removed = await self._remove(target)
+        layers = {**dict.fromkeys(self._caches, DONE), "store": DONE}
+        if self._log is not None:
+            await self._log.append(target)
+            layers["nodes"] = DONE
+        return self._receipt(layers, removed, target=target, tags=(target.tag,))
+
+    async def purge_tagged(self, word: str, keys: list[str]) -> Receipt:
+        """Remove the variants of the originals `keys`, which are those tagged `word`."""
+        removed = 0
+        for key in keys:
+            target = PurgeTarget(site=self.site, key=key)
+            removed += await self._remove(target)
+            if self._log is not None:
+                await self._log.append(target)
+        layers = {**dict.fromkeys(self._caches, DONE), "store": DONE}
+        if self._log is not None:
+            layers["nodes"] = DONE
+        return self._receipt(layers, removed, word=word, tags=(tag_of_word(word),))
+
+    def receipt(self, number: str) -> Receipt | None:
+        """Return what became of an earlier purge; None where it is not, or no longer, known."""
+        found = self._receipts.get(number)
+        if found is None or found.layers.get("cdn") is None or self._cdn is None:
+            return found
+        return replace(found, layers={**found.layers, "cdn": self._cdn.state(number)})
+
+    def changed(self, key: str, state: str) -> None:
+        """Have the CDN drop an original that was replaced, described or deleted; `state` is its version, or "gone".
+
+        Only the first process that notices does it.
+        """
+        if self._cdn is not None:
+            self._start(self._tell_cdn(key, state))
+
+    async def _remove(self, target: PurgeTarget) -> int:
+        self._fills.purge(target)
+        await self._forget(target)
+        try:
+            return await self._variants.purge(target.site, key=target.key, prefix=target.prefix, leaf=target.leaf)
+        finally:
+            self._fills.purge(target)
+            await self._forget(target)
+
+    async def _forget(self, target: PurgeTarget) -> None:
+        for forget in self._caches.values():
+            await forget(target)
+
+    def _receipt(
+        self,
+        layers: dict[str, str],
+        removed: int,
+        *,
+        tags: tuple[str, ...],
+        target: PurgeTarget | None = None,
+        word: str | None = None,
+    ) -> Receipt:
+        number = secrets.token_hex(8)
+        if self._cdn is not None:
+            self._cdn.add(number, tags)
+            layers["cdn"] = PENDING
+        receipt = Receipt(number, target, word, layers, removed, time.time())
+        self._receipts[number] = receipt
+        while len(self._receipts) > MAX_RECEIPTS:
+            self._receipts.popitem(last=False)
+        return receipt
+
+    # --- of the others ---------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Begin to follow the purges of the other processes."""
+        if self._log is not None:
+            await self._log.load()
+
+    async def refresh(self) -> bool:
+        """Apply the purges of other processes since the last look; raises what the store raises."""
+        return self._log is not None and await self._log.refresh()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest purge that was applied here; 0 where nobody shares with us."""
+        return 0 if self._log is None else self._log.last
+
+    def since(self, number: int) -> tuple[PurgeTarget, ...] | None:
+        """Return what was purged after `number`; None where that cannot be known any more."""
+        return () if self._log is None else self._log.since(number)
+
+    def _apply(self, target: PurgeTarget) -> None:
+        self._fills.purge(target)
+        self._start(self._apply_now(target))
+
+    async def _apply_now(self, target: PurgeTarget) -> None:
+        await self._forget(target)
+        # We may have kept these after the other process had emptied the store, and before we heard of it.
+        for name in self._fills.kept_lately(target):
+            await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
+        self._fills.purge(target)
+        await self._forget(target)
+
+    async def _tell_cdn(self, key: str, state: str) -> None:
+        assert self._cdn is not None
+        first = True
+        if self._log is not None:
+            try:
+                first = await self._log.claim(key, state)
+            except ImagemillError as error:
+                events().warning("purge.not_agreed", detail=error.sentence)  # rather twice than never
+        if first:
+            self._cdn.add(None, (tag_of(self.site, key),))
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except (ImagemillError, OSError) as error:
+            events().warning("purge.failed", detail=str(error))
+
+    async def settled(self) -> None:
+        """Wait until what was begun behind an answer is done, but for what only the CDN has to do."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def close(self) -> None:
+        """Finish what was begun; what the CDN was not yet asked is asked now, briefly."""
+        await self.settled()
+        if self._cdn is not None:
+            await self._cdn.close()
