@@ -12,6 +12,7 @@ from PIL import Image
 from imagemill.engine.limits import Limits
 from imagemill.object_store.memory import MemoryStore
 from imagemill.object_store.port import ObjectStore
+from imagemill.originals.freshness import Freshness
 from imagemill.originals.library import Originals
 from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.values import Original
@@ -62,6 +63,7 @@ class Kit:
     limits: Limits = field(default_factory=lambda: Limits(upload_bytes=100_000))
     settle_seconds: float = 30.0
     most_entries: int = 1000
+    freshness: Freshness | None = None
 
     def __post_init__(self) -> None:
         self.originals = self.library()
@@ -77,6 +79,7 @@ class Kit:
             clock=self.clock,
             settle_seconds=self.settle_seconds,
             most_entries=self.most_entries,
+            freshness=self.freshness,
         )
 
     async def put(self, key: str, data: bytes) -> Original:

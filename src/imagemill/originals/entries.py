@@ -1,10 +1,12 @@
-"""What this process remembers of originals: bounded, and for how long it is believed.
+"""What this process remembers of originals: bounded, with the times up to which it is believed.
 
-Separate from `library`, which fills it: every hit of delivery asks here, so `fresh` is one look in a dictionary.
+Separate from `library`, which fills it: every hit of delivery asks here, so `fresh` is one look in a dictionary. For
+how long something is believed says `freshness`.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 
 from imagemill.errors import ImagemillError
 from imagemill.originals.changes import Changes
+from imagemill.originals.freshness import Freshness
 from imagemill.originals.values import Original
 
 MAX_ENTRIES = 100_000
@@ -21,13 +24,25 @@ FAILURE_SECONDS = 10.0
 """For how long bytes that are no picture are not looked at again: a broken page must not cost a worker per request."""
 
 
+NEVER = float("-inf")
+
+
 @dataclass(slots=True)
 class Entry:
-    """An original as last seen; `fresh_until` is on the clock of `Entries`."""
+    """An original as last seen, with the stamp of its record at that time.
+
+    Times are on the clock of `Entries`: `looked` is when the last good look began, `fresh_until` when the next is due,
+    `stale_until` up to when answers go out while that one runs. `failures` counts the looks that failed since.
+    """
 
     original: Original
     placeholder: str | None
+    record_stamp: str | None
+    looked: float
     fresh_until: float
+    stale_until: float
+    failures: int = 0
+    doubted: float = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +55,19 @@ class _Failure:
 class Entries:
     """Least recently used entries go first; failures are kept apart and briefly."""
 
-    def __init__(self, recheck: float, *, most: int = MAX_ENTRIES, clock: Callable[[], float] = time.monotonic) -> None:
-        """`recheck` is in seconds: for so long an entry is believed without asking the store."""
-        self._recheck = recheck
+    def __init__(
+        self,
+        freshness: Freshness,
+        *,
+        most: int = MAX_ENTRIES,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """`draw` gives a number from 0 to 1 for each jitter."""
+        self._freshness = freshness
         self._most = most
         self._clock = clock
+        self._draw = draw
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
         self.changes = Changes()
@@ -57,13 +80,40 @@ class Entries:
         self._entries.move_to_end(key)
         return entry
 
+    def stale(self, key: str, *, looking: bool) -> Entry | None:
+        """Return the entry that may be answered while a look behind the answer runs, else None.
+
+        `looking` says that one runs already: while the store is away it may take longer than the time it was given.
+        """
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        now = self._clock()
+        if now < entry.stale_until or (looking and entry.failures and self._excusable(entry, now)):
+            self._entries.move_to_end(key)
+            return entry
+        return None
+
     def known(self, key: str) -> Entry | None:
         """Return the entry, fresh or not."""
         return self._entries.get(key)
 
-    def remember(self, original: Original, placeholder: str | None = None) -> Entry:
-        """Keep what was just seen, in place of whatever was known of the key."""
-        entry = Entry(original, placeholder, self._clock() + self._recheck)
+    def now(self) -> float:
+        """Return the time, for the beginning of a look."""
+        return self._clock()
+
+    def remember(
+        self,
+        original: Original,
+        placeholder: str | None = None,
+        *,
+        record_stamp: str | None = None,
+        looked: float | None = None,
+    ) -> Entry:
+        """Keep what was just seen, in place of whatever was known of the key; `looked` is when that look began."""
+        began = self._clock() if looked is None else looked
+        entry = Entry(original, placeholder, record_stamp, began, began, began)
+        self._believe(entry)
         self._entries[original.key] = entry
         self._entries.move_to_end(original.key)
         self._failures.pop(original.key, None)
@@ -71,15 +121,41 @@ class Entries:
             self._entries.popitem(last=False)
         return entry
 
-    def renew(self, entry: Entry, seconds: float | None = None) -> None:
-        """Believe `entry` for `seconds` more, by default as long as a new one."""
-        entry.fresh_until = self._clock() + (self._recheck if seconds is None else seconds)
+    def renew(self, entry: Entry, looked: float) -> None:
+        """Believe `entry` as long as a new one: a look that began at `looked` found it unchanged."""
+        if looked > entry.doubted:
+            entry.looked = looked
+            self._believe(entry)
+
+    def excuse(self, entry: Entry) -> bool:
+        """Note that a look failed because the store is away; say whether `entry` may be answered all the same.
+
+        The next look comes after a pause that grows, behind an answer if somebody asks in time (stale-if-error).
+        """
+        now = self._clock()
+        if not self._excusable(entry, now):
+            return False
+        entry.failures += 1
+        pause = self._freshness.pause(entry.failures, self._draw())
+        last = entry.looked + self._freshness.if_error
+        entry.fresh_until = min(now + pause, last)
+        entry.stale_until = min(now + 2 * pause, last)
+        return True
 
     def doubt(self, key: str) -> None:
-        """Look at the store before the entry of `key` is used again."""
+        """Look at the store before the entry of `key` is used again, and do not use it while the store is away."""
         entry = self._entries.get(key)
         if entry is not None:
-            entry.fresh_until = float("-inf")
+            entry.doubted = self._clock()
+            entry.looked = entry.fresh_until = entry.stale_until = NEVER
+
+    def _believe(self, entry: Entry) -> None:
+        entry.failures = 0
+        entry.fresh_until = entry.looked + self._freshness.fresh_for(self._draw())
+        entry.stale_until = entry.looked + self._freshness.limit
+
+    def _excusable(self, entry: Entry, now: float) -> bool:
+        return now < entry.looked + self._freshness.if_error
 
     def forget(self, key: str) -> bool:
         """Drop all that is known of `key`; say whether there was an entry."""

@@ -310,6 +310,7 @@ class Originals:
                 description = before.description if before is not None and same else Description()
                 version = version_of(upload.sha256, description.focal)
                 await self._variants.publish(self.site, key, version)
+                began = self._entries.now()
                 try:
                     info = await upload.commit(
                         key,
@@ -317,13 +318,14 @@ class Originals:
                         condition=_store_condition(condition, before),
                     )
                 except BaseException:
+                    self._entries.doubt(key)  # whether it happened all the same, only a look can tell
                     await self._finder.restore(key, before)
                     raise
                 original = Original(site=self.site, key=key, info=info, facts=checked.facts, description=description)
                 replaced = before is not None and not same
                 if replaced:
                     self._entries.changes.note(key)  # before anything can be made of the new one
-                entry = self._entries.remember(original)
+                entry = self._entries.remember(original, looked=began)
                 await self._finder.try_to_write(entry)
                 self._after_change(key, again=replaced)
                 return original, before is None
@@ -332,7 +334,7 @@ class Originals:
 
     async def _redescribe(self, key: str, changes: DescriptionChanges, condition: Condition) -> Original:
         async with self._locks.hold(key):
-            entry = await self._finder.entry(key)
+            entry = await self._finder.entry(key, anew=True)  # what another process said of it must not be lost
             old = entry.original
             demand(condition, key, entity_tag(old.info.etag, old.description))
             new = replace(old, description=changes.apply(old.description))
@@ -340,8 +342,9 @@ class Originals:
             if moved:
                 await self._variants.publish(self.site, key, new.version)
             try:
-                await self._finder.write(replace(entry, original=new))
+                entry.record_stamp = await self._finder.write(replace(entry, original=new))
             except BaseException:
+                self._entries.doubt(key)
                 await self._finder.try_to_publish(key, old.version)
                 raise
             if moved:
@@ -361,13 +364,16 @@ class Originals:
                 try:
                     await self._store.delete(key, condition=_store_condition(condition, before))
                 except BaseException:
+                    self._entries.doubt(key)
                     await self._finder.restore(key, before)
                     raise
-            await self._variants.withdraw(self.site, key)
-            self._entries.forget(key)
+            self._entries.forget(key)  # first: from here on nothing of it may be answered, whatever fails
             if before is not None:
                 self._entries.changes.note(key)
-            self._after_change(key, again=before is not None)
+            try:
+                await self._variants.withdraw(self.site, key)
+            finally:
+                self._after_change(key, again=before is not None)
             return before is not None
 
     async def _settle(self, key: str) -> None:
