@@ -15,7 +15,7 @@ LAYERS = [
     {"recipe"},
     {"object_store", "engine", "observability"},
     {"variants", "coordination"},
-    {"originals", "cache", "cdn", "throttling"},
+    {"originals", "cache", "cdn", "throttling", "signing"},
     {"dialects"},
     {"delivery"},
     {"gateway", "demo", "offline"},

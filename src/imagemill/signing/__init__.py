@@ -1,0 +1,1 @@
+"""Who may see private content: short signatures, CloudFront-compatible links and cookies, and the keys behind them."""
