@@ -21,7 +21,7 @@ from imagemill.engine.settings import EngineSettings
 from imagemill.errors import ImagemillError, InvalidRequest, Kind, NotBuilt
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
 from imagemill.object_store.s3.settings import S3Settings
-from imagemill.originals.settings import OriginalsSettings
+from imagemill.originals.settings import FreshnessSettings, OriginalsSettings
 from imagemill.settings.reference import (
     SECTIONS,
     SHARED,
@@ -74,6 +74,7 @@ class Settings:
     data: Path = Path("imagemill-data")
     server: ServerSettings = field(default_factory=ServerSettings)
     originals: OriginalsSettings = field(default_factory=OriginalsSettings)
+    freshness: FreshnessSettings = field(default_factory=FreshnessSettings)
     variants: VariantsSettings = field(default_factory=VariantsSettings)
     s3: S3Settings = field(default_factory=S3Settings)
     engine: EngineSettings = field(default_factory=EngineSettings)

@@ -18,7 +18,7 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
 from imagemill.object_store.s3.settings import S3Settings
-from imagemill.originals.settings import OriginalsSettings
+from imagemill.originals.settings import FreshnessSettings, OriginalsSettings
 from imagemill.settings.rules import RULES
 from imagemill.settings.values import Rule, masked
 from imagemill.variants.settings import VariantsSettings
@@ -37,6 +37,7 @@ SECTIONS: dict[str, type] = {
     "data": DataSettings,
     "server": ServerSettings,
     "originals": OriginalsSettings,
+    "freshness": FreshnessSettings,
     "variants": VariantsSettings,
     "s3": S3Settings,
     "engine": EngineSettings,

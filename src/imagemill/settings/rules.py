@@ -34,6 +34,7 @@ RULES: dict[str, Rule] = {
     "originals.url": Rule(unit=Unit.STORE),
     "originals.recheck": _TIME,
     "originals.sweep": _TIME_LIMIT,
+    "freshness.check": _TIME,
     "variants.url": Rule(unit=Unit.STORE),
     "variants.max_bytes": _ROOM,
     "variants.max_per_original": Rule(unit=Unit.COUNT, low=0),
@@ -80,6 +81,7 @@ RULES: dict[str, Rule] = {
     "s3.connect_seconds": _TIME_LIMIT,
     "s3.request_seconds": _TIME_LIMIT,
     "cache.memory_bytes": _ROOM,
+    "cache.disk_bytes": _ROOM,
     "log.format": Rule(words=("", "json", "text")),
     "log.level": Rule(words=("debug", "info", "warning", "error")),
 }
@@ -92,7 +94,6 @@ NOT_BUILT: dict[str, str] = {
     "sites": "several sites (capability E4)",
     "rules": "firewall rules (capability E8)",
     "admin.listen": "a listening address of its own for the control API (capability G3)",
-    "freshness": "several processes or nodes on one store (capability D2)",
 }
 """First part of a name (or the whole name) of the contract → what it would configure."""
 
