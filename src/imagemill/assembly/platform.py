@@ -56,7 +56,13 @@ class Platform:
         self.store, self.variants = build_stores(settings, data, self.cache.take_reads)
         self.engine = build_engine(settings)
         self.originals = Originals(
-            self.store, self.variants, self.engine, settings.originals, settings.limits, site=SITE
+            self.store,
+            self.variants,
+            self.engine,
+            settings.originals,
+            settings.limits,
+            site=SITE,
+            freshness=freshness_of(settings),
         )
         self.access = Access.of(settings.delivery, settings.sizes)
         self.documents = build_document_store(data)

@@ -13,6 +13,7 @@ from imagemill.delivery.purging import Purging
 from imagemill.errors import ImagemillError
 from imagemill.object_store.port import ObjectStore
 from imagemill.observability.logging import events
+from imagemill.originals.freshness import Freshness
 from imagemill.settings import Settings
 from imagemill.variants.port import VariantStore
 
@@ -36,6 +37,14 @@ def shares(settings: Settings) -> bool:
     """Whether other processes may write what we read: several on this node, or a store that other nodes reach."""
     urls = (settings.originals.url, settings.variants.url)
     return settings.server.processes > 1 or any(url.startswith("s3:") for url in urls)
+
+
+def freshness_of(settings: Settings) -> Freshness:
+    """Return for how long originals are believed: briefly where others may change them."""
+    if_error = settings.delivery.stale_if_error
+    if shares(settings):
+        return Freshness.shared(settings.freshness.check, if_error)
+    return Freshness.alone(settings.originals.recheck, if_error)
 
 
 async def follow(books: Mapping[str, Book]) -> None:
