@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from imagemill.assembly.shared import Book, build_purging, follow, shares
+from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.cache.memory import MemoryCache
 from imagemill.control.auth import AdminKey
