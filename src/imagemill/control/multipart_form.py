@@ -19,7 +19,7 @@ from multipart import (  # type: ignore[import-untyped]  # the parser ships no t
 )
 
 from imagemill.control import body
-from imagemill.errors import ImagemillError, InvalidRequest, Kind
+from imagemill.errors import ImagemillError, InvalidRequest, Kind, TooLarge
 
 MAX_FILES = 100
 MAX_BOUNDARY = 200
