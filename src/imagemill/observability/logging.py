@@ -45,8 +45,9 @@ def configure(*, form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
-    # An HTTP client of ours logs each request at this level with its URL, which may carry a secret.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # HTTP clients of ours log each request at these levels with its URL, which may carry a secret.
+    for client in ("httpx", "httpcore"):
+        logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def events() -> Any:
