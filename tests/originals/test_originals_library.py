@@ -282,7 +282,7 @@ def test_what_is_no_picture_is_looked_at_once_in_a_while() -> None:
 class ReadOnlyVariants(MemoryVariants):
     """A place for variants that can only be read."""
 
-    async def publish(self, site: str, key: str, version: str) -> None:
+    async def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
         """Refuse."""
         raise Refused("read-only", code="read_only")
 

@@ -89,9 +89,9 @@ def test_what_slips_through_is_swept_after_the_longest_make() -> None:
         published: list[str] = []
 
         class Noting(MemoryVariants):
-            async def publish(self, site: str, key: str, version: str) -> None:
+            async def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
                 published.append(version)
-                await super().publish(site, key, version)
+                await super().publish(site, key, version, followed=followed)
 
         kit = Kit(variants=Noting(max_bytes=10**9, max_per_original=1000), settle_seconds=0.05)
         await kit.put("x.png", picture("red"))
@@ -227,10 +227,10 @@ class DyingVariants(MemoryVariants):
         super().__init__(max_bytes=10**9, max_per_original=1000)
         self._fuse = fuse
 
-    async def publish(self, site: str, key: str, version: str) -> None:
+    async def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
         """Publish if alive."""
         self._fuse.check("publish")
-        await super().publish(site, key, version)
+        await super().publish(site, key, version, followed=followed)
 
     async def write_record(self, site: str, key: str, record: bytes) -> str:
         """Write if alive."""

@@ -48,6 +48,7 @@ class DescriptionChanges:
     tags: tuple[str, ...] | Unset | None = UNSET
     alt: str | Unset | None = UNSET
     custom: Mapping[str, str | None] | Unset | None = UNSET
+    private: bool | Unset | None = UNSET
 
     def apply(self, old: Description) -> Description:
         """Return `old` with these changes; raise InvalidRequest (`invalid_description`) that lists every fault."""
@@ -60,6 +61,8 @@ class DescriptionChanges:
             new = replace(new, alt=self.alt)
         if not isinstance(self.custom, Unset):
             new = replace(new, custom=_merged(old.custom, self.custom))
+        if not isinstance(self.private, Unset):
+            new = replace(new, private=bool(self.private))
         faults = tuple(_faults(new))
         if faults:
             text = "; ".join(str(fault) for fault in faults)
@@ -79,6 +82,7 @@ def entity_tag(content: str, description: Description) -> str:
         description.tags,
         description.alt,
         sorted(description.custom.items()),
+        *(["private"] if description.private else []),
     ]
     digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()
     return f"{content[:32]}-{digest[:16]}"

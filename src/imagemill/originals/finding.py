@@ -17,14 +17,15 @@ from imagemill.errors import ImagemillError, NotAnImage, NotFound, Overloaded, U
 from imagemill.object_store.port import ObjectInfo, ObjectStore
 from imagemill.originals.description import entity_tag
 from imagemill.originals.entries import Entries, Entry
-from imagemill.originals.records import Record, decode_record, encode_record
-from imagemill.originals.values import Description, Original, source_of, version_of
+from imagemill.originals.records import Record, decode_record, encode_record, says_private
+from imagemill.originals.values import Description, Original, kept_under, source_of, version_of
 from imagemill.variants.port import VariantStore
 
 log = logging.getLogger(__name__)
 
 NOWHERE = version_of("", None)
 """A version that no bytes have: published while there is nothing to follow."""
+UNDESCRIBED = Description()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,19 @@ class Finder:
         site: str,
         entries: Entries,
         tell: Callable[[str], None],
+        is_closed: Callable[[str], bool] = lambda key: False,
     ) -> None:
-        """`tell(key)` is called when an original turns out to be another one, or gone."""
+        """`tell(key)` is called when an original turns out to be another one, or gone.
+
+        `is_closed(key)` says whether the settings make everything under that key private.
+        """
         self._store = store
         self._variants = variants
         self._engine = engine
         self._site = site
         self._entries = entries
         self._tell = tell
+        self.is_closed = is_closed
 
     async def present(self, key: str) -> Present | None:
         """Return what lies under `key` without reading its bytes; None when there is nothing."""
@@ -159,16 +165,23 @@ class Finder:
                 await self._vanished(key)
                 raise no_such_original(key)
             if looked[0].etag != info.etag:
-                record = None  # replaced behind our back since `present`
+                record = await self.record(key, looked[0].etag)  # replaced behind our back since `present`
             info, facts = looked
             description = Description() if record is None else record.description
             record = Record(etag=info.etag, facts=facts, description=description)
             stamp = await self._try_to_write(key, record) or stamp
         else:
             facts = record.facts
-        original = Original(site=self._site, key=key, info=info, facts=facts, description=record.description)
+        original = Original(
+            site=self._site,
+            key=key,
+            info=info,
+            facts=facts,
+            description=record.description,
+            closed=self.is_closed(key),
+        )
         # Published before it is remembered: whoever is cancelled in between leaves the work to the next.
-        await self.try_to_publish(key, original.version)
+        await self.try_to_publish(key, original.version, original.description)
         known = self._entries.known(key)
         if known is not None and known.original == original:
             original = known.original  # the very object: shortcuts to it stay good
@@ -209,13 +222,22 @@ class Finder:
     # ---- records and versions
 
     async def record(self, key: str, etag: str) -> Record | None:
-        """Return the record of the bytes with this `etag`; None where none speaks of them or none can be read."""
+        """Return the record of the bytes with this `etag`; None where none speaks of them or none can be read.
+
+        That its original is private is a record's word on the key, not only on bytes: whatever else it says is left
+        out. Raises Overloaded while the store is away, as nobody knows then what may be seen.
+        """
         try:
-            record = decode_record(await self._variants.read_record(self._site, key))
+            data = await self._variants.read_record(self._site, key)
+        except Overloaded:
+            raise
         except (ImagemillError, OSError) as error:
             log.warning("A record cannot be read: %s", error)
             return None
-        return record if record is not None and record.etag == etag else None
+        record = decode_record(data)
+        if record is not None and record.etag == etag:
+            return record
+        return Record(etag=etag, description=Description(private=True)) if says_private(data) else None
 
     async def tags(self, key: str) -> tuple[str, ...]:
         """Return the tags of `key` by its record, whatever bytes that speaks of; raises what the store raises."""
@@ -251,17 +273,23 @@ class Finder:
             log.warning("A record cannot be written: %s", error)
             return None
 
-    async def try_to_publish(self, key: str, version: str) -> None:
+    async def publish(self, key: str, version: str, description: Description = UNDESCRIBED) -> None:
+        """Make `version` the current one, for us alone where `key` is private; raises what the variant store raises."""
+        private = description.private or self.is_closed(key)
+        name = kept_under(version, private=private)
+        await self._variants.publish(self._site, key, name, followed=not private)
+
+    async def try_to_publish(self, key: str, version: str, description: Description = UNDESCRIBED) -> None:
         """Publish where that is possible: a place for variants that can only be read must not stop serving."""
         try:
-            await self._variants.publish(self._site, key, version)
+            await self.publish(key, version, description)
         except (ImagemillError, OSError) as error:
             log.warning("A version cannot be published: %s", error)
 
     async def restore(self, key: str, before: Present | None) -> None:
         """Bring back what was published before a change that the store refused."""
         if before is not None:
-            await self.try_to_publish(key, before.version)
+            await self.try_to_publish(key, before.version, before.description)
         elif await self._has_record(key):
             await self.try_to_publish(key, NOWHERE)
         else:
@@ -271,7 +299,7 @@ class Finder:
         """Remove what a slow maker left since the original was replaced or deleted; never raises."""
         try:
             entry = await self.entry(key)
-            await self._variants.publish(self._site, key, entry.original.version)
+            await self.publish(key, entry.original.version, entry.original.description)
         except NotFound:
             if not await self._has_record(key):
                 await self._withdraw_quietly(key)

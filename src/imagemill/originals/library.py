@@ -81,10 +81,12 @@ class Originals:
         settle_seconds: float = SETTLE_SECONDS,
         most_entries: int = MAX_ENTRIES,
         freshness: Freshness | None = None,
+        is_closed: Callable[[str], bool] = lambda key: False,
     ) -> None:
         """`clock` is monotonic, in seconds; `settle_seconds` must be longer than any make.
 
-        Without `freshness` this is taken to be the only process that changes what is in the store.
+        `is_closed(key)` says whether the settings make everything under that key private. Without `freshness` this is
+        taken to be the only process that changes what is in the store.
         """
         self.site = site
         self._store = store
@@ -96,7 +98,7 @@ class Originals:
         self._entries = Entries(
             freshness or Freshness.alone(settings.recheck, STALE_IF_ERROR), most=most_entries, clock=clock
         )
-        self._finder = Finder(store, variants, engine, site, self._entries, self._is_another)
+        self._finder = Finder(store, variants, engine, site, self._entries, self._is_another, is_closed)
         self._locks = KeyLocks()
         self.findings = KeptFindings(self._finder, self._entries, self._locks)
         self._looks = Looks(self._look)
@@ -307,9 +309,10 @@ class Originals:
                 before = await self._finder.present(key)
                 demand(condition, key, None if before is None else before.entity_tag)
                 same = before is not None and before.info.etag == upload.sha256
-                description = before.description if before is not None and same else Description()
-                version = version_of(upload.sha256, description.focal)
-                await self._variants.publish(self.site, key, version)
+                description = Description() if before is None else before.description
+                if not same:
+                    description = Description(private=description.private)  # new bytes open nothing that was closed
+                await self._finder.publish(key, version_of(upload.sha256, description.focal), description)
                 began = self._entries.now()
                 try:
                     info = await upload.commit(
@@ -321,7 +324,14 @@ class Originals:
                     self._entries.doubt(key)  # whether it happened all the same, only a look can tell
                     await self._finder.restore(key, before)
                     raise
-                original = Original(site=self.site, key=key, info=info, facts=checked.facts, description=description)
+                original = Original(
+                    site=self.site,
+                    key=key,
+                    info=info,
+                    facts=checked.facts,
+                    description=description,
+                    closed=self._finder.is_closed(key),
+                )
                 replaced = before is not None and not same
                 if replaced:
                     self._entries.changes.note(key)  # before anything can be made of the new one
@@ -338,14 +348,14 @@ class Originals:
             old = entry.original
             demand(condition, key, entity_tag(old.info.etag, old.description))
             new = replace(old, description=changes.apply(old.description))
-            moved = new.version != old.version
+            moved = new.kept_under != old.kept_under
             if moved:
-                await self._variants.publish(self.site, key, new.version)
+                await self._finder.publish(key, new.version, new.description)
             try:
                 entry.record_stamp = await self._finder.write(replace(entry, original=new))
             except BaseException:
                 self._entries.doubt(key)
-                await self._finder.try_to_publish(key, old.version)
+                await self._finder.try_to_publish(key, old.version, old.description)
                 raise
             if moved:
                 self._entries.changes.note(key)
@@ -390,7 +400,14 @@ class Originals:
         record = await self._finder.record(info.key, info.etag) if info.etag else None
         if record is None or record.facts is None:
             return None
-        return Original(site=self.site, key=info.key, info=info, facts=record.facts, description=record.description)
+        return Original(
+            site=self.site,
+            key=info.key,
+            info=info,
+            facts=record.facts,
+            description=record.description,
+            closed=self._finder.is_closed(info.key),
+        )
 
     def _after_change(self, key: str, *, again: bool) -> None:
         if again:

@@ -51,6 +51,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     alt: str | None = None
     custom: dict[str, str] = {}
+    private: bool = False
     placeholder: str | None = None
     findings: msgspec.Raw = _NOTHING
 
@@ -69,10 +70,19 @@ def encode_record(record: Record) -> bytes:
         tags=said.tags,
         alt=said.alt,
         custom=dict(said.custom),
+        private=said.private,
         placeholder=record.placeholder,
         findings=_NOTHING if record.findings is None else msgspec.Raw(record.findings),
     )
     return msgspec.json.encode(stored)
+
+
+def says_private(data: bytes | None) -> bool:
+    """Say whether a record, of whatever bytes and however damaged, once was that of a private original.
+
+    What cannot be read counts as no record, but must not open what somebody closed.
+    """
+    return data is not None and b'"private":true' in data
 
 
 def decode_record(data: bytes | None) -> Record | None:
@@ -89,7 +99,9 @@ def decode_record(data: bytes | None) -> Record | None:
     return Record(
         etag=stored.etag,
         facts=stored.facts,
-        description=Description(focal=focal, tags=stored.tags, alt=stored.alt, custom=stored.custom),
+        description=Description(
+            focal=focal, tags=stored.tags, alt=stored.alt, custom=stored.custom, private=stored.private
+        ),
         placeholder=stored.placeholder,
         findings=None if bytes(stored.findings) == bytes(_NOTHING) else bytes(stored.findings),
     )

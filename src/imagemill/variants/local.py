@@ -56,11 +56,11 @@ class LocalVariants:
         self._tasks: list[Future[None]] = []
         self._start(self._begin)
 
-    async def publish(self, site: str, key: str, version: str) -> None:
-        """Make `version` the current one; when this returns, no reader of `current` sees another."""
+    async def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
+        """Make `version` the current one; when this returns, no reader of `current` sees another, or any."""
         check_version(version)
         with translated("publish a version"):
-            await self._threads.run(partial(self._shelf.publish, site, key, version))
+            await self._threads.run(partial(self._shelf.publish, site, key, version, followed=followed))
         self._start(self._workshop.empty_trash)
 
     async def withdraw(self, site: str, key: str) -> None:

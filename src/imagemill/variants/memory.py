@@ -39,8 +39,8 @@ class MemoryVariants:
         self._reads = reads
         self._last_reading = 0
 
-    async def publish(self, site: str, key: str, version: str) -> None:
-        """Make `version` the current one; the variants of another go."""
+    async def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
+        """Make `version` the current one; the variants of another go. Nobody but us reads here, followed or not."""
         check_version(version)
         original = self._original(site, key)
         if original.version != version:

@@ -67,8 +67,12 @@ class VariantStore(Protocol):
     what is left is either right or removed by the next `publish`.
     """
 
-    async def publish(self, site: str, key: str, version: str) -> None:
-        """Make `version` the current one of `key`: now it can be kept and followed; other versions go at once."""
+    async def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
+        """Make `version` the current one of `key`: now it can be kept and followed; other versions go at once.
+
+        Not `followed` (a private original), it can be kept and fetched, but when this returns nobody finds it who
+        follows `current` without asking us. Such a version has a name of its own, which no URL leads to.
+        """
         ...
 
     async def withdraw(self, site: str, key: str) -> None:

@@ -52,8 +52,8 @@ class Shelf:
 
     # --- versions ----------------------------------------------------------------------------------------------------
 
-    def publish(self, site: str, key: str, version: str) -> None:
-        """Make the version's folder, point `current` at it, move the others away."""
+    def publish(self, site: str, key: str, version: str, *, followed: bool = True) -> None:
+        """Make the version's folder, point `current` at it, or at nothing, and move the others away."""
         home = self.paths.home(site, key)
         with self._changing(home):
             for _ in range(PRUNE_RACES):
@@ -61,7 +61,7 @@ class Shelf:
                     self._make_home(home, site, key, durable=False)
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(f"{home}/{version}", 0o755)
-                    self._point(home, version)
+                    self._point(home, version if followed else None)
                     break
             else:
                 raise OSError(errno.ENOENT, "the folder does not stay")
@@ -140,9 +140,8 @@ class Shelf:
     def infos(self, site: str, key: str) -> tuple[VariantInfo, ...]:
         """Return the current version's variants in byte order of the leaf."""
         home = self.paths.home(site, key)
-        try:
-            version = os.readlink(f"{home}/{CURRENT}")
-        except OSError:
+        version = self._current(home)
+        if version is None:
             return ()
         seen = sorted((os.path.basename(file.path), file) for file in files_in(f"{home}/{version}"))  # noqa: PTH119
         return tuple(
@@ -234,8 +233,22 @@ class Shelf:
         except (OSError, UnicodeDecodeError):
             return ""
 
-    def _point(self, home: str, version: str) -> None:
+    @staticmethod
+    def _current(home: str) -> str | None:
+        """Return the published version, None where there is none: the link's, or the only one that none leads to."""
+        try:
+            return os.readlink(f"{home}/{CURRENT}")
+        except OSError:
+            return next((one.name for one in scan(home) if one.is_dir(follow_symlinks=False)), None)
+
+    def _point(self, home: str, version: str | None) -> None:
+        """Let `current` lead to `version`, or to nothing."""
         current = f"{home}/{CURRENT}"
+        if version is None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(current)
+                sync_folder_at(home)  # a power cut must not bring it back
+            return
         try:
             before = os.readlink(current)
         except FileNotFoundError:

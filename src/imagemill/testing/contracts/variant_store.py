@@ -147,6 +147,24 @@ class VariantStoreContract:
 
         self.check(scenario)
 
+    def test_a_version_that_is_not_followed_is_kept_and_fetched(self) -> None:
+        """A private original has variants like any other; what was followed before goes at once, both ways."""
+
+        async def scenario(store: VariantStore) -> None:
+            hidden = f"{OLD}-private"
+            await store.publish(SITE, KEY, OLD)
+            await store.keep(name(), b"open")
+            await store.publish(SITE, KEY, hidden, followed=False)
+            assert await store.fetch(name()) is None
+            assert await store.keep(name(version=hidden), b"closed") is True
+            assert await fetched(store, name(version=hidden)) == b"closed"
+            assert await leaves(store) == [LEAF]
+            await store.publish(SITE, KEY, OLD)
+            assert await store.fetch(name(version=hidden)) is None
+            assert await leaves(store) == []
+
+        self.check(scenario)
+
     def test_withdraw_removes_everything_of_one_key(self) -> None:
         """Variants and record go; those of keys beside, above and below stay."""
 
