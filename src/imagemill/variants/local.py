@@ -168,7 +168,7 @@ class LocalVariants:
         self._ledger.correct(sum(seen.size for seen in everything(self._shelf.paths)), before)
 
     def _trim(self, coming: int, reads: Mapping[VariantName, int]) -> int:
-        """Remove the longest unread until a tenth is free, in two walks; `coming` 0 only if there is too much already."""
+        """Remove the longest unread until a tenth is free, in two walks; `coming` 0 only if there is too much."""
         self._workshop.remove_leftovers()
         self._workshop.empty_trash()
         for name, read_ns in reads.items():
