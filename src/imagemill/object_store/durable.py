@@ -26,7 +26,7 @@ RETRY_AFTER = 5.0
 """Seconds after which asking a store again makes sense."""
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write every byte of `data`; a disk may take only part of it at a time."""
     view = memoryview(data)
     while view:

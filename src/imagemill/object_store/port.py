@@ -1,13 +1,13 @@
 """The object store port: what any adapter promises, in six verbs and one value for a write in progress.
 
 Separate from `originals`, which gives the objects a meaning. Adapters: `local` (a readable tree of files),
-`memory` (tests, and no disk at all); S3 and its kin join behind the same page and the same contract tests.
+`memory` (tests, and no disk at all), `s3` (a bucket), behind the same page and the same contract tests.
 
 Keys are valid by `naming.check_key` before they come here: UTF-8, at most 1024 bytes, no empty, `.`, `..` or `~`
 segment. An adapter must still keep any such key inside its root.
 
-Errors every verb may raise: `Overloaded` (store away or too slow), `StorageFull`. Nothing raises for a missing key but
-where said.
+Errors every verb may raise: `Overloaded` (store away; `StoreTooSlow` where only the time ran out), `StorageFull`.
+Nothing raises for a missing key but where said.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from typing import Protocol
 class ObjectInfo:
     """What a store knows of an object without reading its bytes.
 
-    `etag` is the SHA-256 of the bytes in hex, whatever the adapter (an S3 ETag is a different thing and stays inside
-    its adapter); `size` is in bytes; `modified` in seconds since 1970; `metadata` are small ASCII strings of ours.
-    `stamp` changes whenever the object may have changed behind our back (a file's inode, size and times): comparing it
-    is cheap, equal stamps mean equal bytes.
+    `etag` names the bytes, in 64 hex digits. For everything written through us it is their SHA-256, whatever the
+    adapter. For what others put into a bucket it is an opaque word instead, as steady and as telling (another for other
+    bytes), so that nobody need read the body; an S3 ETag is a different thing and stays inside its adapter. `size` is
+    in bytes; `modified` in seconds since 1970; `metadata` are small ASCII strings of ours. `stamp` changes whenever the
+    object may have changed behind our back (a file's inode, size and times): comparing it is cheap, equal stamps mean
+    equal bytes.
     """
 
     key: str
@@ -100,7 +102,9 @@ class Upload(Protocol):
         """Make it the object of `key`, all at once and durably, and return its info.
 
         Raises PreconditionFailed when `condition` does not hold; the upload is then aborted and nothing has changed.
-        When any error is raised the old object (or none) is still there and no leftover is visible.
+        When any error is raised the old object (or none) is still there and no leftover is visible. One exception on a
+        store that is elsewhere: Overloaded where it went away with the answer and cannot be asked; the object is the
+        old one or the new one then, whole.
         """
         ...
 
@@ -156,7 +160,8 @@ class ObjectStore(Protocol):
     async def list(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> Page:
         """List at most `limit` (1…1000) keys and common prefixes greater than `after`, in byte order of the key.
 
-        `etag` in a listing may be "" where knowing it would mean reading the object.
+        `etag` in a listing may be "" and `content_type` a general one where knowing them would mean asking for each
+        object; `stamp` is right.
         """
         ...
 

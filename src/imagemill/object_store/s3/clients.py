@@ -66,8 +66,9 @@ class Clients:
 
     async def close(self) -> None:
         """Close what is open; obstore closes its own with the last reference."""
-        if self._client is not None:
-            await self._client.aclose()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:

@@ -16,6 +16,7 @@ _TOO_SLOW = re.compile(r"kind: Timeout|TimedOut|operation timed out")
 _HEADER = re.compile(r"(?i)header .{0,80}(?:non-ascii|not a valid|invalid|opaque)|ToStrError|failed to convert header")
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset({"RequestTimeout", "SlowDown", "OperationAborted"})
+_CONTESTED = frozenset({"", "ConditionalRequestConflict", "PreconditionFailed"})
 CLOCK = frozenset({"RequestTimeTooSkewed"})
 CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
@@ -61,7 +62,7 @@ class Unreadable(Exception):
 
 def of_status(status: int, code: str) -> Exception:
     """Return the failure that a status and the code of its XML body mean."""
-    if status in (409, 412, 304) and code not in _TRANSIENT_CODES:
+    if status in (304, 412) or (status == 409 and code in _CONTESTED):
         return Unmet()
     if status == 404:
         return Missing(bucket=code == "NoSuchBucket")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imagemill.errors import ImagemillError, Overloaded, Refused, StorageFull
+from imagemill.errors import Conflict, ImagemillError, Overloaded, Refused, StorageFull
 from imagemill.object_store.s3.failures import CLOCK, CREDENTIALS, Denied, Full, Missing, Odd, Unmet
 
 RETRY_AFTER = 5.0
@@ -37,6 +37,8 @@ def public(error: Exception, doing: str, *, to_read: bool = False) -> ImagemillE
         return StorageFull(f"The store could not {doing}: it has no room left.")
     if isinstance(error, Denied):
         return _denied(error.code, doing, to_read=to_read)
+    if isinstance(error, Odd) and error.status == 409:
+        return Conflict(f"The store could not {doing}: its other keys leave no room for this one.", code="key_conflict")
     if isinstance(error, Odd) and error.code in ("PermanentRedirect", "AuthorizationHeaderMalformed"):
         return _unavailable(doing, "the bucket is in another region; set s3.region, or ?region= in its URL")
     if isinstance(error, Odd):

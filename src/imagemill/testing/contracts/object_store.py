@@ -18,10 +18,10 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from imagemill.errors import InvalidRequest, PreconditionFailed
+from imagemill.errors import Conflict, InvalidRequest, PreconditionFailed
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, Upload
 
 Scenario = Callable[[ObjectStore], Awaitable[None]]
@@ -136,6 +136,14 @@ class ObjectStoreContract:
     def opened(self) -> AbstractAsyncContextManager[ObjectStore]:
         """Return an empty store, to be closed at the end."""
         raise NotImplementedError
+
+    def holds(self, names: Sequence[str]) -> list[str]:
+        """Return those of `names` that can be kept side by side: all of them, but on a server that keeps files.
+
+        The gateway to a folder has neither long names nor a file and a folder of one name; that is the server's limit,
+        which our adapter hands on as a refusal (Conflict or Overloaded) with nothing changed.
+        """
+        return list(names)
 
     def check(self, scenario: Scenario) -> None:
         """Run `scenario` against an empty store."""
@@ -373,6 +381,12 @@ class ObjectStoreContract:
         """`a`, `a/b` and `a/b/c` are three objects, whatever comes or goes first."""
 
         async def scenario(store: ObjectStore) -> None:
+            if len(self.holds(["a", "a/b"])) == 1:
+                await put(store, "a", b"first")
+                await refused(Conflict, put(store, "a/b", b"second"))
+                assert await keys(store) == ["a"]
+                assert await read(store, "a") == b"first"
+                return
             for order in (["a", "a/b", "a/b/c"], ["a/b/c", "a/b", "a"], ["a/b", "a", "a/b/c"]):
                 for key in order:
                     await put(store, key, key.encode())
@@ -391,12 +405,13 @@ class ObjectStoreContract:
         """Every legal key can be put, found, listed and removed, byte for byte."""
 
         async def scenario(store: ObjectStore) -> None:
-            for key in UNUSUAL_KEYS:
+            unusual = self.holds(UNUSUAL_KEYS)
+            for key in unusual:
                 await put(store, key, key.encode())
-            assert await keys(store) == sorted(UNUSUAL_KEYS)
-            for key in UNUSUAL_KEYS:
+            assert await keys(store) == sorted(unusual)
+            for key in unusual:
                 assert await read(store, key) == key.encode()
-            for key in UNUSUAL_KEYS:
+            for key in unusual:
                 assert await store.delete(key) is True
             assert await keys(store) == []
 
@@ -420,13 +435,15 @@ class ObjectStoreContract:
                 "z",
                 "a//".strip("/") + "!",
             ]
+            names = self.holds(names)
             for name in names:
                 await put(store, name, b"x")
             for limit in (1, 2, 3, 5, 1000):
                 assert await keys(store, limit=limit) == sorted(names)
-            assert await keys(store, prefix="a/", limit=2) == ["a/1", "a/1-x", "a/1/x", "a/2"]
-            assert await keys(store, prefix="a/1", limit=1) == ["a/1", "a/1-x", "a/1/x"]
-            assert await keys(store, prefix="a/1/") == ["a/1/x"]
+            below = [name for name in ("a/1", "a/1-x", "a/1/x", "a/2") if name in names]
+            assert await keys(store, prefix="a/", limit=2) == below
+            assert await keys(store, prefix="a/1", limit=1) == below[:-1]
+            assert await keys(store, prefix="a/1/") == [name for name in below if name == "a/1/x"]
             for nowhere in ("nowhere", "a/1/x/", "../", "a//", "/", "~/", "a\0/"):
                 assert await keys(store, prefix=nowhere) == []
 
@@ -452,7 +469,7 @@ class ObjectStoreContract:
         """`after` need not be a key; only what is greater is listed."""
 
         async def scenario(store: ObjectStore) -> None:
-            names = ["a", "a/b", "a/b/c", "b", "c/d"]
+            names = self.holds(["a", "a/b", "a/b/c", "b", "c/d"])
             for name in names:
                 await put(store, name, b"x")
             for after in ("", "a", "a/", "a/a", "a/b", "a/b/", "a/b/c", "a/b/c/", "a0", "b", "c", "c/d", "d"):
