@@ -16,7 +16,7 @@ LAYERS = [
     {"object_store", "engine", "observability"},
     {"variants", "coordination"},
     {"originals", "cache", "cdn", "throttling", "signing"},
-    {"dialects"},
+    {"dialects", "uploads"},
     {"delivery"},
     {"gateway", "demo", "offline"},
     {"control"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,10 @@ from imagemill.delivery.spend import Spending
 from imagemill.engine.settings import EngineSettings
 from imagemill.object_store.memory import MemoryStore
 from imagemill.observability.metrics import Metrics
+from imagemill.uploads.intake import Intake
+from imagemill.uploads.quarantine import Quarantine
+from imagemill.uploads.settings import UploadsSettings
+from imagemill.uploads.tickets import Tickets
 
 OWN_KEY = "a-key-of-ones-own-0123456789"
 OPEN = Access.of(DeliverySettings(), SizesSettings())
@@ -55,6 +60,8 @@ class Control:
     access: Access = OPEN
     body_seconds: float = 5.0
     written: Mapping[str, str] = field(default_factory=dict)
+    uploads: UploadsSettings = field(default_factory=lambda: UploadsSettings(max_bytes=300_000))
+    later: float = 0.0
     purged: list[tuple[str | None, str | None, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -91,8 +98,24 @@ class Control:
             purging=self.purging,
             presets=self.presets,
             inspector=self.inspector,
+            uploads=self.intake(),
             body_seconds=self.body_seconds,
         )
+
+    def intake(self) -> Intake:
+        """Return what takes uploads by browsers, over a folder that goes with the test."""
+        self.folder = TemporaryDirectory()
+        self.quarantine = Quarantine(Path(self.folder.name) / "quarantine", self.uploads.quarantine_bytes)
+        self.tickets = Tickets(MemoryStore())
+        self.uploading = Intake(
+            self.kit.originals,
+            self.tickets,
+            self.quarantine,
+            self.uploads,
+            upload_bytes=self.kit.limits.upload_bytes,
+            clock=lambda: time.time() + self.later,
+        )
+        return self.uploading
 
     async def _explain(self, url: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
         return {"url": url, "headers": dict(headers)}

@@ -13,6 +13,7 @@ from typing import Any
 
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
 from imagemill.assembly.stores import build_document_store, build_stores
+from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
 from imagemill.control.auth import AdminKey
 from imagemill.data_folder import DataFolder
@@ -38,6 +39,7 @@ from imagemill.observability.logging import events, wants_text
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.settings import Settings, SettingsError
+from imagemill.uploads import tidying
 from imagemill.workers import build_engine
 
 SITE = "default"
@@ -66,6 +68,7 @@ class Platform:
         )
         self.access = Access.of(settings.delivery, settings.sizes)
         self.documents = build_document_store(data)
+        self.uploads = build_uploads(settings, data, self.originals, self.documents)
         self.presets = PresetBook(
             settings.presets,
             self.documents,
@@ -121,6 +124,7 @@ class Platform:
             # We hold this folder's lock, so whatever upload is unfinished was left by a crash.
             await self.originals.sweep(0)
         self._tasks.append(asyncio.create_task(self.originals.run()))
+        self._tasks.append(asyncio.create_task(tidying.run(self.uploads)))
         if shares(self.settings):
             self._tasks.append(asyncio.create_task(follow(self._books)))
         self._tasks.append(asyncio.create_task(_import_control()))
@@ -134,6 +138,7 @@ class Platform:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.purging.close()
+        await self.uploads.close()
         await self.originals.close()
         await self.engine.close()
         await self.variants.close()
@@ -194,6 +199,7 @@ class Platform:
                 ),
                 presets=self.presets,
                 inspector=self.inspector,
+                uploads=self.uploads,
                 purging=self.purging,
             )
         return self._control_app

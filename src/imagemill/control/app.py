@@ -1,6 +1,7 @@
 """The control API: every resource and every layer in front of them, listed.
 
     boundary          every error becomes a problem document
+    token addresses   what a one-time token opens goes past the next three (cross_origin)
     authenticated     nothing is looked at before the key (auth)
     idempotent        the same POST again gets the same answer (idempotency)
     built             what the contract has and this version has not: 501 (unbuilt)
@@ -28,7 +29,9 @@ from imagemill.control.addresses import Addresses
 from imagemill.control.answers import answer, problem
 from imagemill.control.asgi import ASGIApp, Message, Receive, Scope, Send, raw_path, request_id
 from imagemill.control.auth import AdminKey, Authenticated
+from imagemill.control.browser_uploads import browser_uploads_router
 from imagemill.control.content import content_router
+from imagemill.control.cross_origin import TokenAddresses
 from imagemill.control.docs_page import HEADERS, PAGE
 from imagemill.control.explain import explain_router
 from imagemill.control.forms import forms_router
@@ -42,6 +45,7 @@ from imagemill.control.presets import presets_router
 from imagemill.control.purges import purges_router
 from imagemill.control.services import Explainer, Services
 from imagemill.control.unbuilt import check_built
+from imagemill.control.uploads import uploads_router
 from imagemill.control.variants import variants_router
 from imagemill.delivery.access import Access
 from imagemill.delivery.inspection import Inspector
@@ -51,6 +55,8 @@ from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
 from imagemill.gateway.problems import internal_error
 from imagemill.originals.library import Originals
+from imagemill.uploads.intake import Intake
+from imagemill.uploads.settings import UploadsSettings
 from imagemill.variants.port import VariantStore
 
 log = logging.getLogger(__name__)
@@ -68,6 +74,7 @@ def create_control(
     purging: Purging,
     presets: PresetBook,
     inspector: Inspector,
+    uploads: Intake,
     body_seconds: float = 20.0,
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
@@ -85,8 +92,15 @@ def create_control(
         purging=purging,
         presets=presets,
         inspector=inspector,
+        uploads=uploads,
     )
-    return Boundary(Authenticated(Idempotent(Built(_resources(services))), admin_key))
+    api = _resources(services)
+    return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key))
+
+
+def _front(api: ASGIApp, settings: UploadsSettings, guarded: ASGIApp) -> ASGIApp:
+    """Return `guarded`, and `api` without a key for what a token opens."""
+    return Boundary(TokenAddresses(api, guarded, origins=settings.origins, max_bytes=settings.max_bytes))
 
 
 def _resources(services: Services) -> FastAPI:
@@ -110,6 +124,8 @@ def _resources(services: Services) -> FastAPI:
         info_router(services),
         limits_router(services),
         explain_router(services),
+        uploads_router(services),
+        browser_uploads_router(services),
     )
     for router in routers:
         api.include_router(router)

@@ -8,10 +8,12 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from imagemill.control.browser_uploads import Uploaded
 from imagemill.control.info import InfoAsked, InfoList, InfoView
 from imagemill.control.originals import OriginalChanges
 from imagemill.control.presets import PresetList, PresetView, PresetWritten
 from imagemill.control.purges import Purge, PurgeView
+from imagemill.control.uploads import UploadTicketView, UploadView, UploadWanted
 from imagemill.control.variants import PurgedView, VariantsView
 from imagemill.control.views import OriginalView
 
@@ -28,6 +30,10 @@ STRUCTS = (
     InfoView,
     InfoAsked,
     InfoList,
+    UploadWanted,
+    UploadTicketView,
+    UploadView,
+    Uploaded,
 )
 
 PROBLEM = {

@@ -12,6 +12,7 @@ from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purging import Purging
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
+from imagemill.uploads.intake import Intake
 from imagemill.variants.port import VariantStore
 
 Explainer = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
@@ -31,3 +32,4 @@ class Services:
     purging: Purging
     presets: PresetBook
     inspector: Inspector
+    uploads: Intake

@@ -7,7 +7,6 @@ from imagemill.errors import NotBuilt
 ROWS = {
     "versions": "O4",
     "restores": "O4",
-    "uploads": "O3",
     "sites": "E4",
     "rules": "E8",
     "api-keys": "G3",

@@ -33,6 +33,7 @@ from imagemill.gateway.problems import internal_error, problem_response
 from imagemill.observability.access_log import Log, quoted, timestamp
 from imagemill.observability.logging import events
 from imagemill.observability.metrics import Metrics
+from imagemill.uploads.token import redacted
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -276,7 +277,7 @@ class Gateway:
         self._metrics.observe("total", took)
         self._log.write(
             f'{{"time":"{timestamp()}","event":"request","method":{quoted(request.method)},'
-            f'"path":{quoted(request.path.decode("ascii", "replace"))},"status":{status},"bytes":{size},'
+            f'"path":{quoted(_logged(request.path))},"status":{status},"bytes":{size},'
             f'"ms":{took * 1000:.3f},"cache":"{cache}","client":"{request.client}",'
             f'"request_id":"{request.request_id}"}}'
         )
@@ -317,6 +318,12 @@ class Gateway:
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _logged(path: bytes) -> str:
+    """Return a path fit for the log: a token in it is a secret."""
+    text = path.decode("ascii", "replace")
+    return redacted(text) if path.startswith(CONTROL) else text
 
 
 def _cache_word(response: HttpResponse) -> str:

@@ -43,11 +43,13 @@ STATUS: dict[Kind, int] = {
 }
 """The one table from what failed to the number HTTP gives it."""
 
-STATUS_OF_CODE = {"expired": 410, "url_too_long": 414}
+UPLOADS = {"upload_over": 410, "upload_expired": 410, "upload_locked": 423, "checksum_mismatch": 460}
+"""Those of uploads by browsers; 423 and 460 are what the tus protocol says."""
+STATUS_OF_CODE = {"expired": 410, "url_too_long": 414, **UPLOADS}
 """Codes whose status is finer than their kind's."""
 
-TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""RFC 9110's phrases where Python 3.11 still has the older ones."""
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content", 460: "Checksum Mismatch"}
+"""RFC 9110's phrases where Python 3.11 still has the older ones, and the one of tus that it does not have."""
 
 SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"access-control-allow-origin", b"*"),
@@ -77,7 +79,7 @@ def problem_details(error: ImagemillError, request_id: str) -> dict[str, object]
     status = status_of(error)
     details: dict[str, object] = {
         "type": "about:blank",  # RFC 9457 section 4.2.1: the status says it, `code` is the finer word
-        "title": TITLES.get(status, HTTPStatus(status).phrase),
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": error.sentence,
         "code": error.code,

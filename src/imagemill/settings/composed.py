@@ -45,6 +45,7 @@ from imagemill.settings.source import (
     variable_of,
 )
 from imagemill.settings.values import BadValue, folder_of, parse, received, s3_address
+from imagemill.uploads.settings import UploadsSettings
 from imagemill.variants.settings import VariantsSettings
 
 OWN_FOLDER = ".imagemill"
@@ -83,6 +84,7 @@ class Settings:
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     sizes: SizesSettings = field(default_factory=SizesSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    uploads: UploadsSettings = field(default_factory=UploadsSettings)
     admin: AdminSettings = field(default_factory=AdminSettings)
     log: LogSettings = field(default_factory=LogSettings)
     presets: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from imagemill.object_store.s3.settings import S3Settings
 from imagemill.originals.settings import FreshnessSettings, OriginalsSettings
 from imagemill.settings.rules import RULES
 from imagemill.settings.values import Rule, masked
+from imagemill.uploads.settings import UploadsSettings
 from imagemill.variants.settings import VariantsSettings
 
 
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type] = {
     "delivery": DeliverySettings,
     "sizes": SizesSettings,
     "cache": CacheSettings,
+    "uploads": UploadsSettings,
     "admin": AdminSettings,
     "log": LogSettings,
 }

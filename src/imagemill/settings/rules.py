@@ -11,6 +11,7 @@ from imagemill.settings.values import Rule, Unit
 
 _TIME_LIMIT = Rule(unit=Unit.SECONDS, above=True)
 _TIME = Rule(unit=Unit.SECONDS)
+_LIFE = Rule(unit=Unit.SECONDS, low=1, high=604_800)  # of an upload's token: what SigV4 allows a link
 _ROOM = Rule(unit=Unit.BYTES)
 _SIZE_LIMIT = Rule(unit=Unit.BYTES, low=1)
 _COUNT_LIMIT = Rule(unit=Unit.COUNT, low=1)
@@ -81,6 +82,12 @@ RULES: dict[str, Rule] = {
     "s3.connect_seconds": _TIME_LIMIT,
     "s3.request_seconds": _TIME_LIMIT,
     "cache.memory_bytes": _ROOM,
+    "uploads.max_bytes": _SIZE_LIMIT,
+    "uploads.expires": _LIFE,
+    "uploads.expires_resumable": _LIFE,
+    "uploads.most_open": _COUNT_LIMIT,
+    "uploads.quarantine_bytes": _ROOM,
+    "uploads.remember": _TIME,
     "cache.disk_bytes": _ROOM,
     "log.format": Rule(words=("", "json", "text")),
     "log.level": Rule(words=("debug", "info", "warning", "error")),

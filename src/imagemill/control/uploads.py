@@ -1,0 +1,207 @@
+"""`/v1/uploads`: tickets for browsers, written and watched by a holder of a key; `browser_uploads` takes the bytes."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Request, Response
+
+from imagemill.control.answers import answer, empty
+from imagemill.control.json_body import read_json
+from imagemill.control.routing import says, takes
+from imagemill.control.services import Services
+from imagemill.control.views import OriginalView, time_of, view_of
+from imagemill.delivery.caching_headers import not_modified
+from imagemill.errors import InvalidRequest, shown
+from imagemill.gateway.problems import problem_details
+from imagemill.uploads.direct import Presigned
+from imagemill.uploads.intake import Intake, Shown, Wanted, no_such_upload
+from imagemill.uploads.ticket import Ticket
+from imagemill.uploads.token import PREFIX, Token
+
+PATH = "/v1/uploads/{upload}"
+Upload = Annotated[
+    str, Path(description=f"The id, with the API key; or the token (`{PREFIX}…`), which opens it by itself.")
+]
+_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
+_TYPE = re.compile(r"image/(?:\*|[a-z0-9][a-z0-9.+-]{0,40})", re.ASCII)
+
+
+class UploadWanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a browser may upload, once.
+
+    `method`: `put` is the bytes as a body, `post` an HTML form with one file, `tus` a resumable upload (tus 1.0).
+    `expires_in` is in seconds. `content_type` binds what the bytes turn out to be ("image/png", or "image/*"). An
+    original that is there already is replaced only with `replace`, or where it has the entity tag `if_match`.
+    """
+
+    key: str
+    method: Literal["put", "post", "tus"] = "put"
+    expires_in: float | None = None
+    max_bytes: int | None = None
+    content_type: str | None = None
+    replace: bool = False
+    if_match: str | None = None
+
+
+class UploadView(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload. `state`: waiting, receiving, received, checking, done, failed, cancelled, expired.
+
+    `offset` is how many bytes have come, `length` how many are to come where that is known. `original` is what it
+    became, as long as that is still there; `problem` why it failed.
+    """
+
+    id: str
+    key: str
+    method: str
+    state: str
+    max_bytes: int
+    content_type: str | None
+    replace: bool
+    created: datetime
+    expires: datetime
+    offset: int
+    length: int | None
+    original: OriginalView | None
+    problem: dict[str, Any] | None
+    etag: str
+
+
+class UploadTicketView(msgspec.Struct, frozen=True, kw_only=True):
+    """A new upload, with the address that the browser gets; it is told this once.
+
+    `fields` go before the file into the form of a `post`; `headers` into the request of a `put`. `complete_url` is to
+    be posted to when the bytes went to the store without us; null where they come here.
+    """
+
+    id: str
+    key: str
+    method: str
+    state: str
+    url: str
+    fields: dict[str, str]
+    headers: dict[str, str]
+    complete_url: str | None
+    max_bytes: int
+    expires: datetime
+
+
+def uploads_router(services: Services) -> APIRouter:
+    """Return the routes for the holder of a key."""
+    router = APIRouter(tags=["uploads"])
+    intake = services.uploads
+
+    def told(shown_: Shown, request: Request) -> Response:
+        etag = f'"{shown_.etag}"'
+        asked = request.headers.get("if-none-match")
+        conditions = {} if asked is None else {b"if-none-match": asked.encode("latin-1")}
+        if request.method in ("GET", "HEAD") and not_modified(conditions, etag=etag.encode(), modified=0):
+            return empty(304, etag=etag)
+        return answer(_view(shown_, services, request), etag=etag)
+
+    @router.post(
+        "/v1/uploads",
+        summary="Let a browser upload one original",
+        responses=says(UploadTicketView, 201, "Written; the token in the address is shown once."),
+        openapi_extra=takes(UploadWanted),
+        status_code=201,
+    )
+    async def post(request: Request) -> Response:
+        wanted = await read_json(request, UploadWanted, services.pause)
+        ticket, token, presigned = await intake.issue(_wanted(wanted))
+        view = _ticket_view(ticket, token, presigned, services.addresses.public_url.rstrip("/"))
+        return answer(view, 201, location=f"/v1/uploads/{ticket.id}")
+
+    @router.get(PATH, summary="What became of an upload", responses=says(UploadView))
+    async def get(request: Request, upload: Upload) -> Response:
+        return told(await intake.show(id_of(upload)), request)
+
+    @router.post(
+        "/v1/uploads/{upload}/complete",
+        summary="Check what a browser put into the store",
+        responses=says(UploadView, 200, "Checked; `state` says with which outcome."),
+    )
+    async def complete(request: Request, upload: Upload) -> Response:
+        upload_id = (await intake.ticket_of(upload)).id if upload.startswith(PREFIX) else id_of(upload)
+        outcome = await intake.complete(upload_id)
+        if outcome.error is not None:
+            raise outcome.error
+        return told(await intake.show(upload_id), request)
+
+    return router
+
+
+async def remove(intake: Intake, upload: str) -> Response:
+    """Forget an upload by its id."""
+    await intake.remove(id_of(upload))
+    return empty()
+
+
+async def head(intake: Intake, upload: str) -> Response:
+    """Answer HEAD for an id as GET would."""
+    return empty(200, etag=f'"{(await intake.show(id_of(upload))).etag}"')
+
+
+def id_of(upload: str) -> str:
+    """Return an id as it stands in a path; raise NotFound where it cannot be one."""
+    if _ID.fullmatch(upload) is None:
+        raise no_such_upload()
+    return upload
+
+
+def _wanted(asked: UploadWanted) -> Wanted:
+    if asked.content_type is not None and _TYPE.fullmatch(asked.content_type) is None:
+        raise InvalidRequest(
+            f"content_type is “{shown(asked.content_type)}”; a type such as image/png, or image/*, was expected.",
+            code="invalid_upload",
+        )
+    tag = asked.if_match
+    return Wanted(
+        key=asked.key,
+        method=asked.method,
+        expires_in=asked.expires_in,
+        max_bytes=asked.max_bytes,
+        content_type=asked.content_type,
+        replace=asked.replace,
+        if_match=None if tag is None else tag.strip().removeprefix('"').removesuffix('"'),
+    )
+
+
+def _ticket_view(ticket: Ticket, token: Token, presigned: Presigned | None, public_url: str) -> UploadTicketView:
+    own = f"{public_url}/v1/uploads/{token}"
+    there = presigned or Presigned(own)
+    return UploadTicketView(
+        id=ticket.id,
+        key=ticket.key,
+        method=ticket.method,
+        state=ticket.state,
+        url=there.url,
+        fields=dict(there.fields),
+        headers=dict(there.headers),
+        complete_url=None if presigned is None else f"{own}/complete",
+        max_bytes=ticket.max_bytes,
+        expires=time_of(ticket.expires),
+    )
+
+
+def _view(shown_: Shown, services: Services, request: Request) -> UploadView:
+    ticket = shown_.ticket
+    return UploadView(
+        id=ticket.id,
+        key=ticket.key,
+        method=ticket.method,
+        state=shown_.state,
+        max_bytes=ticket.max_bytes,
+        content_type=ticket.content_type,
+        replace=ticket.replace,
+        created=time_of(ticket.created),
+        expires=time_of(ticket.expires),
+        offset=shown_.offset,
+        length=shown_.length,
+        original=None if shown_.original is None else view_of(shown_.original, services.addresses),
+        problem=None if ticket.problem is None else problem_details(ticket.problem.error(), ticket.id),
+        etag=shown_.etag,
+    )

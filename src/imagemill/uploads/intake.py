@@ -1,0 +1,364 @@
+"""Tickets are written, shown and taken; what a browser sends goes into quarantine and from there to the check.
+
+The token is the whole authority of a browser. It works once: whoever sends the first whole body uses it up, whatever
+the check says of it. A body that breaks off leaves nothing (a resumable one leaves what came) and gives the token back,
+or a bad line would cost a new one each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from imagemill.errors import Conflict, ImagemillError, InvalidRequest, Kind, MethodNotAllowed, NotFound, TooMany
+from imagemill.object_store.condition import already_there
+from imagemill.object_store.naming import check_new_key
+from imagemill.object_store.port import OpenObject
+from imagemill.originals.library import Originals
+from imagemill.originals.uploads import check_declared_length
+from imagemill.originals.values import Original
+from imagemill.uploads.checking import Checking, Outcome, Waiting
+from imagemill.uploads.direct import DirectStore, Presigned
+from imagemill.uploads.quarantine import Quarantine
+from imagemill.uploads.settings import UploadsSettings
+from imagemill.uploads.ticket import Method, Ticket
+from imagemill.uploads.tickets import Tickets
+from imagemill.uploads.token import Token, new_token, read_token
+
+MAX_EXPIRES = 7 * 86_400
+"""Seconds; what a presigned link of S3 may last (SigV4, X-Amz-Expires)."""
+READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the holder of a key asks a ticket for; None: the default."""
+
+    key: str
+    method: Method
+    expires_in: float | None = None
+    max_bytes: int | None = None
+    content_type: str | None = None
+    replace: bool = False
+    if_match: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A ticket as its issuer sees it: `state` in words, bytes so far, and the original it became if it is still that.
+
+    `etag` changes whenever anything of this does.
+    """
+
+    ticket: Ticket
+    state: str
+    offset: int
+    length: int | None
+    original: Original | None
+
+    @property
+    def etag(self) -> str:
+        """An entity tag of what is shown."""
+        version = "" if self.original is None else self.original.version
+        return f"{self.ticket.id[:8]}-{int(self.ticket.changed * 1000):x}-{self.state}-{self.offset:x}-{version}"
+
+
+class Intake:
+    """Uploads by browsers. All calls belong to one event loop."""
+
+    def __init__(
+        self,
+        originals: Originals,
+        tickets: Tickets,
+        quarantine: Quarantine,
+        settings: UploadsSettings,
+        *,
+        upload_bytes: int,
+        direct: DirectStore | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`upload_bytes` limits a single request; `direct` takes bytes without us; `clock` is in seconds since 1970."""
+        self.settings = settings
+        self.tickets = tickets
+        self.quarantine = quarantine
+        self.direct = direct
+        self.checking = Checking(originals, tickets, clock)
+        self.clock = clock
+        self._originals = originals
+        self._upload_bytes = upload_bytes
+        self.open: dict[str, float] = {}
+        """Ids of tickets that this process knows to be open, with their expiry; `tidying` brings in the others'."""
+
+    # ---- for the holder of a key
+
+    async def issue(self, wanted: Wanted) -> tuple[Ticket, Token, Presigned | None]:
+        """Write a ticket; return it with its token, which is never shown again, and the store's own link if it has one.
+
+        Raises InvalidRequest (`bad_key`, `invalid_upload`), PreconditionFailed where the present original already
+        rules it out, TooMany.
+        """
+        now = self.clock()
+        ticket, token = self._written(wanted, now)
+        await self._check_present(wanted)
+        if sum(expires > now for expires in self.open.values()) >= self.settings.most_open:
+            raise TooMany(
+                f"{self.settings.most_open} uploads are open already (uploads.most_open).",
+                retry_after=60,
+            )
+        presigned = await self._presigned(ticket)
+        await self.tickets.add(ticket)
+        self.open[ticket.id] = ticket.expires
+        return ticket, token, presigned
+
+    async def show(self, upload_id: str) -> Shown:
+        """Return what is known of an upload; raise NotFound (`no_such_upload`)."""
+        found = await self.tickets.read(upload_id)
+        if found is None:
+            raise no_such_upload()
+        ticket = found[0]
+        progress = await self.quarantine.progress(upload_id)
+        offset, length = (0, None) if progress is None else (progress.offset, progress.length)
+        if ticket.direct and not ticket.over:
+            offset = await self._arrived(ticket)
+        return Shown(ticket, self._state(ticket, offset), offset, length, await self._original(ticket))
+
+    async def remove(self, upload_id: str) -> None:
+        """Forget an upload and its bytes; its token is unknown from now on. Raises NotFound, Conflict."""
+        await self.checking.wait(upload_id)
+        found = await self.tickets.read(upload_id)
+        if found is None or not await self.tickets.remove(upload_id):
+            raise no_such_upload()
+        self.open.pop(upload_id, None)
+        await self.quarantine.drop(upload_id)  # bytes that somebody is writing go with the next tidying
+        if found[0].direct and self.direct is not None:
+            await self.direct.remove(upload_id)
+
+    async def complete(self, upload_id: str) -> Outcome:
+        """Check what a browser put into the store's quarantine.
+
+        Raises NotFound, Conflict (`nothing_received`, `upload_under_way`), `upload_over`; failures of the moment.
+        """
+        found = await self.tickets.read(upload_id)
+        if found is None:
+            raise no_such_upload()
+        ticket = found[0]
+        if ticket.over:
+            raise over(ticket)
+        if not ticket.direct or self.direct is None:
+            raise Conflict("The bytes of this upload come here; there is nothing to complete.", code="not_direct")
+        size = await self.direct.size(upload_id)
+        if size is None:
+            raise Conflict("Nothing has arrived for this upload yet.", code="nothing_received")
+        return await self.check(ticket, _Arrived(self.direct, ticket), shared=True)
+
+    # ---- for the holder of a token
+
+    async def admit(self, text: str, method: Method) -> Ticket:
+        """Return the ticket that the token `text` opens.
+
+        Raises NotFound (`no_such_upload`), alike for an unknown id and a wrong secret; MethodNotAllowed; `upload_over`
+        and `upload_expired` (410).
+        """
+        ticket = await self.ticket_of(text)
+        if ticket.direct or ticket.method != method:
+            raise MethodNotAllowed(f"This upload was written for {ticket.method}.", allow=ALLOWED[ticket.method])
+        if ticket.over and not (method == "tus" and ticket.state == "done"):
+            raise over(ticket)
+        if self.clock() >= ticket.expires and not ticket.over:
+            raise ImagemillError(
+                "The time of this upload is over; ask for a new token.", code="upload_expired", kind=Kind.NOT_FOUND
+            )
+        return ticket
+
+    async def ticket_of(self, text: str) -> Ticket:
+        """Return the ticket that the token `text` opens, in whatever state it is; raise NotFound."""
+        token = read_token(text)
+        found = None if token is None else await self.tickets.read(token.id)
+        if token is None or found is None or not token.opens(found[0].token):
+            raise no_such_upload()
+        return found[0]
+
+    async def take(self, ticket: Ticket, chunks: AsyncIterator[bytes], declared_length: int | None) -> Outcome:
+        """Receive a whole body in one request and check it; raise Conflict (`upload_under_way`) where one is coming."""
+        check_declared_length(declared_length, ticket.max_bytes)
+        await self.quarantine.check_room(declared_length or 0)
+        try:
+            part = await self.quarantine.hold(ticket.id)
+        except Conflict:
+            raise Conflict("This token is in use by another request just now.", code="upload_under_way") from None
+        try:
+            ticket = await self.still_open(ticket)
+            second = part.whole
+            if not second:
+                await part.receive(chunks, most=ticket.max_bytes, resumable=False)
+                _check_length(part.offset, declared_length)
+                await part.declare(length=part.offset)
+        except BaseException:
+            await asyncio.shield(part.remove())
+            raise
+        outcome = await self.check(ticket, part)
+        if second:  # a crash came between the last byte and the check: that body was the first, this one is the second
+            raise over(outcome.ticket)
+        return outcome
+
+    async def check(self, ticket: Ticket, waiting: Waiting, *, shared: bool = False) -> Outcome:
+        """Check whole bytes, which are released in any case; see `checking.Checking.check`."""
+        outcome = await self.checking.check(ticket, waiting, shared=shared)
+        self.open.pop(ticket.id, None)
+        return outcome
+
+    async def still_open(self, ticket: Ticket) -> Ticket:
+        """Return the ticket as it is now that nobody else can be at its bytes; raise NotFound, `upload_over`."""
+        found = await self.tickets.read(ticket.id)
+        if found is None:
+            raise no_such_upload()
+        if found[0].over:
+            raise over(found[0])
+        return found[0]
+
+    async def cancelled(self, ticket: Ticket) -> None:
+        """Note that the browser gave the upload up."""
+        await self.tickets.change(
+            ticket.id, lambda now: msgspec.structs.replace(now, state="cancelled", changed=self.clock())
+        )
+        self.open.pop(ticket.id, None)
+
+    async def close(self) -> None:
+        """Finish the checks under way; what is being received is given back or, where resumable, kept."""
+        await self.checking.close()
+        self.quarantine.close()
+
+    # ---- small steps
+
+    def _written(self, wanted: Wanted, now: float) -> tuple[Ticket, Token]:
+        check_new_key(wanted.key)
+        most = self.settings.max_bytes if wanted.method == "tus" else self._upload_bytes
+        usual = self.settings.expires_resumable if wanted.method == "tus" else self.settings.expires
+        lasts = min(usual, MAX_EXPIRES) if wanted.expires_in is None else wanted.expires_in
+        if not 1 <= lasts <= MAX_EXPIRES:
+            raise _invalid(f"expires_in is {lasts:g}; 1 to {MAX_EXPIRES} seconds are possible")
+        if wanted.max_bytes is not None and not 1 <= wanted.max_bytes <= most:
+            raise _invalid(f"max_bytes is {wanted.max_bytes}; 1 to {most} bytes are possible for {wanted.method}")
+        token = new_token()
+        ticket = Ticket(
+            id=token.id,
+            key=wanted.key,
+            method=wanted.method,
+            token=token.digest,
+            max_bytes=wanted.max_bytes or most,
+            content_type=wanted.content_type,
+            replace=wanted.replace or wanted.if_match is not None,
+            if_match=wanted.if_match,
+            created=now,
+            changed=now,
+            expires=now + lasts,
+            direct=self.direct is not None and wanted.method != "tus",
+        )
+        return ticket, token
+
+    async def _check_present(self, wanted: Wanted) -> None:
+        """Refuse now what the end would refuse; the end asks again."""
+        if wanted.if_match is None and not wanted.replace and await self._originals.exists(wanted.key):
+            raise already_there(wanted.key)
+
+    async def _presigned(self, ticket: Ticket) -> Presigned | None:
+        if self.direct is None or not ticket.direct:
+            return None
+        expires_in = math.ceil(ticket.expires - ticket.created)
+        if ticket.method == "put":
+            return await self.direct.presigned_put(
+                ticket.id, expires_in=expires_in, content_type=_exact(ticket.content_type)
+            )
+        return await self.direct.presigned_post(
+            ticket.id, expires_in=expires_in, content_type=ticket.content_type, max_bytes=ticket.max_bytes
+        )
+
+    def _state(self, ticket: Ticket, offset: int) -> str:
+        if ticket.state == "waiting" and self.clock() >= ticket.expires:
+            return "expired"
+        if ticket.state == "waiting" and offset:
+            return "received" if ticket.direct else "receiving"
+        return ticket.state
+
+    async def _arrived(self, ticket: Ticket) -> int:
+        return (await self.direct.size(ticket.id) or 0) if self.direct is not None else 0
+
+    async def _original(self, ticket: Ticket) -> Original | None:
+        """Return what the upload became, None where the key holds something else by now."""
+        if ticket.state != "done":
+            return None
+        try:
+            present = await self._originals.locate(ticket.key)
+        except NotFound:
+            return None
+        return present if present.info.etag == ticket.sha256 else None
+
+
+class _Arrived:
+    """Bytes in the store's quarantine, as a check takes them."""
+
+    def __init__(self, direct: DirectStore, ticket: Ticket) -> None:
+        self._direct = direct
+        self._ticket = ticket
+        self._opened: OpenObject | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes; refuses what is too long before it is fetched."""
+        check_declared_length(await self._direct.size(self._ticket.id), self._ticket.max_bytes)
+        if self._opened is None:
+            self._opened = await self._direct.open(self._ticket.id)
+        if self._opened is None:
+            raise Conflict("The bytes of this upload have gone.", code="nothing_received")
+        at = 0
+        while data := os.pread(self._opened.fileno(), READ_BYTES, at):
+            at += len(data)
+            yield data
+
+    async def release(self) -> None:
+        """Close what was opened."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    async def remove(self) -> None:
+        """Remove the object from the quarantine."""
+        await self._direct.remove(self._ticket.id)
+
+
+ALLOWED = {"put": ("PUT",), "post": ("POST",), "tus": ("DELETE", "HEAD", "PATCH", "POST")}
+"""What a token is good for."""
+
+
+def no_such_upload() -> NotFound:
+    """Return the one error for an unknown id, a wrong token and a ticket that was removed."""
+    return NotFound("There is no such upload; it was never written, or is forgotten by now.", code="no_such_upload")
+
+
+def over(ticket: Ticket) -> ImagemillError:
+    """Return the error for a token that was used up."""
+    words = {"done": "has been used: its bytes are stored", "failed": "has been used: its bytes were refused"}
+    how = words.get(ticket.state, "was given up")
+    return ImagemillError(
+        f"This upload {how}. A token works once; ask for a new one.", code="upload_over", kind=Kind.NOT_FOUND
+    )
+
+
+def _check_length(received: int, declared: int | None) -> None:
+    if declared is not None and received != declared:
+        raise InvalidRequest(
+            f"The body ended after {received} bytes; {declared} were declared.", code="incomplete_body"
+        )
+
+
+def _exact(content_type: str | None) -> str | None:
+    return None if content_type is None or content_type.endswith("/*") else content_type
+
+
+def _invalid(why: str) -> InvalidRequest:
+    return InvalidRequest(f"This upload cannot be: {why}.", code="invalid_upload")

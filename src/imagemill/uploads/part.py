@@ -1,0 +1,172 @@
+"""The bytes of one upload so far, and the one rule that lets a client go on after any crash.
+
+What the journal says is safe is safe: bytes are synced to the disk first, the journal after them, and only then is a
+client told. Bytes behind the journal's offset may be anything after a power cut, so they are cut off before the next is
+written. A long PATCH is made safe every `CHECKPOINT` bytes, so that a killed server costs its client no more than that.
+
+Separate from `quarantine`, which knows the folder and the locks.
+"""
+
+# ruff: noqa: PTH108
+# Paths here are strings, as in `object_store.local`.
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+
+import msgspec
+
+from imagemill.object_store.durable import translated, write_all, write_file
+from imagemill.object_store.threads import Threads
+from imagemill.originals.uploads import too_large
+from imagemill.uploads.checksum import Checksum
+
+PART = ".part"
+JOURNAL = ".json"
+CHECKPOINT = 8 * 1024 * 1024
+READ_BYTES = 1024 * 1024
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal says: bytes that are safe, and what the client declared (`length` None: not yet)."""
+
+    offset: int = 0
+    length: int | None = None
+    metadata: str = ""
+    begun: bool = False
+
+
+def read_progress(path: str) -> Progress | None:
+    """Return the journal at `path`; None where there is none, or none that can be read (it is replaced as a whole)."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            return msgspec.json.decode(file.read(), type=Progress)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+class Part:
+    """The bytes of one upload, held by whoever has this object until `release` or `remove`."""
+
+    def __init__(
+        self, path: str, descriptor: int, threads: Threads, check_room: Callable[[int], Awaitable[None]]
+    ) -> None:
+        """Take over the locked `descriptor` of `path` + ".part"; blocks for a moment."""
+        self._path = path
+        self._descriptor = descriptor
+        self._threads = threads
+        self._check_room = check_room
+        self.progress = read_progress(path + JOURNAL) or Progress()
+        size = os.fstat(descriptor).st_size
+        if size < self.progress.offset:  # only a damaged disk can do that
+            self.progress = msgspec.structs.replace(self.progress, offset=size)
+        os.ftruncate(descriptor, self.progress.offset)
+
+    @property
+    def offset(self) -> int:
+        """Bytes that are safe."""
+        return self.progress.offset
+
+    @property
+    def whole(self) -> bool:
+        """Whether all declared bytes are here."""
+        return self.progress.length is not None and self.progress.offset == self.progress.length
+
+    async def declare(self, *, length: int | None, metadata: str | None = None) -> None:
+        """Note durably what the client says of the whole."""
+        said = self.progress.metadata if metadata is None else metadata
+        await self._note(msgspec.structs.replace(self.progress, length=length, metadata=said, begun=True))
+
+    async def receive(
+        self, chunks: AsyncIterator[bytes], *, most: int, checksum: Checksum | None = None, resumable: bool = True
+    ) -> None:
+        """Append `chunks` and make them safe; the file may have `most` bytes in all.
+
+        Where the client goes, or anything fails, what came is kept if the upload is `resumable` and no checksum stands
+        for the bytes; otherwise the offset is what it was. Raises TooLarge at the first byte over `most`, whatever
+        `chunks` raises, StorageFull, and what `checksum` raises.
+        """
+        began = at = safe = self.offset
+        keep = resumable and checksum is None
+        try:
+            async for chunk in chunks:
+                if at + len(chunk) > most:
+                    raise too_large(most)
+                if checksum is not None:
+                    checksum.update(chunk)
+                with translated("keep the upload"):
+                    await self._threads.run(partial(self._write, chunk, at))
+                at += len(chunk)
+                if at - safe >= CHECKPOINT:
+                    await self._check_room(0)
+                    safe = at
+                    if keep:
+                        await self._make_safe(at)
+            if checksum is not None:
+                checksum.check()
+        except BaseException:
+            await asyncio.shield(self._after_failure(at if keep else began))
+            raise
+        await self._make_safe(at)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes from the beginning."""
+        at = 0
+        while at < self.offset:
+            with translated("read an upload", to_read=True):
+                data = await self._threads.run(partial(os.pread, self._descriptor, READ_BYTES, at))
+            if not data:
+                return
+            at += len(data)
+            yield data
+
+    async def release(self) -> None:
+        """Let others have it; the bytes stay."""
+        await self._threads.run(self.close)
+
+    async def remove(self) -> None:
+        """Remove the bytes and let go."""
+        await self._threads.run(self._remove)
+
+    def close(self) -> None:
+        """Close the file, and with it the lock; safe to call twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    async def _after_failure(self, offset: int) -> None:
+        """Keep what is good; the disk may be the very thing that failed, and then the journal still says what is."""
+        with contextlib.suppress(Exception):
+            if offset > self.offset:
+                await self._make_safe(offset)
+            with translated("keep the upload"):
+                await self._threads.run(partial(os.ftruncate, self._descriptor, self.offset))
+
+    async def _make_safe(self, offset: int) -> None:
+        with translated("keep the upload"):
+            await self._threads.run(partial(os.fdatasync, self._descriptor))
+        await self._note(msgspec.structs.replace(self.progress, offset=offset, begun=True))
+
+    async def _note(self, progress: Progress) -> None:
+        if progress == self.progress:
+            return
+        write = partial(
+            write_file, f"{self._path}.new", self._path + JOURNAL, msgspec.json.encode(progress), durable=True
+        )
+        with translated("keep the upload"):
+            await self._threads.run(write)
+        self.progress = progress
+
+    def _write(self, chunk: bytes, at: int) -> None:
+        os.lseek(self._descriptor, at, os.SEEK_SET)
+        write_all(self._descriptor, chunk)
+
+    def _remove(self) -> None:
+        for ending in (JOURNAL, ".new", PART):
+            with contextlib.suppress(OSError):
+                os.unlink(self._path + ending)
+        self.close()
