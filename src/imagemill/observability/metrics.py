@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from imagemill.observability import names
+from imagemill.observability.snapshot import Snapshot
 
 
 class Metrics:
@@ -79,38 +80,60 @@ class Metrics:
         """Record whether a made variant found its place."""
         self.count("imagemill_variants_kept", "yes" if stored else "no")
 
-    def render(self) -> bytes:
-        """Return everything in the Prometheus text format."""
-        from prometheus_client import CollectorRegistry, generate_latest
+    def snapshot(self) -> Snapshot:
+        """Return everything as it is now, to be shown or added to that of other processes."""
+        return Snapshot(
+            counters={name: dict(self._values(name)) for name in names.COUNTERS},
+            gauges={name: float(read()) for name, read in self._gauges.items()},
+            buckets={stage: list(counts) for stage, counts in self._buckets.items()},
+            sums=dict(self._sums),
+        )
 
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)  # type: ignore[arg-type]  # a collector is anything with `collect`
-        return generate_latest(registry)
+    def render(self) -> bytes:
+        """Return what this process has counted in the Prometheus text format."""
+        return render(self.snapshot())
+
+    def _values(self, name: str) -> Mapping[tuple[str, ...], float]:
+        read = self._readers.get(name)
+        return self._counters[name] if read is None else read()
+
+
+def render(snapshot: Snapshot) -> bytes:
+    """Return a snapshot, of one process or of many, in the Prometheus text format."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(snapshot))  # type: ignore[arg-type]  # a collector is anything with `collect`
+    return generate_latest(registry)
+
+
+class _Families:
+    """A snapshot as the Prometheus client's collector protocol wants it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
 
     def collect(self) -> Iterator[object]:
-        """Yield metric families, as the Prometheus client's collector protocol wants."""
+        """Yield metric families."""
         from prometheus_client.core import (
             CounterMetricFamily,
             GaugeMetricFamily,
             HistogramMetricFamily,
         )
 
+        shown = self._snapshot
         for name, (text, labels) in names.COUNTERS.items():
             counter = CounterMetricFamily(name, text, labels=labels)
-            values = self._values(name) or ({} if labels else {(): 0.0})
+            values = shown.counters.get(name) or ({} if labels else {(): 0.0})
             for key, value in values.items():
                 counter.add_metric(key, value)
             yield counter
-        for name, read in self._gauges.items():
-            yield GaugeMetricFamily(name, names.GAUGES[name], value=read())
+        for name, value in shown.gauges.items():
+            yield GaugeMetricFamily(name, names.GAUGES[name], value=value)
         histogram = HistogramMetricFamily(names.HISTOGRAM, names.HISTOGRAM_HELP, labels=("stage",))
-        for stage, counts in self._buckets.items():
-            histogram.add_metric((stage,), _cumulative(counts), self._sums[stage])
+        for stage, counts in shown.buckets.items():
+            histogram.add_metric((stage,), _cumulative(counts), shown.sums[stage])
         yield histogram
-
-    def _values(self, name: str) -> Mapping[tuple[str, ...], float]:
-        read = self._readers.get(name)
-        return self._counters[name] if read is None else read()
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:

@@ -10,6 +10,7 @@ COUNTERS = {
     "imagemill_cache_results": ("Image requests by where the answer came from.", ("result",)),
     "imagemill_variants_made": ("Variants transcoded, by format.", ("format",)),
     "imagemill_variants_kept": ("Variants kept after their answer, or not.", ("stored",)),
+    "imagemill_refusals": ("Requests refused because a rate was used up, by limit.", ("limit",)),
     "imagemill_errors": ("Errors answered, by stable code.", ("code",)),
     "imagemill_transcode_cpu_seconds": ("CPU-seconds spent by workers on variants.", ()),
     "imagemill_original_bytes": ("Bytes of originals read for transcoding.", ()),
@@ -32,6 +33,9 @@ GAUGES = {
     "imagemill_memory_cache_variants": "Variants in memory.",
     "imagemill_variant_store_bytes": "Bytes of variants kept in the store.",
 }
+
+SHARED_GAUGES = frozenset({"imagemill_variant_store_bytes"})
+"""Gauges that every process of a node reads off what they share: adding them up would count it once for each."""
 
 STAGES = ("parse", "locate", "recall", "queue", "render", "inspect", "total")
 HISTOGRAM = "imagemill_stage_seconds"
