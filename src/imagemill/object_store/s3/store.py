@@ -52,7 +52,7 @@ class S3Objects:
         self._threads = Threads("s3-spool", threads)
         self._keys = KeyLocks()
         self._uploads: set[S3Upload] = set()
-        self._may_write = _Learned()
+        self._may_write = _Learned(yes_for_good=True)  # a no that comes later is told by the write itself
         self._may_list = _Learned()
 
     @property
@@ -63,8 +63,7 @@ class S3Objects:
     async def check(self) -> None:
         """Find out whether the bucket is there and ours to read, and whether we may write; raises Overloaded."""
         with told("be read", to_read=True):
-            if not await self._listing_allowed():
-                await self._look(PROBE)
+            await self._look(PROBE)
         await self._writing_allowed()
 
     async def begin(self) -> S3Upload:
@@ -135,13 +134,15 @@ class S3Objects:
     async def _readable(self, read: Callable[[], Awaitable[T]]) -> T | None:
         """Return what `read` gives, None where there is no object.
 
-        To whoever may not list, S3 says "denied" where it would say "not found" to others.
+        A missing bucket must not look like missing objects, and the answer to HEAD does not tell which it is. To
+        whoever may not list, S3 says "denied" where it would say "not found" to others.
         """
         try:
             return await read()
         except Missing as error:
             if error.bucket:
                 raise
+            await self._listing_allowed()
             return None
         except Denied as error:
             if error.code in ("", "AccessDenied") and not await self._listing_allowed():
@@ -149,6 +150,8 @@ class S3Objects:
             raise
 
     async def _listing_allowed(self) -> bool:
+        """Whether we may list; raises Missing where there is not even a bucket. Asked once a minute at most."""
+
         async def ask() -> bool:
             try:
                 await self._connection.page(limit=1)
@@ -263,21 +266,24 @@ class S3Objects:
 
 
 class _Learned:
-    """One thing that the store allows or not: asked once, and after a while again where it did not."""
+    """One thing that the store allows or not, asked again after a while; a yes may be for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, yes_for_good: bool = False) -> None:
         self.value: bool | None = None
+        self._for_good = yes_for_good
         self._until = 0.0
         self._asking = asyncio.Lock()
 
     async def learn(self, ask: Callable[[], Awaitable[bool]]) -> bool:
-        if self.value is True:
-            return True
+        """Return what `ask` says, now or lately; one asks, however many want to know."""
         async with self._asking:
-            if self.value is None or (self.value is False and time.monotonic() >= self._until):
+            if self.value is None or self._doubtful():
                 self.value = await ask()
                 self._until = time.monotonic() + LEARNED_SECONDS
             return self.value
+
+    def _doubtful(self) -> bool:
+        return not (self.value and self._for_good) and time.monotonic() >= self._until
 
 
 async def _to_the_end(work: Awaitable[T]) -> T:
