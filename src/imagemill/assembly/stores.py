@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from imagemill.data_folder import DataFolder
 from imagemill.object_store.local import LocalStore
 from imagemill.object_store.memory import MemoryStore
 from imagemill.object_store.port import ObjectStore
-from imagemill.settings import Settings
-from imagemill.settings.values import folder_of
+from imagemill.object_store.s3.address import S3Address
+from imagemill.settings import OWN_FOLDER, Settings
+from imagemill.settings.values import folder_of, s3_address
 from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
 from imagemill.variants.port import Reads, VariantStore
@@ -15,21 +18,43 @@ from imagemill.variants.port import Reads, VariantStore
 
 def build_stores(settings: Settings, data: DataFolder, reads: Reads) -> tuple[ObjectStore, VariantStore]:
     """Return where originals are and where variants are kept; ours lie apart from people's pictures."""
+    store, own = _originals(settings, data)
     asked = settings.variants
     bounds = {"max_bytes": asked.max_bytes, "max_per_original": asked.max_per_original}
-    if settings.originals.url.startswith("memory:"):
-        store: ObjectStore = MemoryStore()
-        own = None
-    else:
-        root = folder_of(settings.originals.url) or data.path
-        own = data.own_beside(root)
-        store = LocalStore(root, own)
     folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
     if folder is None:
         return store, MemoryVariants(**bounds, reads=reads)
     return store, LocalVariants(folder, **bounds, reads=reads)
 
 
-def build_document_store(data: DataFolder) -> ObjectStore:
-    """Return where our own documents lie (presets, keys, purges): small, changed by the control API, read by all."""
+def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
+    """Return where our own documents lie (presets, keys, purges): small, changed by the control API, read by all.
+
+    Where originals or variants are in a bucket, other nodes reach it too, and the documents lie there: in the variants'
+    one rather, for the originals' may be read-only.
+    """
+    shared = s3_address(settings.variants.url) or s3_address(settings.originals.url)
+    if shared is not None:
+        return s3_objects(shared.below(f"{OWN_FOLDER}/site/"), settings, data)
     return LocalStore(data.own, data.own / "site", threads=1)
+
+
+def s3_objects(address: S3Address, settings: Settings, data: DataFolder) -> ObjectStore:
+    """Return the store of the objects at `address`; its client is imported here, where a URL asks for it."""
+    from imagemill.object_store.s3.connection import S3Connection
+    from imagemill.object_store.s3.store import S3Objects
+
+    return S3Objects(S3Connection(address, settings.s3), data.own / "spool")
+
+
+def _originals(settings: Settings, data: DataFolder) -> tuple[ObjectStore, Path | None]:
+    """Return the store of originals, and the folder of ours that belongs to it, None where there is no disk to use."""
+    url = settings.originals.url
+    address = s3_address(url)
+    if address is not None:
+        return s3_objects(address, settings, data), data.own
+    if url.startswith("memory:"):
+        return MemoryStore(), None
+    root = folder_of(url) or data.path
+    own = data.own_beside(root)
+    return LocalStore(root, own), own
