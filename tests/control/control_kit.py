@@ -29,6 +29,7 @@ from imagemill.delivery.spend import Spending
 from imagemill.engine.settings import EngineSettings
 from imagemill.object_store.memory import MemoryStore
 from imagemill.observability.metrics import Metrics
+from imagemill.throttling.memory import MemoryLimiter
 from imagemill.uploads.intake import Intake
 from imagemill.uploads.quarantine import Quarantine
 from imagemill.uploads.settings import UploadsSettings
@@ -76,7 +77,7 @@ class Control:
             originals=self.kit.originals,
             engine=self.kit.engine,
             slots=Slots(workers=2, queue=100, queue_seconds=8.0),
-            spending=Spending(burst=60.0, rate=1.0),
+            spending=Spending(MemoryLimiter(), burst=60.0, rate=1.0),
             metrics=Metrics(),
             settings=EngineSettings(),
             limits=limits,

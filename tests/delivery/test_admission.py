@@ -9,20 +9,21 @@ from imagemill.delivery.coalesce import Flight
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
 from imagemill.errors import Overloaded, TooMany
+from imagemill.throttling.memory import MemoryLimiter
 
 BURST = 10.0
 
 
 def purse() -> Spending:
     """A purse that never fills again."""
-    return Spending(burst=BURST, rate=0.0, clock=lambda: 0.0)
+    return Spending(MemoryLimiter(clock=lambda: 0.0), burst=BURST, rate=0.0)
 
 
 def left(spending: Spending) -> float:
     """What a client may still spend, found out by spending it."""
     for tenths in range(int(BURST * 10), 0, -1):
         try:
-            spending.take("client", tenths / 10)
+            asyncio.run(spending.take("client", tenths / 10))
         except TooMany:
             continue
         return tenths / 10
@@ -90,7 +91,7 @@ def test_who_leaves_while_waiting_gets_it_back() -> None:
 def test_an_empty_purse_takes_no_slot() -> None:
     """Who may not pay does not wait either; who need not pay does."""
     spending = purse()
-    spending.take("client", BURST)
+    asyncio.run(spending.take("client", BURST))
     slots = room()
     with pytest.raises(TooMany):
         asyncio.run(work(slots, spending))

@@ -1,70 +1,50 @@
-"""A client's bucket of CPU-seconds (threat A4)."""
+"""A client's bucket of CPU-seconds (threat A4); its arithmetic is the limiters' contract."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
 from imagemill.delivery.spend import Spending, client_of
 from imagemill.errors import TooMany
+from imagemill.observability.metrics import Metrics
+from imagemill.testing.contracts.limiter import Clock
+from imagemill.throttling.memory import MemoryLimiter
 
 
-class Clock:
-    """A clock that moves when told."""
+def test_waiting_as_long_as_told_succeeds_and_refusals_are_counted() -> None:
+    """The burst passes, the next make is refused with a time that is enough (threat O1)."""
 
-    now = 0.0
+    async def scene() -> None:
+        clock, metrics = Clock(), Metrics()
+        spending = Spending(MemoryLimiter(clock=clock), burst=10, rate=0.5, metrics=metrics)
+        await spending.take("a", 10)
+        with pytest.raises(TooMany) as refused:
+            await spending.take("a", 2)
+        assert refused.value.retry_after == pytest.approx(4.0)
+        assert 'imagemill_refusals_total{limit="make"} 1.0' in metrics.render().decode()
+        clock.now += 4.0
+        await spending.take("a", 2)
+        await spending.take("b", 10)
 
-    def __call__(self) -> float:
-        """Return the present time in seconds."""
-        return self.now
-
-
-def test_a_full_bucket_pays_for_a_burst_and_no_more() -> None:
-    """The burst passes, the next make is refused."""
-    spending = Spending(burst=10, rate=1, clock=Clock())
-    for _ in range(10):
-        spending.take("a", 1)
-    with pytest.raises(TooMany):
-        spending.take("a", 1)
-
-
-def test_waiting_exactly_retry_after_succeeds() -> None:
-    """Retry-After tells the truth (threat O1)."""
-    clock = Clock()
-    spending = Spending(burst=10, rate=0.5, clock=clock)
-    spending.take("a", 10)
-    with pytest.raises(TooMany) as refused:
-        spending.take("a", 2)
-    assert refused.value.retry_after == pytest.approx(4.0)
-    clock.now += 4.0
-    spending.take("a", 2)
-
-
-def test_refill_stops_at_the_burst() -> None:
-    """A week of silence earns one burst."""
-    clock = Clock()
-    spending = Spending(burst=3, rate=1, clock=clock)
-    spending.take("a", 3)
-    clock.now += 7 * 86400
-    spending.take("a", 3)
-    with pytest.raises(TooMany):
-        spending.take("a", 0.1)
+    asyncio.run(scene())
 
 
 def test_a_correction_gives_back_what_was_not_spent() -> None:
-    """An estimate that was too high costs nothing in the end."""
-    spending = Spending(burst=1, rate=0, clock=Clock())
-    spending.take("a", 1)
-    spending.correct("a", 0.9)
-    spending.take("a", 0.9)
-    with pytest.raises(TooMany):
-        spending.take("a", 0.1)
+    """An estimate that was too high costs nothing in the end, one that was too low is paid later."""
 
+    async def scene() -> None:
+        spending = Spending(MemoryLimiter(clock=Clock()), burst=1, rate=0.001)
+        await spending.take("a", 1)
+        await spending.correct("a", 0.9)
+        await spending.take("a", 0.9)
+        await spending.correct("a", -0.5)
+        await spending.correct("a", 0.4)
+        with pytest.raises(TooMany):
+            await spending.take("a", 0.1)
 
-def test_clients_do_not_pay_for_each_other() -> None:
-    """An empty bucket is one client's."""
-    spending = Spending(burst=1, rate=0, clock=Clock())
-    spending.take("a", 1)
-    spending.take("b", 1)
+    asyncio.run(scene())
 
 
 @pytest.mark.parametrize(

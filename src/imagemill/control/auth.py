@@ -15,6 +15,7 @@ from pathlib import Path
 from imagemill.control.asgi import ASGIApp, Receive, Scope, Send, raw_path
 from imagemill.control.keys import PREFIX, load_key, load_or_create_key
 from imagemill.errors import InvalidRequest, Unauthenticated
+from imagemill.throttling.gate import Attempts
 
 OPEN = (b"/openapi.json", b"/docs")
 """Descriptions of the API hold no secret and are read by browsers, which send no key."""
@@ -49,14 +50,21 @@ class AdminKey:
 class Authenticated:
     """Lets a request through to `inner` when it shows the key; raises otherwise, before the body is touched."""
 
-    def __init__(self, inner: ASGIApp, key: AdminKey) -> None:
+    def __init__(self, inner: ASGIApp, key: AdminKey, attempts: Attempts | None = None) -> None:
+        """`attempts` counts calls with a wrong key or none; without, they are not counted."""
         self._inner = inner
         self._key = key
+        self._attempts = attempts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on."""
         if raw_path(scope) not in OPEN:
+            client = scope.get("imagemill.client", "unknown")
+            if self._attempts is not None:
+                await self._attempts.begin(client)
             self._check(scope)
+            if self._attempts is not None:
+                await self._attempts.right(client)
         await self._inner(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:

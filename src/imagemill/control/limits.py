@@ -1,4 +1,4 @@
-"""`/v1/limits`: the one table of how big things may be (contract, "Limits")."""
+"""`/v1/limits`: the one table of how big things may be, and how often one may ask (contract, "Limits")."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ def limits_router(services: Services) -> APIRouter:
     """Return the route of the limits."""
     router = APIRouter(tags=["limits"])
 
-    @router.get("/v1/limits", summary="How big things may be", responses=says(None, 200, "The table."))
+    @router.get(
+        "/v1/limits", summary="How big things may be, how often one may ask", responses=says(None, 200, "The table.")
+    )
     async def get() -> Response:
-        return answer(asdict(services.limits))
+        # How many nodes there are is nobody's business but the operator's.
+        rates = {name: rate for name, rate in asdict(services.rates).items() if name != "nodes"}
+        return answer({**asdict(services.limits), "throttle": rates})
 
     router.add_api_route("/v1/limits", get, methods=["HEAD"], include_in_schema=False)
     return router

@@ -17,7 +17,7 @@ class SharedSettings:
     """What `[limits]` says of where limits and leases are counted."""
 
     url: Annotated[
-        str, "Where rates and leases are counted: memory:// (each process for itself) or redis://…, rediss://… (all)."
+        str, "Where rates and leases are counted: memory:// (each machine for itself) or redis://…, rediss://… (all)."
     ] = MEMORY
 
     @property

@@ -24,7 +24,7 @@ async def admitted(
     paid, because pictures that fail are the dearest; what never began is given back. Raises TooMany, Overloaded.
     """
     if spending is not None:
-        spending.take(client, seconds)
+        await spending.take(client, seconds)
     came = time.perf_counter()
     try:
         async with slots.slot(client, seconds):
@@ -32,5 +32,5 @@ async def admitted(
             yield time.perf_counter() - came
     except BaseException:
         if spending is not None and not flight.started:
-            spending.correct(client, seconds)
+            await spending.correct(client, seconds)
         raise

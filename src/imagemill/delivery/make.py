@@ -114,7 +114,7 @@ class Maker:
             with self._metrics.stage("render"):
                 rendered = await self._render_now(plan)
             timing = _timing(queue=waited, render=time.perf_counter() - began)
-        self._spending.correct(client, estimate - rendered.cpu_seconds)
+        await self._spending.correct(client, estimate - rendered.cpu_seconds)
         self._metrics.made(plan.format.value, plan.original.info.size, len(rendered.data), rendered.cpu_seconds)
         return rendered, timing
 

@@ -24,24 +24,29 @@ from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.values import Headers, HttpRequest, HttpResponse
 from imagemill.engine.limits import Limits
-from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotBuilt, NotFound, shown
+from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotBuilt, NotFound, Quota, shown
 from imagemill.gateway.clients import Clients
 from imagemill.gateway.health import Health
 from imagemill.gateway.lingering import Lingering
 from imagemill.gateway.pages import Pages
-from imagemill.gateway.problems import internal_error, problem_response
+from imagemill.gateway.problems import internal_error, problem_response, rate_limit_fields
 from imagemill.observability.access_log import Log, quoted, timestamp
 from imagemill.observability.logging import events
-from imagemill.observability.metrics import Metrics
+from imagemill.observability.metrics import Metrics, render
+from imagemill.observability.snapshot import Snapshot
 from imagemill.uploads.token import redacted
+from imagemill.throttling.gate import Gate
+from imagemill.throttling.routes import Route, route_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Totals = Callable[[], Awaitable[Snapshot]]
 
 SERVER = (b"server", b"imagemill")
+CLOSE = (b"connection", b"close")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
 WATCH_AFTER = 0.25
@@ -66,8 +71,13 @@ class Gateway:
         metrics: Metrics,
         log: Log,
         limits: Limits,
+        gate: Gate | None = None,
+        totals: Totals | None = None,
     ) -> None:
-        """`control` returns the control application and is first called when it is needed."""
+        """`control` returns the control application and is first called when it is needed; `gate` None: no rates.
+
+        `totals` returns what all processes of this node have counted; None where this is the only one.
+        """
         self._delivery = delivery
         self._info = info
         self._memo = memo
@@ -78,13 +88,26 @@ class Gateway:
         self._metrics = metrics
         self._log = log
         self._limits = limits
+        self._gate = gate
+        self._totals = totals
+        self._last_headers: Headers = [SERVER]
+        self._hits_gate = gate if gate is not None and gate.judges(Route.DELIVERY) else None
         self._next_id = 0
         self._id_prefix = os.urandom(5).hex()
         self.under_way = 0
 
     def drain(self) -> None:
-        """Say "not ready" from now on; what is under way is finished."""
+        """Say "not ready" from now on, and send clients elsewhere with each answer; what is under way is finished."""
         self._health.draining = True
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Send clients elsewhere: another process of this node serves on.
+
+        Whoever keeps a connection open learns with its next answer that this was the last one on it (RFC 9112 section
+        9.6), and opens another, which somebody else accepts: so no request is lost to a connection that closes.
+        """
+        self._last_headers = [SERVER, CLOSE]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -101,8 +124,15 @@ class Gateway:
                 headers[name] = value
         path: bytes = scope["raw_path"]
         plain = not hosts and headers.get(b"host") and b"transfer-encoding" not in headers
+        paid = False
         if plain and path.startswith(b"/img/") and scope["method"] == "GET":
-            known = self._memo.recall(path, scope["query_string"], headers)
+            if self._hits_gate is not None:
+                paid = self._hits_gate.prepaid(self._clients.address(scope, headers))
+            known = (
+                None
+                if self._hits_gate is not None and not paid
+                else self._memo.recall(path, scope["query_string"], headers)
+            )
             if known is not None:
                 shortcut, kept = known
                 await self._send_hot(scope, send, headers, shortcut.headers, kept.data, shortcut.logged_path, came)
@@ -112,7 +142,7 @@ class Gateway:
             receive, send = patient.receive, patient.send
         self.under_way += 1
         try:
-            await self._route(scope, receive, send, headers, came, two_hosts=hosts > 0)
+            await self._route(scope, receive, send, headers, came, two_hosts=hosts > 0, paid=paid)
         finally:
             self.under_way -= 1
 
@@ -143,7 +173,7 @@ class Gateway:
                     *headers,
                     (b"x-request-id", request_id.encode()),
                     (b"server-timing", b"total;dur=%.3f" % (took * 1000)),
-                    SERVER,
+                    *self._last_headers,
                 ],
             }
         )
@@ -157,7 +187,15 @@ class Gateway:
         )
 
     async def _route(
-        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], came: float, *, two_hosts: bool
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: dict[bytes, bytes],
+        came: float,
+        *,
+        two_hosts: bool,
+        paid: bool,
     ) -> None:
         path: bytes = scope["raw_path"]
         request = HttpRequest(
@@ -170,8 +208,9 @@ class Gateway:
         )
         try:
             self._check(scope, request, two_hosts=two_hosts)
+            quotas = () if self._gate is None or paid else await self._admit(self._gate, request)
             if path.startswith(CONTROL):
-                await self._pass_to_control(scope, receive, send, request, came)
+                await self._pass_to_control(scope, receive, send, request, came, quotas)
                 return
             response = await self._unless_gone(self._answer(request, scope), receive, request)
         except ImagemillError as error:
@@ -197,6 +236,10 @@ class Gateway:
         if b"transfer-encoding" in request.headers and not carries_body:
             raise InvalidRequest("A body was not expected here.", code="unexpected_body")
 
+    async def _admit(self, gate: Gate, request: HttpRequest) -> tuple[Quota, ...]:
+        """Take from the buckets of the request's route before anything of it is parsed; raise TooMany (threat O1)."""
+        return await gate.admit(route_of(request.method, request.path), request.client)
+
     async def _answer(self, request: HttpRequest, scope: Scope) -> HttpResponse:
         path = request.path
         if path.startswith(b"/img/"):
@@ -215,7 +258,7 @@ class Gateway:
             return HttpResponse(
                 200,
                 [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", b"no-store")],
-                self._metrics.render(),
+                self._metrics.render() if self._totals is None else render(await self._totals()),
             )
         later = next((row for prefix, row in LATER.items() if path.startswith(prefix)), None)
         if later is not None:
@@ -262,7 +305,7 @@ class Gateway:
             *response.headers,
             (b"x-request-id", request.request_id.encode()),
             (b"server-timing", b"total;dur=%.3f" % (took * 1000)),
-            SERVER,
+            *self._last_headers,
         ]
         if b"content-length" not in names and response.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(response.body)))
@@ -283,7 +326,13 @@ class Gateway:
         )
 
     async def _pass_to_control(
-        self, scope: Scope, receive: Receive, send: Send, request: HttpRequest, came: float
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request: HttpRequest,
+        came: float,
+        quotas: tuple[Quota, ...],
     ) -> None:
         status, size = 0, 0
 
@@ -295,8 +344,9 @@ class Gateway:
                     **message,
                     "headers": [
                         *((n, v) for n, v in message.get("headers", ()) if n not in (b"x-request-id", b"server")),
+                        *rate_limit_fields(quotas),
                         (b"x-request-id", request.request_id.encode()),
-                        SERVER,
+                        *self._last_headers,
                     ],
                 }
             else:

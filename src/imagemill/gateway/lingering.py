@@ -20,6 +20,10 @@ PAUSE_SECONDS = 0.5
 """A client that sends nothing for this long has heard us (curl stops sending at the first line of a refusal)."""
 
 
+SHORT = 65536
+"""Bytes of a body that is read to its end whatever the answer: that much is on its way already."""
+
+
 class Lingering:
     """The `receive` and `send` of one request that may have a body."""
 
@@ -36,6 +40,8 @@ class Lingering:
         # Who waits for "100 Continue" (RFC 9110 section 10.1.1) sends nothing until the body is first asked for.
         waits = headers.get(b"expect", b"").strip().lower() == b"100-continue"
         self._comes = has_body and not waits
+        length = headers.get(b"content-length", b"")
+        self._long = has_body and not (length.isdigit() and len(length) < 20 and int(length) <= SHORT)
         self._ended = not has_body
 
     async def receive(self) -> Message:
@@ -49,6 +55,8 @@ class Lingering:
 
     async def send(self, message: Message) -> None:
         """Pass on a message; the last one ends the exchange only after the client has sent what it had begun."""
+        if message["type"] == "http.response.start" and message["status"] == 429 and self._long:
+            self._comes = False  # who asks too often is not listened to as well: refusals must cost nothing (O1)
         last = message["type"] == "http.response.body" and not message.get("more_body", False)
         if not (last and self._comes):
             await self._send(message)

@@ -16,7 +16,9 @@ from imagemill.errors import (
     Kind,
     MethodNotAllowed,
     NotBuilt,
+    Quota,
     RangeNotSatisfiable,
+    TooMany,
 )
 
 Headers = list[tuple[bytes, bytes]]
@@ -45,7 +47,7 @@ STATUS: dict[Kind, int] = {
 
 UPLOADS = {"upload_over": 410, "upload_expired": 410, "upload_locked": 423, "checksum_mismatch": 460}
 """Those of uploads by browsers; 423 and 460 are what the tus protocol says."""
-STATUS_OF_CODE = {"expired": 410, "url_too_long": 414, **UPLOADS}
+STATUS_OF_CODE = {"expired": 410, "url_too_long": 414, **UPLOADS, "source_failed": 502}
 """Codes whose status is finer than their kind's."""
 
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content", 460: "Checksum Mismatch"}
@@ -109,6 +111,18 @@ def problem_response(error: ImagemillError, request_id: str) -> tuple[int, Heade
     return status, headers, body
 
 
+def rate_limit_fields(quotas: tuple[Quota, ...]) -> Headers:
+    """Return RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11): structured fields, all quotas.
+
+    `w` and `t` are those of a token bucket: the time in which an empty one fills, and until this one is full again.
+    """
+    if not quotas:
+        return []
+    left = ", ".join(f'"{quota.name}";r={quota.left};t={quota.reset}' for quota in quotas)
+    policy = ", ".join(f'"{quota.name}";q={quota.limit};w={quota.window}' for quota in quotas)
+    return [(b"ratelimit", left.encode()), (b"ratelimit-policy", policy.encode())]
+
+
 def _readable(found: re.Match[str]) -> str:
     """Return the character as it is, or as JSON's escape where a terminal would obey it or UTF-8 has no bytes for it.
 
@@ -123,7 +137,8 @@ def _own_headers(error: ImagemillError, status: int) -> Headers:
     """Return the header that a particular status must have by RFC 9110."""
     if status in (429, 503):
         # A whole number, rounded up: waiting exactly that long must succeed (threat O1).
-        return [(b"retry-after", str(max(1, math.ceil(error.retry_after or 1))).encode())]
+        retry = (b"retry-after", str(max(1, math.ceil(error.retry_after or 1))).encode())
+        return [retry, *(rate_limit_fields(error.quotas) if isinstance(error, TooMany) else ())]
     if status == 401:
         return [(b"www-authenticate", b'Bearer realm="imagemill"')]
     if isinstance(error, MethodNotAllowed):

@@ -15,7 +15,7 @@ from imagemill.observability.metrics import Metrics
 from imagemill.throttling.bucket import Demand, Verdict
 from imagemill.throttling.clients import client_of
 from imagemill.throttling.port import Limiter
-from imagemill.throttling.routes import Limits, Route
+from imagemill.throttling.routes import Route, RouteLimits
 
 HANDFUL = 16
 """Requests paid for at once at most."""
@@ -34,7 +34,7 @@ SENTENCES = {
 class Gate:
     """Judges requests by route and client."""
 
-    def __init__(self, limiter: Limiter, limits: Mapping[Route, Limits], metrics: Metrics) -> None:
+    def __init__(self, limiter: Limiter, limits: Mapping[Route, RouteLimits], metrics: Metrics) -> None:
         """`limits` are those of `routes.limits_of`; a route that is not in them is open."""
         self._limiter = limiter
         self._limits = limits
@@ -88,7 +88,7 @@ class Attempts:
     and who has the key never meets the limit, unless somebody at its own address uses it up.
     """
 
-    def __init__(self, limiter: Limiter, limits: Limits | None, metrics: Metrics) -> None:
+    def __init__(self, limiter: Limiter, limits: RouteLimits | None, metrics: Metrics) -> None:
         """`limits` None: not counted. The limiter is this node's own: a flood must not become another server's."""
         self._limiter = limiter
         self._limits = limits

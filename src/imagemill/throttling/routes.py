@@ -40,7 +40,7 @@ def route_of(method: str, path: bytes) -> Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RouteLimits:
     """The buckets of one route: shared by all, and one for each client (None where it is not limited)."""
 
     shared: tuple[Bucket, ...]
@@ -58,13 +58,13 @@ class Limits:
         return min(bursts if self.client is None else [*bursts, self.client.burst])
 
 
-def limits_of(settings: ThrottleSettings) -> dict[Route, Limits]:
+def limits_of(settings: ThrottleSettings) -> dict[Route, RouteLimits]:
     """Return the buckets of every route that has any, from settings that were checked."""
-    found: dict[Route, Limits] = {}
+    found: dict[Route, RouteLimits] = {}
     for route in (Route.DELIVERY, Route.CONTROL, Route.UPLOADS):
         shared = (read_rate(settings.account, "account"), read_rate(getattr(settings, route.value), route.value))
         name = f"{route.value}_client"
-        limits = Limits(tuple(one for one in shared if one is not None), read_rate(getattr(settings, name), name))
+        limits = RouteLimits(tuple(one for one in shared if one is not None), read_rate(getattr(settings, name), name))
         if limits.shared or limits.client is not None:
             found[route] = limits
     return found
