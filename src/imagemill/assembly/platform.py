@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.assembly.uploads import build_uploads
@@ -28,7 +29,6 @@ from imagemill.delivery.offered import offered
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.slots import Slots
-from imagemill.delivery.spend import Spending
 from imagemill.errors import ImagemillError
 from imagemill.gateway.app import AsgiApp, Gateway
 from imagemill.gateway.clients import Clients, networks
@@ -83,14 +83,14 @@ class Platform:
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
         )
-        spending = Spending(burst=settings.limits.client_burst * cores, rate=settings.limits.client_rate * cores)
+        self.throttling = build_throttling(settings, data, self.metrics, cores=cores, redis=None)
         self.maker = Maker(
             originals=self.originals,
             variants=self.variants,
             engine=self.engine,
             cache=self.cache,
             slots=self.slots,
-            spending=spending,
+            spending=self.throttling.spending,
             metrics=self.metrics,
             fills=self.fills,
         )
@@ -98,7 +98,7 @@ class Platform:
             originals=self.originals,
             engine=self.engine,
             slots=self.slots,
-            spending=spending,
+            spending=self.throttling.spending,
             metrics=self.metrics,
             settings=settings.engine,
             limits=settings.limits,
@@ -144,6 +144,7 @@ class Platform:
         await self.variants.close()
         await self.store.close()
         await self.documents.close()
+        await self.throttling.close()
         self.log.close()
 
     def _gateway(self, memo: Memo) -> Gateway:
@@ -172,6 +173,7 @@ class Platform:
             metrics=self.metrics,
             log=self.log,
             limits=settings.limits,
+            gate=self.throttling.gate,
         )
 
     def _control(self) -> AsgiApp:
@@ -201,6 +203,8 @@ class Platform:
                 inspector=self.inspector,
                 uploads=self.uploads,
                 purging=self.purging,
+                attempts=self.throttling.attempts,
+                rates=settings.throttle,
             )
         return self._control_app
 

@@ -55,6 +55,8 @@ from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
 from imagemill.gateway.problems import internal_error
 from imagemill.originals.library import Originals
+from imagemill.throttling.gate import Attempts
+from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.intake import Intake
 from imagemill.uploads.settings import UploadsSettings
 from imagemill.variants.port import VariantStore
@@ -76,11 +78,13 @@ def create_control(
     inspector: Inspector,
     uploads: Intake,
     body_seconds: float = 20.0,
+    attempts: Attempts | None = None,
+    rates: ThrottleSettings | None = None,
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
 
     `public_url` builds links, empty makes them relative, and `access` says which ones work; `body_seconds` is how long
-    an upload may pause.
+    an upload may pause. `attempts` counts wrong keys, and `rates` are shown at /v1/limits.
     """
     services = Services(
         originals=originals,
@@ -88,6 +92,7 @@ def create_control(
         limits=limits,
         addresses=Addresses(public_url=public_url, access=access, presets=presets),
         pause=body_seconds,
+        rates=rates or ThrottleSettings(),
         explain=explain,
         purging=purging,
         presets=presets,
@@ -95,7 +100,7 @@ def create_control(
         uploads=uploads,
     )
     api = _resources(services)
-    return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key))
+    return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key, attempts))
 
 
 def _front(api: ASGIApp, settings: UploadsSettings, guarded: ASGIApp) -> ASGIApp:

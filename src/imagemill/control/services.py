@@ -12,6 +12,7 @@ from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purging import Purging
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
+from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.intake import Intake
 from imagemill.variants.port import VariantStore
 
@@ -28,6 +29,7 @@ class Services:
     limits: Limits
     addresses: Addresses
     pause: float
+    rates: ThrottleSettings
     explain: Explainer
     purging: Purging
     presets: PresetBook

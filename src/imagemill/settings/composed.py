@@ -45,6 +45,8 @@ from imagemill.settings.source import (
     variable_of,
 )
 from imagemill.settings.values import BadValue, folder_of, parse, received, s3_address
+from imagemill.signing.settings import SigningSettings
+from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.settings import UploadsSettings
 from imagemill.variants.settings import VariantsSettings
 
@@ -80,6 +82,7 @@ class Settings:
     s3: S3Settings = field(default_factory=S3Settings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     limits: Limits = field(default_factory=Limits)
+    throttle: ThrottleSettings = field(default_factory=ThrottleSettings)
     shared: SharedSettings = field(default_factory=SharedSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     sizes: SizesSettings = field(default_factory=SizesSettings)

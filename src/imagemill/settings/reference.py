@@ -21,6 +21,8 @@ from imagemill.object_store.s3.settings import S3Settings
 from imagemill.originals.settings import FreshnessSettings, OriginalsSettings
 from imagemill.settings.rules import RULES
 from imagemill.settings.values import Rule, masked
+from imagemill.signing.settings import SigningSettings
+from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.settings import UploadsSettings
 from imagemill.variants.settings import VariantsSettings
 
@@ -43,6 +45,7 @@ SECTIONS: dict[str, type] = {
     "s3": S3Settings,
     "engine": EngineSettings,
     "limits": Limits,
+    "throttle": ThrottleSettings,
     "delivery": DeliverySettings,
     "sizes": SizesSettings,
     "cache": CacheSettings,

@@ -15,6 +15,7 @@ _LIFE = Rule(unit=Unit.SECONDS, low=1, high=604_800)  # of an upload's token: wh
 _ROOM = Rule(unit=Unit.BYTES)
 _SIZE_LIMIT = Rule(unit=Unit.BYTES, low=1)
 _COUNT_LIMIT = Rule(unit=Unit.COUNT, low=1)
+_RATE = Rule(unit=Unit.RATE)
 _SIDES = Rule(unit=Unit.COUNT, low=1, high=8192)
 _FREE_OPTIONS = (
     *("page", "trim", "crop", "enlarge", "g", "flip", "rot", "blur", "sharpen", "pixelate", "bri", "con", "sat", "hue"),
@@ -64,6 +65,15 @@ RULES: dict[str, Rule] = {
     "limits.client_burst": _TIME_LIMIT,
     "limits.client_rate": _TIME_LIMIT,
     "limits.url": Rule(unit=Unit.SHARED),
+    "throttle.account": _RATE,
+    "throttle.delivery": _RATE,
+    "throttle.control": _RATE,
+    "throttle.uploads": _RATE,
+    "throttle.delivery_client": _RATE,
+    "throttle.control_client": _RATE,
+    "throttle.uploads_client": _RATE,
+    "throttle.wrong_keys": _RATE,
+    "throttle.nodes": Rule(unit=Unit.COUNT, low=1, high=10_000),
     "delivery.allow": Rule(words=("lossless", "tiff", "text", "wm", "max_bytes", "best", "meta", "auto")),
     "delivery.formats": Rule(words=("jpeg", "png", "webp", "avif", "gif", "tiff", "jxl")),
     "delivery.max_age": _TIME,

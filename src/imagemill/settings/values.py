@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from imagemill.errors import shown
 from imagemill.object_store.s3.address import BadAddress, S3Address, address_of, check_endpoint, check_region
+from imagemill.throttling.rates import read_rate
 
 
 class BadValue(ValueError):
@@ -40,6 +41,7 @@ class Unit(Enum):
     SHARED = "where limits are shared"
     SERVER = "the address of a store's server"
     REGION = "a region"
+    RATE = "a rate"
 
 
 _BRIEFLY = {
@@ -49,6 +51,7 @@ _BRIEFLY = {
     Unit.RATIOS: "W:H",
     Unit.SHARED: "memory://, redis://…",
     Unit.SERVER: "http(s)://…",
+    Unit.RATE: "N/s burst N",
 }
 
 
@@ -231,6 +234,7 @@ def _text(text: str, rule: Rule) -> str:
         Unit.SHARED: _check_shared,
         Unit.SERVER: _check_server,
         Unit.REGION: _check_region,
+        Unit.RATE: _check_rate,
     }
     if text and rule.unit in check:
         check[rule.unit](text)
@@ -247,6 +251,13 @@ def _check_link(text: str) -> None:
         wrong = True
     if wrong:
         raise BadValue(expected)
+
+
+def _check_rate(text: str) -> None:
+    try:
+        read_rate(text, "")
+    except ValueError as error:
+        raise BadValue(str(error)) from None
 
 
 def _check_shared(text: str) -> None:
