@@ -189,7 +189,6 @@ def test_unknown_names_get_the_nearest_right_one(tmp_path: Path, toml: str, mean
     [
         ("[catalog]\nurl = 'postgresql://u:pw@h/db'", "C1"),
         ("[cdn]\nkind = 'cloudfront'", "E2"),
-        ("[sources.press]\nurl = 's3://b'", "T14"),
     ],
 )
 def test_names_of_the_contract_that_come_later_say_so(tmp_path: Path, toml: str, capability: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from imagemill.settings.attached import NAMED, described_source
 from imagemill.settings.reference import SECTIONS, Described, described, written
 from imagemill.settings.source import variable_of
 
@@ -17,7 +18,7 @@ def line_of(one: Described) -> str:
 def test_the_reference_lists_every_setting_as_it_is() -> None:
     """Each setting stands in docs/settings.md with its default, help and range; nothing else does."""
     shown = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    wanted = [line_of(one) for one in described().values()]
+    wanted = [line_of(one) for one in (*described().values(), *described_source().values())]
     missing = [line for line in wanted if line not in shown]
     surplus = [line for line in shown if line not in wanted]
     assert not missing, "docs/settings.md lacks:\n" + "\n".join(missing)
@@ -27,7 +28,7 @@ def test_the_reference_lists_every_setting_as_it_is() -> None:
 def test_every_section_has_a_heading() -> None:
     """A person finds `[engine]` where the file has it."""
     headings = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("### ")]
-    assert headings == [f"### [{section}]" for section in SECTIONS]
+    assert headings == [f"### [{section}]" for section in (*SECTIONS, NAMED)]
 
 
 def test_variables_follow_one_rule() -> None:

@@ -21,7 +21,8 @@ from imagemill.engine.settings import EngineSettings
 from imagemill.errors import ImagemillError, InvalidRequest, Kind, NotBuilt
 from imagemill.gateway.settings import AdminSettings, LogSettings, ServerSettings
 from imagemill.object_store.s3.settings import S3Settings
-from imagemill.originals.settings import FreshnessSettings, OriginalsSettings
+from imagemill.originals.settings import FreshnessSettings, OriginalsSettings, SourceSettings
+from imagemill.settings.attached import attached_rows, check_attached, read_attached
 from imagemill.settings.reference import (
     SECTIONS,
     SHARED,
@@ -37,6 +38,7 @@ from imagemill.settings.rules import NOT_BUILT_WORDS, not_built
 from imagemill.settings.source import (
     FILE_NAME,
     PRESETS,
+    SOURCES,
     Given,
     Unreadable,
     from_environment,
@@ -71,7 +73,7 @@ class Settings:
     """All settings of one process. Made by `load`; tests may compose one by hand.
 
     `data` is the data folder's absolute path; `config` the file that was read, if any; `sources` says where each value
-    that is not a default came from. `presets` are option lists by name.
+    that is not a default came from. `presets` are option lists by name, `attached` further sources of originals.
     """
 
     data: Path = Path("imagemill-data")
@@ -91,6 +93,7 @@ class Settings:
     admin: AdminSettings = field(default_factory=AdminSettings)
     log: LogSettings = field(default_factory=LogSettings)
     presets: Mapping[str, str] = field(default_factory=dict)
+    attached: Mapping[str, SourceSettings] = field(default_factory=dict)
     config: Path | None = None
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -127,13 +130,16 @@ class Settings:
     @classmethod
     def _of(cls, given: Mapping[str, Given], cwd: Path, config: Path | None) -> Settings:
         presets = {name[len(PRESETS) + 1 :]: one for name, one in given.items() if name.startswith(f"{PRESETS}.")}
-        values = _checked(given, [(one, text) for name, one in presets.items() if (text := _preset_fault(name, one))])
+        attached, faults = read_attached(given)
+        wrong = [(one, text) for name, one in presets.items() if (text := _preset_fault(name, one))]
+        values = _checked(given, wrong + [(fault.given, fault.text) for fault in faults])
         sections: dict[str, Any] = {section: _section(section, values) for section in SECTIONS if section != "data"}
         sections[SHARED] = _owned("limits", SharedSettings, values)
         sections["admin"] = AdminSettings(key_file=_admin_key_file(given.get("admin.key_file")))
         return cls(
             data=_data_folder(given, cwd),
             presets={name: str(one.value) for name, one in presets.items()},
+            attached=attached,
             config=config,
             sources={name: one.source for name, one in given.items()},
             **sections,
@@ -142,7 +148,7 @@ class Settings:
     def describe(self) -> tuple[Row, ...]:
         """Return each setting's name, value, source and help, for `imagemill settings`."""
         named = tuple(self._preset_row(name) for name in sorted(self.presets))
-        return (*(self._row(one) for one in described().values()), *named)
+        return (*(self._row(one) for one in described().values()), *named, *attached_rows(self.attached, self.sources))
 
     def value(self, name: str) -> object:
         """Return one value by its full name."""
@@ -223,11 +229,11 @@ def _owned(section: str, owner: type, values: Mapping[str, object]) -> Any:
 
 
 def _checked(given: Mapping[str, Given], wrong: list[tuple[Given, str]]) -> dict[str, object]:
-    """Return the value of every setting but presets; raise SettingsError with all that is wrong, after `wrong`."""
+    """Return the values of the settings that we named; raise SettingsError with all that is wrong, after `wrong`."""
     known = described()
     values = {name: one.default for name, one in known.items()}
     for name, one in given.items():
-        if name.partition(".")[0] == PRESETS and (one.value == {} or "." in name):
+        if name.partition(".")[0] in (PRESETS, SOURCES) and (one.value == {} or "." in name):
             continue
         if name not in known:
             wrong.append((one, _unknown(name, one)))
@@ -265,6 +271,7 @@ def _unknown(name: str, one: Given) -> str:
 def _check_together(settings: Settings) -> None:
     """Refuse places that would mix what must stay apart: the admin key or variants among the originals."""
     wrong = [*_mixed_folders(settings), *_mixed_buckets(settings)]
+    wrong += check_attached(settings.attached, settings.server.public_url, settings.data)
     if wrong:
         raise SettingsError(*wrong)
 

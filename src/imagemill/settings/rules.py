@@ -107,7 +107,6 @@ RULES: dict[str, Rule] = {
 NOT_BUILT: dict[str, str] = {
     "catalog": "a catalog in a database (capability C1)",
     "cdn": "purging a CDN (capability E2)",
-    "sources": "further sources of originals (capability T14)",
     "sites": "several sites (capability E4)",
     "rules": "firewall rules (capability E8)",
     "admin.listen": "a listening address of its own for the control API (capability G3)",

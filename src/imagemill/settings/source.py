@@ -16,6 +16,8 @@ FILE_NAME = "imagemill.toml"
 FLAG = "flag"
 PRESETS = "presets"
 """The section whose names are the user's own."""
+SOURCES = "sources"
+"""The section whose tables people name; see `attached`."""
 _LONGEST_SECRET = 64 * 1024
 
 
