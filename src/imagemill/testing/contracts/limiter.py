@@ -23,7 +23,7 @@ class Clock:
     """A monotonic clock that moves when told; it starts well after zero, as a machine's does."""
 
     def __init__(self) -> None:
-        self.now = 5000.0
+        self.now = 1e6
 
     def __call__(self) -> float:
         """Return the present time in seconds."""
@@ -66,13 +66,13 @@ class LimiterContract:
 
     @pytest.mark.parametrize("rate", [0.1, 1 / 3, 2.0, 7.5, 250.0])
     def test_the_steady_rate_is_kept(self, rate: float) -> None:
-        """Over a minute of asking without pause, the burst and the rate are admitted, fractional rates too."""
+        """Over a minute (16 s of the fastest) of asking without pause, the burst and the rate are admitted, fractional rates too."""
 
         async def scenario(limiter: Limiter, clock: Clock) -> None:
             demand = Demand(Bucket("site", rate, 5), "a")
             step = min(1.0, 0.25 / rate)
             met = 0
-            steps = int(60 / step)
+            steps = min(int(60 / step), 4000)
             for _ in range(steps):
                 met += (await limiter.take((demand,))).met
                 clock.now += step
