@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 from imagemill.errors import InvalidRequest, Refused
 from imagemill.object_store.joined_listing import LAST, Asked, whole_lines, window_of
 from imagemill.object_store.naming import RESERVED
-from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, OpenObject, Page, Upload
+from imagemill.object_store.port import ALWAYS, Condition, Doubting, ObjectInfo, ObjectStore, OpenObject, Page, Upload
 
 MAX_PAGE = 1000
 Lines = list[tuple[str, ObjectInfo | None]]
@@ -34,15 +33,6 @@ class Mount:
     store: ObjectStore
     listed: bool = True
     takes: Callable[[str], bool] | None = None
-
-
-@runtime_checkable
-class Doubting(Protocol):
-    """A store that believes what it saw for a while, and can be told not to."""
-
-    def doubt(self, key: str) -> None:
-        """Look again before anything is said of `key`."""
-        ...
 
 
 class JoinedObject:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +171,22 @@ class ObjectStore(Protocol):
 
     async def close(self) -> None:
         """Release what is held; unfinished uploads are aborted."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """What a store offers beside `ObjectStore` that believes for a while what it saw elsewhere."""
+
+    def doubt(self, key: str) -> None:
+        """Look again before anything is said of `key`."""
+        ...
+
+
+@runtime_checkable
+class PartlyReadOnly(Protocol):
+    """What a store offers beside `ObjectStore` that cannot be written everywhere."""
+
+    def check_writable(self, key: str) -> None:
+        """Raise Refused (`read_only`) where nothing can be written under `key`."""
         ...

@@ -21,11 +21,19 @@ from typing import Any, TypeVar
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Engine
 from imagemill.engine.sniff import media_type
-from imagemill.errors import Conflict, ImagemillError, Refused
+from imagemill.errors import Conflict, ImagemillError, NotAnImage, NotFound, Refused, Unprocessable
 from imagemill.object_store.condition import demand
 from imagemill.object_store.key_locks import KeyLocks
 from imagemill.object_store.naming import check_new_key
-from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, OpenObject
+from imagemill.object_store.port import (
+    ALWAYS,
+    Condition,
+    Doubting,
+    ObjectInfo,
+    ObjectStore,
+    OpenObject,
+    PartlyReadOnly,
+)
 from imagemill.originals.description import DescriptionChanges, entity_tag
 from imagemill.originals.entries import MAX_ENTRIES, Entries, Entry
 from imagemill.originals.finding import NOWHERE, Finder, Present, no_such_original
@@ -160,6 +168,24 @@ class Originals:
         async with self._locks.hold(key):
             return await self._finder.entry(key)
 
+    async def look_again(self, key: str) -> bool:
+        """Ask the store about `key` now, because somebody says that it changed; say whether we had seen it at all.
+
+        What this process never saw costs nothing: the first who asks for it looks. Raises Overloaded; the original is
+        then looked at when it is next asked for, and not served before.
+        """
+        if isinstance(self._store, Doubting):
+            self._store.doubt(key)
+        if self._entries.known(key) is None:
+            return False
+        self._entries.doubt(key)
+        try:
+            async with self._locks.hold(key):
+                await self._finder.entry(key, anew=True)
+        except (NotFound, NotAnImage, Unprocessable, Refused):
+            log.debug("An original is gone, or is no picture any more")
+        return True
+
     async def open(self, original: Original) -> OpenObject:
         """Open the bytes of this very original; raise NotFound if it is gone.
 
@@ -250,6 +276,7 @@ class Originals:
         caller is cancelled before the body is complete, nothing has changed.
         """
         check_new_key(key)
+        self._check_writable(key)
         bounds = bounds or Bounds(most_bytes=self._limits.upload_bytes)
         check_declared_length(declared_length, bounds.most_bytes)
         if condition != ALWAYS:
@@ -369,6 +396,7 @@ class Originals:
             demand(condition, key, None if before is None else before.entity_tag)
             if not self._store.writable:
                 raise Refused("The originals of this place can only be read.", code="read_only")
+            self._check_writable(key)
             if before is not None:
                 await self._variants.publish(self.site, key, NOWHERE)
                 try:
@@ -391,6 +419,11 @@ class Originals:
             await self._finder.settle(key)
 
     # ---- small steps
+
+    def _check_writable(self, key: str) -> None:
+        """Refuse, before a body is read, a key under which something is that can only be read."""
+        if isinstance(self._store, PartlyReadOnly):
+            self._store.check_writable(key)
 
     async def _known(self, info: ObjectInfo) -> Original | None:
         """Return the original that a listing shows, if an entry or a record speaks of exactly these bytes."""
