@@ -15,6 +15,8 @@ from imagemill.control.tus import TUS_ALWAYS, TUS_OPTIONS
 from imagemill.uploads.token import PREFIX
 
 ADDRESSES = f"/v1/uploads/{PREFIX}".encode()
+TUS_METHODS = ("DELETE", "HEAD", "PATCH")
+"""Who uses one of these speaks tus, or should."""
 METHODS = "DELETE, HEAD, OPTIONS, PATCH, POST, PUT"
 ALLOWED = (
     "Content-Digest, Content-Type, Tus-Resumable, Upload-Checksum, Upload-Concat, Upload-Defer-Length, Upload-Length, "
@@ -53,7 +55,8 @@ class TokenAddresses:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 kept = [(name, value) for name, value in message["headers"] if name not in _OWN]
-                more = TUS_ALWAYS if header(scope, b"tus-resumable") is not None else ()
+                tus = scope["method"] in TUS_METHODS or header(scope, b"tus-resumable") is not None
+                more = () if not tus else TUS_OPTIONS if message["status"] == 412 else TUS_ALWAYS
                 message = {**message, "headers": [*kept, *about, *more]}
             await send(message)
 

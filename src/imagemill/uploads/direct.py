@@ -1,16 +1,17 @@
-"""The port for bytes that go from the browser to the store without us: presigned links into its quarantine.
+"""Bytes that go from the browser to the store without us: presigned links into its quarantine.
 
-Separate from the object store port, because only stores that speak S3 can do it and only uploads want it. Whatever a
-browser put there is unchecked and under no key: `open` hands it over to be checked, and nothing else ever reads it.
+Separate from `quarantine`, which is a folder of this node: this one every node reaches. Whatever a browser put there is
+unchecked and under no key of a picture; it is fetched to be checked, and nothing else ever reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imagemill.object_store.port import OpenObject
+from imagemill.object_store.port import ObjectStore, OpenObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,35 +19,67 @@ class Presigned:
     """What a browser needs: the address, and the fields of the form or the headers of the request that are signed."""
 
     url: str
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class DirectStore(Protocol):
-    """A store that takes bytes from browsers."""
+class Signer(Protocol):
+    """Signs in the name of who may write into the quarantine; only stores that speak S3 have such links."""
 
-    async def presigned_put(self, upload_id: str, *, expires_in: int, content_type: str | None) -> Presigned:
+    async def put_link(self, key: str, *, expires_in: int, content_type: str | None) -> Presigned:
         """Return a link that takes one object by PUT for `expires_in` seconds."""
         ...
+
+    async def post_form(self, key: str, *, expires_in: int, content_type: str | None, max_bytes: int) -> Presigned:
+        """Return a form that takes one object of 1…`max_bytes` bytes by POST for `expires_in` seconds."""
+        ...
+
+
+class DirectStore:
+    """The quarantine in a store: one object for each upload, named by its id."""
+
+    def __init__(self, store: ObjectStore, signer: Signer, clock: Callable[[], float] = time.time) -> None:
+        """`store` holds nothing else; `clock` is in seconds since 1970."""
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+
+    async def presigned_put(self, upload_id: str, *, expires_in: int, content_type: str | None) -> Presigned:
+        """Return a link for an upload."""
+        return await self._signer.put_link(upload_id, expires_in=expires_in, content_type=content_type)
 
     async def presigned_post(
         self, upload_id: str, *, expires_in: int, content_type: str | None, max_bytes: int
     ) -> Presigned:
-        """Return a form that takes one object of 1…`max_bytes` bytes by POST for `expires_in` seconds."""
-        ...
+        """Return a form for an upload."""
+        return await self._signer.post_form(
+            upload_id, expires_in=expires_in, content_type=content_type, max_bytes=max_bytes
+        )
 
     async def size(self, upload_id: str) -> int | None:
         """Return the bytes that have arrived, None where nothing has."""
-        ...
+        info = await self._store.head(upload_id)
+        return None if info is None else info.size
 
     async def open(self, upload_id: str) -> OpenObject | None:
-        """Open what has arrived, None where nothing has."""
-        ...
+        """Fetch what has arrived, None where nothing has."""
+        return await self._store.open(upload_id)
 
     async def remove(self, upload_id: str) -> None:
         """Remove what has arrived, if anything."""
-        ...
+        await self._store.delete(upload_id)
 
     async def ids(self) -> Mapping[str, float]:
-        """Return the ids of what has arrived and is still there, with its age in seconds."""
-        ...
+        """Return the ids of what has arrived and is still there, with the age of each in seconds."""
+        found: dict[str, float] = {}
+        after = ""
+        while True:
+            page = await self._store.list(after=after)
+            found |= {info.key: self._clock() - info.modified for info in page.objects}
+            if page.next_after is None:
+                return found
+            after = page.next_after
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._store.close()

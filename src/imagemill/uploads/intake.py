@@ -233,6 +233,8 @@ class Intake:
         """Finish the checks under way; what is being received is given back or, where resumable, kept."""
         await self.checking.close()
         self.quarantine.close()
+        if self.direct is not None:
+            await self.direct.close()
 
     # ---- small steps
 

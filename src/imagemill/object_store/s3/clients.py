@@ -7,12 +7,14 @@ no words for. Separate from `connection`, which says what is asked of them.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from imagemill.object_store.s3.credentials import Credentials, CredentialSource
 from imagemill.object_store.s3.place import Place
+from imagemill.object_store.s3.presigning import Link, post_form, put_link
 from imagemill.object_store.s3.raw import RawClient
 from imagemill.object_store.s3.settings import S3Settings
 
@@ -63,6 +65,31 @@ class Clients:
         if self._settings.sse == "aws:kms" and self._settings.kms_key_id:
             headers.append(("x-amz-server-side-encryption-aws-kms-key-id", self._settings.kms_key_id))
         return headers
+
+    async def put_link(self, key: str, *, expires_in: int, headers: Mapping[str, str]) -> Link:
+        """Return a link that lets somebody else write an object; see `presigning.put_link`."""
+        return put_link(
+            self._place,
+            key,
+            credentials=await self._credentials.get(),
+            now=time.time(),
+            expires_in=expires_in,
+            headers={**headers, **dict(self.headers_of({}, "overwrite"))},
+        )
+
+    async def post_form(self, key: str, *, expires_in: int, most_bytes: int, content_type: str | None) -> Link:
+        """Return a form that lets somebody else write an object; see `presigning.post_form`."""
+        return post_form(
+            self._place,
+            self._bucket,
+            key,
+            credentials=await self._credentials.get(),
+            now=time.time(),
+            expires_in=expires_in,
+            most_bytes=most_bytes,
+            content_type=content_type,
+            fields=dict(self.headers_of({}, "overwrite")),
+        )
 
     async def close(self) -> None:
         """Close what is open; obstore closes its own with the last reference."""

@@ -21,7 +21,9 @@ from imagemill.object_store.s3.clients import Clients
 from imagemill.object_store.s3.failures import Missing, Unreadable, of_obstore
 from imagemill.object_store.s3.listing import ListedObject, ListedPage, read_page
 from imagemill.object_store.s3.place import place_of
+from imagemill.object_store.s3.presigning import Link
 from imagemill.object_store.s3.settings import S3Settings
+from imagemill.object_store.s3.words import told
 
 if TYPE_CHECKING:
     import httpx
@@ -195,6 +197,18 @@ class S3Connection:
             tuple(one[cut:] for one in page.prefixes),
             page.more,
         )
+
+    async def put_link(self, key: str, *, expires_in: int, headers: Mapping[str, str]) -> Link:
+        """Return a link with which somebody else may write `key`, with these headers (lower-case names)."""
+        with told("be written"):
+            return await self._clients.put_link(self.address.prefix + key, expires_in=expires_in, headers=headers)
+
+    async def post_form(self, key: str, *, expires_in: int, most_bytes: int, content_type: str | None) -> Link:
+        """Return a form with which somebody else may write 1…`most_bytes` bytes to `key`."""
+        with told("be written"):
+            return await self._clients.post_form(
+                self.address.prefix + key, expires_in=expires_in, most_bytes=most_bytes, content_type=content_type
+            )
 
     async def close(self) -> None:
         """Close what is open; connections made by `below` share it."""
