@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from tests.object_store.s3_servers import S3Server
-from tests.servers import versity as versity_server
-from tests.servers.moto import moto
-from tests.servers.versity import versity
 
 from imagemill.object_store.port import ObjectStore
 from imagemill.object_store.s3.store import S3Objects
 from imagemill.testing.contracts.object_store import ObjectStoreContract
-
-
-@pytest.fixture(scope="module")
-def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A moto server for this file."""
-    with moto(tmp_path_factory.mktemp("moto")) as url:
-        yield S3Server(url, "AKIDMOTO", "secret")
-
-
-@pytest.fixture(scope="module")
-def versity_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A Versity gateway for this file."""
-    folder = tmp_path_factory.mktemp("versity") / "buckets"
-    folder.mkdir()
-    with versity(folder) as url:
-        yield S3Server(url, versity_server.ACCESS, versity_server.SECRET)
 
 
 class TestS3OnMoto(ObjectStoreContract):

@@ -68,7 +68,8 @@ class Breaker:
     def failed(self) -> None:
         """The store did not answer, or said that it cannot."""
         self._failures += 1
-        if self.is_open:
+        # Those who were under way when it opened say nothing new; only a probe does.
+        if self._failures == FAILURES or (self.is_open and self._probing):
             self._opens_at = self._clock() + self._open_for
             self._open_for = min(self._open_for * 2, LONGEST_OPEN_SECONDS)
         self._probing = False
