@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from imagemill.data_folder import DataFolder
@@ -15,16 +16,51 @@ from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
 from imagemill.variants.port import Reads, VariantStore
 
+VARIANT_SECONDS = 4.0
+"""Seconds in which a bucket of variants must answer, retries included."""
+
 
 def build_stores(settings: Settings, data: DataFolder, reads: Reads) -> tuple[ObjectStore, VariantStore]:
     """Return where originals are and where variants are kept; ours lie apart from people's pictures."""
     store, own = _originals(settings, data)
     asked = settings.variants
     bounds = {"max_bytes": asked.max_bytes, "max_per_original": asked.max_per_original}
+    address = _variants_address(settings)
+    if address is not None:
+        return store, _remote_variants(address, settings, reads)
     folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
     if folder is None:
         return store, MemoryVariants(**bounds, reads=reads)
     return store, LocalVariants(folder, **bounds, reads=reads)
+
+
+def _variants_address(settings: Settings) -> S3Address | None:
+    """Return where in a bucket variants are, None where they are not in one."""
+    if settings.variants.url:
+        return s3_address(settings.variants.url)
+    originals = s3_address(settings.originals.url)
+    return None if originals is None else originals.below(f"{OWN_FOLDER}/variants/")
+
+
+def _remote_variants(address: S3Address, settings: Settings, reads: Reads) -> VariantStore:
+    """Return the store of variants in a bucket. It has less time than that of originals: what it lacks can be made."""
+    from imagemill.object_store.s3.connection import S3Connection
+    from imagemill.variants.remote import RemoteVariants
+
+    patience = replace(settings.s3, request_seconds=min(settings.s3.request_seconds, VARIANT_SECONDS))
+    asked = settings.variants
+    return RemoteVariants(
+        S3Connection(address, patience),
+        max_bytes=asked.max_bytes,
+        max_per_original=asked.max_per_original,
+        room=len(address.prefix.encode()),
+        reads=reads,
+    )
+
+
+def build_originals(settings: Settings, data: DataFolder) -> ObjectStore:
+    """Return where originals are, alone."""
+    return _originals(settings, data)[0]
 
 
 def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
