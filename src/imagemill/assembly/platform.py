@@ -67,7 +67,7 @@ class Platform:
             freshness=freshness_of(settings),
         )
         self.access = Access.of(settings.delivery, settings.sizes)
-        self.documents = build_document_store(settings, data)
+        self.documents = build_document_store(data)
         self.uploads = build_uploads(settings, data, self.originals, self.documents)
         self.presets = PresetBook(
             settings.presets,

@@ -8,9 +8,11 @@ is overtaken as well. What was kept a moment before a purge became known here (a
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from imagemill.delivery.purge_target import PurgeTarget
@@ -32,7 +34,7 @@ class _Noted:
 
 
 class Fills:
-    """All fills of one process; calls are synchronous and belong to one event loop."""
+    """All fills of one process; calls belong to one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` is monotonic, in seconds."""
@@ -40,6 +42,7 @@ class Fills:
         self._number = 0
         self._forgotten = 0
         self._purges: deque[_Noted] = deque()
+        self._keeping: dict[asyncio.Future[None], VariantName] = {}
         self._kept: deque[tuple[float, VariantName]] = deque(maxlen=MOST)
 
     def begin(self) -> int:
@@ -66,9 +69,21 @@ class Fills:
         while len(self._purges) > MOST or self._purges[0].at < now - REMEMBERED:
             self._forgotten = self._purges.popleft().number
 
-    def keep(self, name: VariantName) -> None:
-        """Note that this process has kept `name` in the variant store."""
-        self._kept.append((self._clock(), name))
+    @contextmanager
+    def keeping(self, name: VariantName) -> Iterator[None]:
+        """Say that `name` is being kept in the variant store, and removed again if a purge comes meanwhile."""
+        ended = asyncio.get_running_loop().create_future()
+        self._keeping[ended] = name
+        try:
+            yield
+        finally:
+            self._kept.append((self._clock(), name))
+            del self._keeping[ended]
+            ended.set_result(None)
+
+    async def kept(self, target: PurgeTarget) -> None:
+        """Wait for what is being kept and `target` covers: a purge is not done while a late one still lies there."""
+        await asyncio.gather(*(ended for ended, name in self._keeping.items() if target.covers(name)))
 
     def kept_lately(self, target: PurgeTarget) -> set[VariantName]:
         """Return what this process kept in the last `LATELY` seconds and `target` covers."""

@@ -158,10 +158,10 @@ class Maker:
         if not self._still(mark, plan):
             return
         name = plan.name
-        stored = await self._variants.keep(name, kept.data, modified=kept.modified)
-        self._fills.keep(name)
-        if not self._still(mark, plan):
-            await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
+        with self._fills.keeping(name):
+            stored = await self._variants.keep(name, kept.data, modified=kept.modified)
+            if not self._still(mark, plan):
+                await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
         self._metrics.kept(stored=stored)
 
     async def _forget_superseded(self, plan: Plan) -> None:

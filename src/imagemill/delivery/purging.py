@@ -3,8 +3,10 @@
     note → caches → store → note → caches → log → CDN
 
 Noted and forgotten twice, because a hit that is read from the store while the store is being emptied must not stay
-(`fills`). The other processes are told when the store is empty, or they would fill themselves from it again. The CDN
-comes last, for it fills itself from us; it may take its time, so it is only asked to (`cdn.queue`).
+(`fills`). The other processes are told when the store is empty, or they would fill themselves from it again. Until they
+have heard of it, one of them may still keep what it made before, and the rest of us read that: so where others share
+the store, the purge is carried out once more when all have heard. The CDN comes last, for it fills itself from us; it
+may take its time, so it is only asked to (`cdn.queue`).
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ from imagemill.variants.port import VariantStore
 Forget = Callable[[PurgeTarget], Awaitable[None]]
 """Drops what a cache of this process or node holds of a target."""
 MAX_RECEIPTS = 1000
+ONCE_MORE_SECONDS = 3.0
+"""When every process has heard of a purge, each looking every second, and has removed what it kept meanwhile."""
 
 DONE, PENDING, FAILED = "done", "pending", "failed"
 
@@ -61,8 +65,13 @@ class Purging:
         caches: Mapping[str, Forget],
         shared: ObjectStore | None = None,
         cdn: Purger | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`caches` by the name of their layer; `shared` is the store of the log, None where nobody shares with us."""
+        """`caches` by the name of their layer; `shared` is the store of the log, None where nobody shares with us.
+
+        `pause` waits for so many seconds before a purge is carried out once more.
+        """
+        self._pause = pause
         self.site = site
         self._variants = variants
         self._fills = fills
@@ -76,25 +85,15 @@ class Purging:
 
     async def purge(self, target: PurgeTarget) -> Receipt:
         """Remove what `target` names everywhere and return how far that has come. Raises what the stores raise."""
-        removed = await self._remove(target)
-        layers = {**dict.fromkeys(self._caches, DONE), "store": DONE}
-        if self._log is not None:
-            await self._log.append(target)
-            layers["nodes"] = DONE
-        return self._receipt(layers, removed, target=target, tags=(target.tag,))
+        removed = await self._remove_everywhere(target)
+        return self._receipt(removed, target=target, tags=(target.tag,))
 
     async def purge_tagged(self, word: str, keys: list[str]) -> Receipt:
         """Remove the variants of the originals `keys`, which are those tagged `word`."""
         removed = 0
         for key in keys:
-            target = PurgeTarget(site=self.site, key=key)
-            removed += await self._remove(target)
-            if self._log is not None:
-                await self._log.append(target)
-        layers = {**dict.fromkeys(self._caches, DONE), "store": DONE}
-        if self._log is not None:
-            layers["nodes"] = DONE
-        return self._receipt(layers, removed, word=word, tags=(tag_of_word(word),))
+            removed += await self._remove_everywhere(PurgeTarget(site=self.site, key=key))
+        return self._receipt(removed, word=word, tags=(tag_of_word(word),))
 
     def receipt(self, number: str) -> Receipt | None:
         """Return what became of an earlier purge; None where it is not, or no longer, known."""
@@ -111,12 +110,25 @@ class Purging:
         if self._cdn is not None:
             self._start(self._tell_cdn(key, state))
 
+    async def _remove_everywhere(self, target: PurgeTarget) -> int:
+        removed = await self._remove(target)
+        if self._log is not None:
+            await self._log.append(target)
+            self._start(self._once_more(target, self._log))
+        return removed
+
+    async def _once_more(self, target: PurgeTarget, log: PurgeLog) -> None:
+        await self._pause(ONCE_MORE_SECONDS)
+        await self._remove(target)
+        await log.append(target)
+
     async def _remove(self, target: PurgeTarget) -> int:
         self._fills.purge(target)
         await self._forget(target)
         try:
             return await self._variants.purge(target.site, key=target.key, prefix=target.prefix, leaf=target.leaf)
         finally:
+            await self._fills.kept(target)
             self._fills.purge(target)
             await self._forget(target)
 
@@ -126,7 +138,6 @@ class Purging:
 
     def _receipt(
         self,
-        layers: dict[str, str],
         removed: int,
         *,
         tags: tuple[str, ...],
@@ -134,6 +145,9 @@ class Purging:
         word: str | None = None,
     ) -> Receipt:
         number = secrets.token_hex(8)
+        layers = {**dict.fromkeys(self._caches, DONE), "store": DONE}
+        if self._log is not None:
+            layers["nodes"] = DONE
         if self._cdn is not None:
             self._cdn.add(number, tags)
             layers["cdn"] = PENDING
