@@ -13,6 +13,7 @@ from typing import Any
 
 from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
+from imagemill.assembly.sources import with_sources
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
@@ -55,7 +56,9 @@ class Platform:
         self.settings = settings
         self.metrics = Metrics()
         self.cache = MemoryCache(settings.cache.memory_bytes)
-        self.store, self.variants = build_stores(settings, data, self.cache.take_reads)
+        self.documents = build_document_store(settings, data)
+        store, self.variants = build_stores(settings, data, self.cache.take_reads)
+        self.store = with_sources(store, settings, data, self.documents)
         self.engine = build_engine(settings)
         self.originals = Originals(
             self.store,

@@ -218,6 +218,15 @@ class Reach:
         scheme = location.scheme == "https" or self.plain
         return scheme and any(pattern.matches(location) for pattern in self.hosts)
 
+    def takes(self, key: str) -> bool:
+        """Say whether `key` is a whole address on a listed host."""
+        if not looks_like_url(key):
+            return False
+        try:
+            return self.lists(read_location(key))
+        except InvalidRequest:
+            return False
+
     def admits(self, location: Location) -> bool:
         """Say whether this source may ask there at all: its own base, or a listed host."""
         base = self.base
