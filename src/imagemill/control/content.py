@@ -94,15 +94,18 @@ class Download(StreamingResponse):
 
 
 def _headers(info: ObjectInfo) -> dict[str, str]:
-    digest = base64.b64encode(bytes.fromhex(info.etag)).decode("ascii")
+    known = {}
+    if info.sha256 is not None:
+        digest = base64.b64encode(bytes.fromhex(info.sha256)).decode("ascii")
+        known = {"repr-digest": f"sha-256=:{digest}:"}
     return {
+        **known,
         "content-type": info.content_type,
         "content-disposition": _attachment(info.key),
         "cache-control": "private, no-cache",
         "etag": f'"{info.etag}"',
         "last-modified": http_date(info.modified).decode("ascii"),
         "accept-ranges": "bytes",
-        "repr-digest": f"sha-256=:{digest}:",
         "cross-origin-resource-policy": "same-origin",
         **{name.decode(): value.decode() for name, value in SAFE_HEADERS if name != b"access-control-allow-origin"},
     }

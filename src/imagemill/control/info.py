@@ -59,7 +59,7 @@ class InfoView(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     content_type: str
     modified: datetime
-    sha256: str
+    sha256: str | None
     url: str | None
     format: str
     width: int
@@ -156,7 +156,7 @@ def info_view_of(original: Original, findings: Findings, addresses: Addresses) -
         "size": info.size,
         "content_type": info.content_type,
         "modified": time_of(info.modified),
-        "sha256": info.etag,
+        "sha256": info.sha256,
         "url": addresses.of(original),
     }
     return msgspec.convert(record | whole_info(findings), InfoView)

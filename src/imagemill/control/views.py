@@ -28,7 +28,8 @@ class OriginalView(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` shows as much of it as anyone may ask, and names the version; null where the site lets nothing be asked.
 
-    `placeholder` is a data URI of a tiny preview; it is left out where making one would cost too much.
+    `placeholder` is a data URI of a tiny preview; it is left out where making one would cost too much. `sha256` is null
+    where others put the object into a bucket, so that nobody has read it for its digest.
     """
 
     key: str
@@ -41,7 +42,7 @@ class OriginalView(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     pages: int
     alpha: bool
-    sha256: str
+    sha256: str | None
     url: str | None
     modified: datetime
     focal: Focal | None
@@ -80,7 +81,7 @@ def view_of(original: Original, addresses: Addresses, placeholder: str | None = 
         format=facts.format,
         pages=facts.pages,
         alpha=facts.alpha,
-        sha256=info.etag,
+        sha256=info.sha256,
         url=addresses.of(original),
         modified=time_of(info.modified),
         focal=None if said.focal is None else Focal(said.focal.x, said.focal.y),

@@ -36,6 +36,13 @@ class ObjectInfo:
     content_type: str
     stamp: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    opaque: bool = False
+    """Whether `etag` is such an opaque word."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of the bytes in hex, None where nobody has read them."""
+        return None if self.opaque or not self.etag else self.etag
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,12 @@ def labels(sha256: str, write: str, metadata: Mapping[str, str]) -> dict[str, st
 
 def info_of(key: str, found: Found) -> ObjectInfo:
     """Return what an object is."""
+    etag = identity_of(found)
     return ObjectInfo(
         key=key,
         size=found.size,
-        etag=identity_of(found),
+        etag=etag,
+        opaque=etag != found.metadata.get(SHA256),
         modified=found.modified,
         content_type=found.content_type or UNKNOWN_TYPE,
         stamp=stamp_of(found.tag, found.modified, found.size),
