@@ -23,6 +23,7 @@ LAYERS = [
     {"settings"},
     {"data_folder", "workers"},
     {"assembly", "testing", "renderer"},
+    {"supervision"},
     {"cli"},
     {"__main__", "__init__"},
 ]

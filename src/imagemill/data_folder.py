@@ -46,10 +46,15 @@ class Holder:
 class DataFolder:
     """A data folder that this process holds until `close`."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        """`descriptor` is the locked, open lock file; use `open_data_folder` instead."""
+    def __init__(self, path: Path, descriptor: int | None) -> None:
+        """`descriptor` is the locked, open lock file; use `open_data_folder` instead.
+
+        None for a serving process of several: its supervisor holds this folder and the originals' for as long as any of
+        them lives.
+        """
         self.path = path
-        self._descriptors = [descriptor]
+        self._parent_holds = descriptor is None
+        self._descriptors = [] if descriptor is None else [descriptor]
         self._started = time.time()
         self._write(None)
 
@@ -76,8 +81,9 @@ class DataFolder:
         _check_pictures(originals)
         if not _can_write(beside):
             return self.own
-        self._descriptors.append(_open_lock(originals))
-        self._write(None)
+        if not self._parent_holds:
+            self._descriptors.append(_open_lock(originals))
+            self._write(None)
         return beside
 
     def announce(self, url: str) -> None:

@@ -8,16 +8,17 @@ import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from imagemill.assembly.keys import admin_key
 from imagemill.assembly.limits import build_throttling
+from imagemill.assembly.nodes import Beside, build_locks, build_redis, build_turns
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
+from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.sources import with_sources
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
-from imagemill.control.auth import AdminKey
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.access import Access
 from imagemill.delivery.explain import Explain
@@ -39,7 +40,7 @@ from imagemill.observability.access_log import AccessLog, Log, NullLog
 from imagemill.observability.logging import events, wants_text
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
-from imagemill.settings import Settings, SettingsError
+from imagemill.settings import Settings
 from imagemill.uploads import tidying
 from imagemill.workers import build_engine
 
@@ -50,16 +51,21 @@ SITE = "default"
 class Platform:
     """A running platform: the ASGI application and everything behind it."""
 
-    def __init__(self, settings: Settings, data: DataFolder) -> None:
-        """Choose and connect the parts; nothing is started yet. Raises SettingsError for what is not built."""
-        _refuse_unbuilt(settings)
+    def __init__(self, settings: Settings, data: DataFolder, beside: Beside | None = None) -> None:
+        """Choose and connect the parts; nothing is started yet. Raises SettingsError for what is not built.
+
+        `beside` is what a process of several is told of the others; `settings` are then its share of the node's.
+        """
         self.settings = settings
         self.metrics = Metrics()
+        self.redis = build_redis(settings)
+        self._totals = None if beside is None else beside.totals
         self.cache = MemoryCache(settings.cache.memory_bytes)
         self.documents = build_document_store(settings, data)
         store, self.variants = build_stores(settings, data, self.cache.take_reads)
         self.store = with_sources(store, settings, data, self.documents)
         self.engine = build_engine(settings)
+        self.access = Access.of(settings.delivery, settings.sizes)
         self.originals = Originals(
             self.store,
             self.variants,
@@ -68,9 +74,11 @@ class Platform:
             settings.limits,
             site=SITE,
             freshness=freshness_of(settings),
+            locks=build_locks(settings, data),
+            is_closed=self.access.is_private,
         )
-        self.access = Access.of(settings.delivery, settings.sizes)
-        self.documents = build_document_store(data)
+        self.signing_keys = build_signing_keys(settings, self.documents)
+        self.signatures = build_signatures(settings, self.signing_keys)
         self.uploads = build_uploads(settings, data, self.originals, self.documents)
         self.presets = PresetBook(
             settings.presets,
@@ -82,11 +90,17 @@ class Platform:
         cores = self.engine.size
         self.fills = Fills()
         self.purging = build_purging(settings, SITE, self.variants, self.cache, self.fills, self.documents)
-        self._books: dict[str, Book] = {"presets": self.presets, "purges": self.purging}
+        self._books: dict[str, Book] = {
+            "presets": self.presets,
+            "purges": self.purging,
+            "signing-keys": self.signing_keys,
+        }
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
         )
-        self.throttling = build_throttling(settings, data, self.metrics, cores=cores, redis=None)
+        node_cores = cores if beside is None else beside.cores
+        self.throttling = build_throttling(settings, data, self.metrics, cores=node_cores, redis=self.redis)
+        self.turns = build_turns(settings, data, self.documents, self.redis)
         self.maker = Maker(
             originals=self.originals,
             variants=self.variants,
@@ -96,6 +110,7 @@ class Platform:
             spending=self.throttling.spending,
             metrics=self.metrics,
             fills=self.fills,
+            turns=self.turns,
         )
         self.inspector = Inspector(
             originals=self.originals,
@@ -106,10 +121,11 @@ class Platform:
             settings=settings.engine,
             limits=settings.limits,
         )
-        self.keys = _admin_key(settings, data)
+        self.keys = admin_key(settings, data)
         self.health = Health({"store": self._check_store, "workers": self._check_workers})
-        memo = Memo(self.originals, self.cache, self.metrics)
+        memo = Memo(self.originals, self.cache, self.metrics, lambda: self.signing_keys.ring)
         self.presets.on_change(memo.forget)
+        self.signing_keys.on_change(memo.forget)
         self.app = self._gateway(memo)
         self._control_app: AsgiApp | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -123,8 +139,9 @@ class Platform:
             events().warning("presets.unreadable", names=list(self.presets.unreadable))
         await self.engine.start()
         self.originals.on_change(self._forget)
-        if not self.settings.originals.url:
-            # We hold this folder's lock, so whatever upload is unfinished was left by a crash.
+        if not self.settings.originals.url and self.settings.server.processes == 1:
+            # We hold this folder's lock, so whatever upload is unfinished was left by a crash. Where several processes
+            # serve from it, their supervisor has swept before the first of them was started.
             await self.originals.sweep(0)
         self._tasks.append(asyncio.create_task(self.originals.run()))
         self._tasks.append(asyncio.create_task(tidying.run(self.uploads)))
@@ -148,6 +165,9 @@ class Platform:
         await self.store.close()
         await self.documents.close()
         await self.throttling.close()
+        await self.turns.close()
+        if self.redis is not None:
+            await self.redis.close()
         self.log.close()
 
     def _gateway(self, memo: Memo) -> Gateway:
@@ -162,12 +182,13 @@ class Platform:
                 metrics=self.metrics,
                 settings=settings.delivery,
                 access=self.access,
+                gate=self.signatures,
                 presets=self.presets,
                 public_url=settings.server.public_url,
                 engine=settings.engine,
                 limits=settings.limits,
             ),
-            info=Info(self.inspector, settings.delivery, self.access),
+            info=Info(self.inspector, settings.delivery, self.access, self.signatures),
             memo=memo,
             control=self._control,
             health=self.health,
@@ -177,6 +198,7 @@ class Platform:
             log=self.log,
             limits=settings.limits,
             gate=self.throttling.gate,
+            totals=self._totals,
         )
 
     def _control(self) -> AsgiApp:
@@ -198,6 +220,7 @@ class Platform:
                     self.variants,
                     settings.delivery,
                     self.access,
+                    self.signatures,
                     self.presets,
                     settings.engine,
                     settings.limits,
@@ -222,6 +245,8 @@ class Platform:
         for listed in page.originals:
             with contextlib.suppress(ImagemillError):
                 original = await self.originals.locate(listed.info.key)
+                if original.private:
+                    continue  # the page shows what everybody may see
                 found.append(
                     {
                         "key": original.key,
@@ -283,22 +308,6 @@ async def _import_control() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-async def build(settings: Settings, data: DataFolder) -> Platform:
-    """Return the platform for `settings` in the data folder that this process holds; `start` it next."""
-    return Platform(settings, data)
-
-
-def _admin_key(settings: Settings, data: DataFolder) -> AdminKey:
-    """Return the key of `admin.key_file`, which must exist, else the data folder's, which the first start makes."""
-    if settings.admin.key_file:
-        return AdminKey(Path(settings.admin.key_file), create=False)
-    return AdminKey(data.admin_key)
-
-
-def _refuse_unbuilt(settings: Settings) -> None:
-    """Fail closed: an access rule that this version cannot enforce must not be taken for one that it does."""
-    if settings.delivery.access not in ("", "open", "sizes", "presets"):
-        raise SettingsError(
-            f"delivery.access: expected open, sizes or presets, received {settings.delivery.access}; "
-            "signatures (row E7) are not in this version"
-        )
+async def build(settings: Settings, data: DataFolder, beside: Beside | None = None) -> Platform:
+    """Return the platform for `settings` in a data folder that is held for this process; `start` it next."""
+    return Platform(settings, data, beside)

@@ -33,6 +33,12 @@ WorkersFlag = Annotated[
     int | None,
     typer.Option(help="Worker processes. Default: one for each core.", show_default=False, metavar="N"),
 ]
+HttpFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--http", help="Serving processes, which share the workers. Default: 1.", show_default=False, metavar="N"
+    ),
+]
 LogFormatFlag = Annotated[
     str | None,
     typer.Option(help="json or text. Default: text on a terminal, else json.", show_default=False, metavar="WORD"),

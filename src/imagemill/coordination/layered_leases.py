@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagemill.coordination.leases import Lease, Leases
+from imagemill.coordination.leases import FREE, Lease, Leases
 
 
 class LayeredLease:
@@ -54,7 +54,7 @@ class LayeredLeases:
         if far is None:
             await near.release()
             return None
-        return LayeredLease(near, far)
+        return FREE if near is FREE and far is FREE else LayeredLease(near, far)
 
     async def close(self) -> None:
         """Close both."""

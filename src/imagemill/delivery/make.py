@@ -142,6 +142,8 @@ class Maker:
             self._cache.put(plan.name, kept)
         elif plan.layers:
             return  # its name holds the versions of its layers: the variant store cannot know that they are gone
+        if not plan.storable:
+            return
         while len(self._keeping) >= MAX_KEEPING:
             await asyncio.wait(self._keeping, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.create_task(self._keep_and_release(plan, kept, mark, held.pop_all()))

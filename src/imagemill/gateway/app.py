@@ -3,6 +3,7 @@
     /img/…  /info/…                     delivery
     /v1/…  /openapi.json  /docs         control (imported when first asked or once the port is open)
     /healthz/live  /healthz/ready       health (also /health)
+    /internal/authorize                 for servers in front of us: may they send what they have?
     /metrics                            Prometheus text, from loopback or with the admin key
     /  /static/…  /robots.txt …         landing
 
@@ -19,6 +20,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from imagemill.delivery import authorisation
+from imagemill.delivery.authorisation import Authorisation
 from imagemill.delivery.info import Info
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.pipeline import Delivery
@@ -80,6 +83,7 @@ class Gateway:
         """
         self._delivery = delivery
         self._info = info
+        self._authorisation = Authorisation(delivery, info)
         self._memo = memo
         self._control = control
         self._health = health
@@ -119,7 +123,8 @@ class Gateway:
         for name, value in scope["headers"]:
             if name in headers:
                 hosts += name == b"host"
-                headers[name] = headers[name] + b", " + value
+                # Cookies that HTTP/2 has split are joined as RFC 9113 section 8.2.3 says.
+                headers[name] = headers[name] + (b"; " if name == b"cookie" else b", ") + value
             else:
                 headers[name] = value
         path: bytes = scope["raw_path"]
@@ -260,6 +265,8 @@ class Gateway:
                 [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8"), (b"cache-control", b"no-store")],
                 self._metrics.render() if self._totals is None else render(await self._totals()),
             )
+        if path == authorisation.PATH and self._clients.is_in_front(scope):
+            return await self._authorisation(request)
         later = next((row for prefix, row in LATER.items() if path.startswith(prefix)), None)
         if later is not None:
             raise NotBuilt(f"This address is part of the contract, but not built yet (capability {later}).", row=later)

@@ -1,7 +1,8 @@
 """The HTTP server: Granian inside this process, with the gateway as its application.
 
-Embedded rather than Granian's own process manager, because one process holds the caches, the queue and the workers;
-several processes come with the capability that shares them. Granian parses HTTP/1 strictly: 47 raw requests were tried.
+Embedded rather than Granian's own process manager, because one process holds a cache, a queue and its workers; several
+of them are started and watched by `supervision`, and take connections from one socket (`listener`). Granian parses
+HTTP/1 strictly: 47 raw requests were tried.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from imagemill.gateway.listener import BACKLOG, open_connections, stop_accepting
 from imagemill.gateway.settings import ServerSettings
 
-BACKLOG = 4096
-"""Connections the kernel holds while we are busy, and requests in the application at once."""
 HEADER_BUFFER = 65_536
 """Bytes of a request's line and headers; more is 431 (threat H1)."""
 QUIET_POLL = 0.05
+LINGER_SECONDS = 2.0
+"""How long a process that is replaced waits for clients that keep a connection open and ask nothing on it."""
 
 
 class Served(Protocol):
@@ -34,7 +38,11 @@ class Served(Protocol):
         ...
 
     def drain(self) -> None:
-        """From now on say "not ready"."""
+        """From now on say "not ready", and with each answer that the connection ends."""
+        ...
+
+    def hand_over(self) -> None:
+        """From now on say with each answer that the connection ends."""
         ...
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -42,12 +50,36 @@ class Served(Protocol):
         ...
 
 
-async def serve(app: Served, settings: ServerSettings, on_ready: Callable[[], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a process of several gets: the descriptor of the listening socket, and a word when it is `replaced`."""
+
+    listener: int
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _SharedServer(Server):
+    """Granian on a socket that somebody else has opened."""
+
+    listener = -1
+
+    def _init_shared_socket(self) -> None:
+        """Take over the descriptor where Granian would open a socket of its own."""
+        self._ssp = None
+        # Granian's stubs know neither the arguments nor that the attributes hold anything but None.
+        self._shd = SocketHolder(self.listener, False, BACKLOG)  # type: ignore[call-arg,assignment]
+        self._sfd = self.listener  # type: ignore[assignment]
+
+
+async def serve(
+    app: Served, settings: ServerSettings, on_ready: Callable[[], None], inherited: Inherited | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is running (at most `drain_seconds`) and return.
 
-    `on_ready` is called once, when the port accepts connections.
+    `on_ready` is called once, when the port accepts connections. `inherited` is what a process of several gets from
+    its supervisor; when it is replaced it takes no more connections, and returns when those it has have ended.
     """
-    server = Server(
+    server = (Server if inherited is None else _SharedServer)(
         app,
         address=settings.host,
         port=settings.port,
@@ -61,6 +93,8 @@ async def serve(app: Served, settings: ServerSettings, on_ready: Callable[[], No
         ),
         log_enabled=False,
     )
+    if isinstance(server, _SharedServer) and inherited is not None:
+        server.listener = inherited.listener
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,8 +103,14 @@ async def serve(app: Served, settings: ServerSettings, on_ready: Callable[[], No
     try:
         await _accepting(settings.host, settings.port, running)
         on_ready()
-        await _first(running, stopping.wait())
-        app.drain()
+        replaced = asyncio.Event() if inherited is None else inherited.replaced
+        await _first(running, stopping.wait(), replaced.wait())
+        if inherited is not None and replaced.is_set():
+            app.hand_over()
+            stop_accepting(inherited.listener)
+            await _first(stopping.wait(), _emptied(app, settings.port, settings.drain_seconds))
+        else:
+            app.drain()
         await _quiet(app, settings.drain_seconds)
         server.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
         await running
@@ -102,3 +142,14 @@ async def _quiet(app: Served, seconds: float) -> None:
     while calm < 2 and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(QUIET_POLL)
         calm = 0 if app.under_way else calm + 1
+
+
+async def _emptied(app: Served, port: int, seconds: float) -> None:
+    """Wait until every connection has ended, or nothing was asked on those left for a while, or the time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    patience = loop.time() + LINGER_SECONDS
+    while loop.time() < deadline and open_connections(port):
+        if not app.under_way and loop.time() > patience:
+            return
+        await asyncio.sleep(QUIET_POLL)

@@ -90,8 +90,11 @@ class Originals:
         most_entries: int = MAX_ENTRIES,
         freshness: Freshness | None = None,
         is_closed: Callable[[str], bool] = lambda key: False,
+        locks: KeyLocks | None = None,
     ) -> None:
         """`clock` is monotonic, in seconds; `settle_seconds` must be longer than any make.
+
+        `locks` order the changes of one original; without, those of this process alone.
 
         `is_closed(key)` says whether the settings make everything under that key private. Without `freshness` this is
         taken to be the only process that changes what is in the store.
@@ -107,7 +110,7 @@ class Originals:
             freshness or Freshness.alone(settings.recheck, STALE_IF_ERROR), most=most_entries, clock=clock
         )
         self._finder = Finder(store, variants, engine, site, self._entries, self._is_another, is_closed)
-        self._locks = KeyLocks()
+        self._locks = locks or KeyLocks()
         self.findings = KeptFindings(self._finder, self._entries, self._locks)
         self._looks = Looks(self._look)
         self._settling = Settling(self._settle, settle_seconds)
