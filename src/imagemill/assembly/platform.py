@@ -15,7 +15,7 @@ from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.nodes import Beside, build_locks, build_redis, build_turns
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
 from imagemill.assembly.signing import build_signatures, build_signing_keys
-from imagemill.assembly.sources import with_sources
+from imagemill.assembly.sources import remote_keys, with_sources
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
@@ -197,6 +197,7 @@ class Platform:
             metrics=self.metrics,
             log=self.log,
             limits=settings.limits,
+            is_remote=remote_keys(self.store),
             gate=self.throttling.gate,
             totals=self._totals,
         )

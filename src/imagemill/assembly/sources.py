@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +89,18 @@ def _refusing(mounts: Sequence[Mount]) -> Iterator[Mount]:
         if mount.takes is not None:
             yield replace(mount, prefix="", takes=looks_like_url)
             return
+
+
+def remote_keys(store: ObjectStore) -> Callable[[str], bool] | None:
+    """Return what says of a key whether a web server would be asked for it; None where there is no such source."""
+    if not isinstance(store, JoinedStore) or all(mount.listed for mount in store.sources):
+        return None
+
+    def is_remote(key: str) -> bool:
+        source = store.source_of(key)
+        return source is not None and not source.listed
+
+    return is_remote
 
 
 def trust_of(name: str, source: SourceSettings) -> ssl.SSLContext | None:

@@ -31,6 +31,7 @@ from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, N
 from imagemill.gateway.clients import Clients
 from imagemill.gateway.health import Health
 from imagemill.gateway.lingering import Lingering
+from imagemill.gateway.loops import HEADER, check_loop
 from imagemill.gateway.pages import Pages
 from imagemill.gateway.problems import internal_error, problem_response, rate_limit_fields
 from imagemill.observability.access_log import Log, quoted, timestamp
@@ -74,12 +75,14 @@ class Gateway:
         metrics: Metrics,
         log: Log,
         limits: Limits,
+        is_remote: Callable[[str], bool] | None = None,
         gate: Gate | None = None,
         totals: Totals | None = None,
     ) -> None:
         """`control` returns the control application and is first called when it is needed; `gate` None: no rates.
 
-        `totals` returns what all processes of this node have counted; None where this is the only one.
+        `totals` returns what all processes of this node have counted; None where this is the only one. `is_remote(key)`
+        says whether a web server would be asked for it; None where there is no such source.
         """
         self._delivery = delivery
         self._info = info
@@ -92,6 +95,7 @@ class Gateway:
         self._metrics = metrics
         self._log = log
         self._limits = limits
+        self._is_remote = is_remote
         self._gate = gate
         self._totals = totals
         self._last_headers: Headers = [SERVER]
@@ -237,6 +241,8 @@ class Gateway:
             raise InvalidRequest(
                 f"The URL has {length} bytes; at most {self._limits.url_bytes} are allowed.", code="url_too_long"
             )
+        if self._is_remote is not None and HEADER in request.headers:
+            check_loop(request.path, request.query, request.headers, self._is_remote)
         carries_body = request.method in ("PUT", "POST", "PATCH") and request.path.startswith(b"/v1/")
         if b"transfer-encoding" in request.headers and not carries_body:
             raise InvalidRequest("A body was not expected here.", code="unexpected_body")

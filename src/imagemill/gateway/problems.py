@@ -47,7 +47,7 @@ STATUS: dict[Kind, int] = {
 
 UPLOADS = {"upload_over": 410, "upload_expired": 410, "upload_locked": 423, "checksum_mismatch": 460}
 """Those of uploads by browsers; 423 and 460 are what the tus protocol says."""
-STATUS_OF_CODE = {"expired": 410, "url_too_long": 414, **UPLOADS, "source_failed": 502}
+STATUS_OF_CODE = {"expired": 410, "url_too_long": 414, **UPLOADS, "source_failed": 502, "source_loop": 502}
 """Codes whose status is finer than their kind's."""
 
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content", 460: "Checksum Mismatch"}

@@ -125,6 +125,11 @@ class JoinedStore:
         """Whether the main store can be written."""
         return self._main.writable
 
+    @property
+    def sources(self) -> Sequence[Mount]:
+        """Every source there is."""
+        return self._mounts
+
     def source_of(self, key: str) -> Mount | None:
         """Return the source that answers for `key`, None for the main store."""
         for mount in self._addressed:
