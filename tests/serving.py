@@ -72,9 +72,11 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 @contextmanager
-def serving(data: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[RunningServer]:
+def serving(
+    data: Path, *arguments: str, env: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[RunningServer]:
     """Run `imagemill serve` on `data` until the block ends; raise with its log when it does not start."""
-    port = free_port()
+    port = port or free_port()
     log = data.parent / f"{data.name}-{port}.log"
     command = [sys.executable, "-m", "imagemill", "serve", "--data", str(data), "--port", str(port), *arguments]
     with log.open("wb") as sink:
