@@ -6,7 +6,7 @@ import pytest
 
 from imagemill.settings import Settings, SettingsError
 from imagemill.settings.reference import described
-from imagemill.settings.rules import NOT_BUILT_WORDS, RULES
+from imagemill.settings.rules import RULES
 from imagemill.settings.values import Unit, folder_of, masked
 
 PASSWORD = "hunter2-very-secret"
@@ -199,11 +199,16 @@ def test_names_of_the_contract_that_come_later_say_so(tmp_path: Path, toml: str,
     assert "pw" not in said
 
 
-@pytest.mark.parametrize(("name", "word"), sorted(NOT_BUILT_WORDS))
-def test_words_that_this_version_would_not_keep_stop_the_start(tmp_path: Path, name: str, word: str) -> None:
-    """Starting in spite of `access = signed` would leave open what should be closed."""
-    section, _, rest = name.partition(".")
-    assert "not available" in refusal(tmp_path, f"[{section}]\n{rest} = '{word}'")
+def test_keys_of_signatures_are_never_shown(tmp_path: Path) -> None:
+    """Neither the list of settings nor a complaint repeats a secret; a public key's file is found from its own folder."""
+    (tmp_path / "imagemill.toml").write_text(
+        f"[signing]\nkeys = ['web:{PASSWORD}']\npublic_keys = ['K2JC:keys/k.pem']\n"
+    )
+    settings = Settings.load(environ={}, cwd=tmp_path)
+    assert settings.signing.keys == (f"web:{PASSWORD}",)
+    assert settings.signing.public_keys == (f"K2JC:{tmp_path}/keys/k.pem",)
+    assert all(PASSWORD not in row.value for row in settings.describe())
+    assert PASSWORD not in refusal(tmp_path, f"[signing]\nkeys = [['{PASSWORD}']]")
 
 
 @pytest.mark.parametrize(

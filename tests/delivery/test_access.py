@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.recipe.recipe_strategies import recipes
 
-from imagemill.delivery.access import Access, check_key
+from imagemill.delivery.access import Access
+from imagemill.delivery.permission import Permission
 from imagemill.delivery.settings import LADDER, DeliverySettings, SizesSettings
-from imagemill.delivery.values import Redirect
+from imagemill.delivery.values import HttpRequest, Redirect, VerifiedRequest
 from imagemill.delivery.verdict import Verdict, judge
 from imagemill.delivery.verify import verify
 from imagemill.dialects.native.parse import parse_url
@@ -20,6 +21,10 @@ from imagemill.recipe.canonical import text_of
 from imagemill.recipe.model import Recipe
 from imagemill.recipe.options import Asked, parse_options
 from imagemill.recipe.presets import read_preset
+from imagemill.signing.gate import Gate
+from imagemill.signing.keys import KeyRing, SigningKey
+from imagemill.signing.settings import SigningSettings
+from imagemill.signing.signature import image_text, signature_of
 
 PRESETS = {
     "card": read_preset("card", "300x200,q=65"),
@@ -33,7 +38,7 @@ PRESETS = {
 
 def rules(mode: str = "open", **changes: object) -> Access:
     """Return rules; `changes` are settings of either section."""
-    delivery = {name: value for name, value in changes.items() if name in ("allow", "formats")}
+    delivery = {name: value for name, value in changes.items() if name in ("allow", "formats", "private")}
     sizes = {name: value for name, value in changes.items() if name not in delivery}
     return Access.of(
         replace(DeliverySettings(access=mode), **delivery),  # type: ignore[arg-type]  # a table of keyword arguments
@@ -41,11 +46,22 @@ def rules(mode: str = "open", **changes: object) -> Access:
     )
 
 
-def verdict(options: str, access: Access) -> str:
+SECRET = "a secret of some length"
+GATE = Gate(lambda: KeyRing([SigningKey(kid="web", kind="hmac", secret=SECRET)]), SigningSettings())
+
+
+def asked(options: str, access: Access, query: str = "v=0123&utm=x") -> VerifiedRequest | Redirect:
+    """Return what a URL with these options may be."""
+    path = f"/img/{options}/a/cat.jpg".encode()
+    image = parse_url(path, query.encode())
+    request = HttpRequest("GET", path, query.encode(), {b"host": b"x"}, "192.0.2.1", "")
+    return verify(image, access, Limits(), PRESETS, Permission.of_image(GATE, request, image))
+
+
+def verdict(options: str, access: Access, query: str = "v=0123&utm=x") -> str:
     """Return the canonical text, `→ location`, or `code: options to blame` of a URL with these options."""
     try:
-        image = parse_url(f"/img/{options}/a/cat.jpg".encode(), b"v=0123&utm=x")
-        verified = verify(image, access, Limits(), PRESETS)
+        verified = asked(options, access, query)
     except (Refused, InvalidRequest) as error:
         return f"{error.code}: {' '.join(fault.option for fault in error.faults)}".strip(": ")
     if isinstance(verified, Redirect):
@@ -241,7 +257,7 @@ def test_a_preset_opens_what_it_says_and_no_more(options: str, expected: str) ->
 def test_a_refusal_names_the_setting() -> None:
     """Whoever runs the site reads what to write where."""
     with pytest.raises(Refused) as refusal:
-        verify(parse_url(b"/img/fm=tiff/a.jpg"), rules(), Limits(), {})
+        asked("fm=tiff", rules())
     assert 'delivery.allow = ["tiff"]' in refusal.value.sentence
 
 
@@ -255,12 +271,31 @@ def test_formats_that_a_site_does_not_write(mode: str) -> None:
 
 
 def test_nothing_is_open_where_signatures_are_asked() -> None:
-    """The rule that cannot be kept yet fails closed, for pictures and for what is known of them."""
+    """Not even a preset; and what lies below a private prefix is closed in every mode."""
     assert verdict("w=640", rules("signed")) == verdict("p=card", rules("signed")) == "needs_signature"
-    with pytest.raises(Refused):
-        check_key("a/cat.jpg", rules("signed"))
     for mode in ("", "open", "sizes", "presets"):
-        check_key("a/cat.jpg", rules(mode))
+        assert verdict("p=card", rules(mode, private=("users/", "/a/"))) == "needs_signature"
+        assert verdict("p=card", rules(mode, private=("users/",))) == "w=300,h=200,q=65"
+
+
+@pytest.mark.parametrize("mode", ["open", "sizes", "presets", "signed"])
+@pytest.mark.parametrize("options", ["w=641", "w=640,lossless=1,fm=webp", "p=card,pad=1", "meta=all", "w=5,text=x"])
+def test_a_good_signature_opens_every_option(mode: str, options: str) -> None:
+    """Also with a prefix that is private, and where others are sent to the next size; a wrong one never does."""
+    text = image_text(options, "a/cat.jpg", "", "0123")
+    good = f"v=0123&s={signature_of(SECRET.encode(), text)}"
+    for changes in ({}, {"private": ("a/",)}, {"else_": "snap"}):
+        access = rules(mode, **changes)
+        assert "needs" not in verdict(options, access, good)
+        assert "→" not in verdict(options, access, good)
+        if verdict(options, access) != verdict(options, access, good):
+            assert verdict(options, access, good[:-1] + "*") == "needs_signature"
+
+
+def test_a_signature_opens_no_format_that_the_site_does_not_write() -> None:
+    """That is no question of who asks."""
+    good = f"s={signature_of(SECRET.encode(), image_text('fm=png', 'a/cat.jpg'))}"
+    assert verdict("fm=png", rules("signed", formats=("jpeg",)), good) == "format_not_allowed: fm"
 
 
 numbers = st.integers(1, 8192)

@@ -62,7 +62,7 @@ def test_each_error_has_its_status_and_the_members_of_a_problem(error: Imagemill
     assert fields[b"imagemill-error"].decode() == document["code"] == error.code
     assert fields[b"content-type"] == b"application/problem+json"
     assert int(fields[b"content-length"]) == len(body)
-    assert fields[b"cache-control"] == (b"public, max-age=5" if status in (404, 410) else b"no-store")
+    assert fields[b"cache-control"] == (b"public, max-age=5" if status == 404 else b"no-store")
 
 
 def test_every_kind_has_a_status() -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from imagemill.assembly.cdn import tagging_for
 from imagemill.assembly.keys import admin_key
 from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.nodes import Beside, build_locks, build_redis, build_turns
@@ -187,8 +188,9 @@ class Platform:
                 public_url=settings.server.public_url,
                 engine=settings.engine,
                 limits=settings.limits,
+                tagging=tagging_for(settings.cdn),
             ),
-            info=Info(self.inspector, settings.delivery, self.access, self.signatures),
+            info=Info(self.inspector, settings.delivery, self.access, self.signatures, tagging_for(settings.cdn)),
             memo=memo,
             control=self._control,
             health=self.health,

@@ -6,7 +6,9 @@ exists: so HEAD, a 304 and a hit are judged like a GET that makes.
     open      anything but what costs or reveals more than a stranger may ask (`needs_signature`)
     sizes     presets; the sizes of `[sizes]` with a few other options; the rest is refused, or sent to the next size
     presets   `p=<name>` with `dl` and `dpr` beside it
-    signed    nothing without a signature; the assembly refuses to start with it until signatures are built
+    signed    nothing without a signature
+
+What lies below a `private` prefix needs one in every mode.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.delivery.sizes import Sizes
-from imagemill.errors import Refused, shown
+from imagemill.errors import Refused
 from imagemill.recipe.negotiation import LADDER
 from imagemill.recipe.vocabulary import Format
 
@@ -32,6 +34,7 @@ class Access:
     qualities: tuple[int, ...]
     options: frozenset[str]
     snaps: bool
+    private: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, delivery: DeliverySettings, sizes: SizesSettings) -> Access:
@@ -44,6 +47,7 @@ class Access:
             qualities=sizes.qualities,
             options=frozenset(sizes.options),
             snaps=sizes.else_ == "snap",
+            private=tuple(prefix.lstrip("/") for prefix in delivery.private),
         )
 
     @property
@@ -51,18 +55,17 @@ class Access:
         """The widths that a client's hint is snapped up to."""
         return (self.sizes.widths if self.mode == "sizes" else ()) or LADDER
 
+    def hides(self, key: str) -> bool:
+        """Whether nothing of `key` may be seen without a signature, whatever its record says."""
+        return self.mode == "signed" or self.is_private(key)
+
+    def is_private(self, key: str) -> bool:
+        """Whether `key` lies below a private prefix."""
+        return key.startswith(self.private) if self.private else False
+
     def writes(self, form: Format) -> bool:
         """Whether results may be in this format."""
         return not self.formats or form in self.formats
-
-
-def check_key(key: str, access: Access) -> None:
-    """Raise Refused where not even what is known of `key` may be told to a stranger (`/info/<key>`).
-
-    In every mode but `signed` anyone may see each original in some size, hence also read its size and colours.
-    """
-    if access.mode not in ("open", "sizes", "presets"):
-        raise closed([f"“{shown(key)}”"])
 
 
 def closed(words: Sequence[str]) -> Refused:

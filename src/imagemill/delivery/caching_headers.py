@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from imagemill.delivery.settings import DeliverySettings
 
-IMMUTABLE = b"public, max-age=31536000, immutable"
+YEAR = 31536000
+IMMUTABLE = b"public, max-age=%d, immutable" % YEAR
 MAX_VALIDATORS = 100
 """Entity tags of an If-None-Match that are looked at; a longer list is an attempt to cost us time."""
 
@@ -24,6 +25,23 @@ def cache_control(settings: DeliverySettings, *, asked_version: str | None, vers
             f"stale-if-error={settings.stale_if_error}"
         ).encode()
     return IMMUTABLE if asked_version == version else b"no-cache"
+
+
+def private_age(settings: DeliverySettings, *, asked_version: str | None, version: str) -> int | None:
+    """Return for how many seconds the caller alone may keep a signed answer at most, None where it must ask each time.
+
+    As `cache_control`, but never immutable: a signature ends (contract, "Lifetimes").
+    """
+    if asked_version is None:
+        return settings.max_age
+    return YEAR if asked_version == version else None
+
+
+def private_cache_control(age: int | None, until: float | None, now: float) -> bytes:
+    """Return the Cache-Control of an answer that a signature opened until `until`; times in seconds since 1970."""
+    if age is None:
+        return b"private, no-cache"
+    return b"private, max-age=%d" % (age if until is None else max(0, min(age, int(until - now))))
 
 
 def http_date(seconds: float) -> bytes:

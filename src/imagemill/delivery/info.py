@@ -7,23 +7,36 @@ picture shows, and are for the holder of a key (`/v1/info`).
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any
 
 import msgspec
 
-from imagemill.delivery.access import Access, check_key
+from imagemill.delivery.access import Access
+from imagemill.delivery.authorisation import permitted
 from imagemill.delivery.cache_tags import PLAIN, Tagging
-from imagemill.delivery.caching_headers import cache_control, http_date, not_modified, precondition_fails
+from imagemill.delivery.caching_headers import (
+    cache_control,
+    http_date,
+    not_modified,
+    precondition_fails,
+    private_age,
+    private_cache_control,
+)
 from imagemill.delivery.inspection import Inspector
-from imagemill.delivery.plan import SECURITY
+from imagemill.delivery.permission import Permission
+from imagemill.delivery.plan import PRIVATE, SECURITY
 from imagemill.delivery.preflight import preflight
 from imagemill.delivery.settings import DeliverySettings
 from imagemill.delivery.spend import client_of
 from imagemill.delivery.values import HttpRequest, HttpResponse
 from imagemill.dialects.native.parse import parse_info_url
+from imagemill.dialects.values import InfoRequest
 from imagemill.engine.findings import Findings
 from imagemill.errors import PreconditionFailed
 from imagemill.originals.values import Original
+from imagemill.signing.gate import Gate
+from imagemill.signing.grant import Grant
 
 _NO_PLACE = frozenset(("GPSVersionID", "GPSTimeStamp", "GPSDateStamp", "GPSMapDatum"))
 """GPS fields that a camera without a receiver writes too, or that say when and not where."""
@@ -33,9 +46,10 @@ class Info:
     """Answers `/info/…`; raises an ImagemillError for the gateway to translate."""
 
     def __init__(
-        self, inspector: Inspector, settings: DeliverySettings, access: Access, tagging: Tagging = PLAIN
+        self, inspector: Inspector, settings: DeliverySettings, access: Access, gate: Gate, tagging: Tagging = PLAIN
     ) -> None:
-        """`access` is the rule that pictures are under."""
+        """`access` is the rule that pictures are under, `gate` judges signatures."""
+        self._gate = gate
         self._tagging = tagging
         self._inspector = inspector
         self._settings = settings
@@ -46,16 +60,18 @@ class Info:
         if request.method == "OPTIONS":
             return preflight()
         asked = parse_info_url(request.path, request.query)
-        check_key(asked.key, self._access)
+        permission = Permission.of_info(self._gate, request, asked)
+        await self._admitted(asked, permission)  # a decode is for those who may see its result
         original, findings, status = await self._inspector.inspect(asked.key, client_of(request.client))
+        grant = _grant(original, permission, needed=self._access.hides(asked.key))
         body = msgspec.json.encode(public_info(original, findings))
         etag = b'"' + hashlib.sha256(body).hexdigest().encode() + b'"'
         modified = original.info.modified
         headers = [
             (b"content-type", b"application/json"),
-            (b"cache-control", cache_control(self._settings, asked_version=asked.v, version=original.version)),
+            (b"cache-control", self._lifetime(asked, original, grant)),
             self._tagging.header(original),
-            *SECURITY,
+            *(SECURITY if grant is None else PRIVATE),
             (b"etag", etag),
             (b"last-modified", http_date(modified)),
             (b"cache-status", status),
@@ -66,6 +82,30 @@ class Info:
         if b"if-none-match" in request.headers and not_modified(request.headers, etag=etag, modified=modified):
             return HttpResponse(304, [header for header in headers if header[0] != b"content-type"])
         return HttpResponse(200, headers, body)
+
+    async def authorise(self, request: HttpRequest) -> HttpResponse:
+        """Answer whether `request` may be answered by a server in front of us; raise what the answer would raise."""
+        asked = parse_info_url(request.path, request.query)
+        original, grant = await self._admitted(asked, Permission.of_info(self._gate, request, asked))
+        return permitted(grant, private_age(self._settings, asked_version=asked.v, version=original.version))
+
+    async def _admitted(self, asked: InfoRequest, permission: Permission) -> tuple[Original, Grant | None]:
+        """Return the original and the grant that it needs; raise Refused before anybody learns whether it is there."""
+        if self._access.hides(asked.key):
+            permission.demand()
+        original = await self._inspector.locate(asked.key)
+        return original, _grant(original, permission, needed=self._access.hides(asked.key))
+
+    def _lifetime(self, asked: InfoRequest, original: Original, grant: Grant | None) -> bytes:
+        if grant is None:
+            return cache_control(self._settings, asked_version=asked.v, version=original.version)
+        age = private_age(self._settings, asked_version=asked.v, version=original.version)
+        return private_cache_control(age, grant.until, time.time())
+
+
+def _grant(original: Original, permission: Permission, *, needed: bool) -> Grant | None:
+    """Return the grant that an answer about `original` is given under, None where it is open; raise Refused."""
+    return permission.demand() if needed or original.private else None
 
 
 def whole_info(findings: Findings) -> dict[str, Any]:

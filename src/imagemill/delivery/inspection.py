@@ -54,6 +54,10 @@ class Inspector:
         """Return what was found out before; nothing is decoded."""
         return await self._originals.findings.read(original)
 
+    async def locate(self, key: str) -> Original:
+        """Return the original of `key`; nothing is decoded. Raises what `Originals.locate` does."""
+        return await self._originals.locate(key)
+
     async def inspect(self, key: str, client: str, *, pays: bool = True) -> tuple[Original, Findings, bytes]:
         """Return the original of `key`, its findings, and how they came as a Cache-Status (RFC 9211).
 

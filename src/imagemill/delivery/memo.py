@@ -2,21 +2,28 @@
 
 An entry is a shortcut, never a truth of its own: it holds the very `Original`s it was planned for, and counts only
 while `Originals.peek` still returns those objects. Requests that read client hints are not remembered; those that read
-Accept are remembered by its bucket, of which there are four.
+Accept are remembered by its bucket, of which there are four. A signed URL is remembered with what was verified: it
+counts until its end, with the Host it was judged with, and is forgotten with every other when a key changes. What only
+cookies or an address open is never remembered.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.cache_status import FROM_MEMORY
+from imagemill.delivery.caching_headers import private_cache_control
 from imagemill.delivery.respond import stable_headers
 from imagemill.delivery.values import Headers, HttpRequest, Plan
 from imagemill.observability.access_log import quoted
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.recipe.negotiation import bucket_of, webp_named
+from imagemill.signing.keys import KeyRing
+from imagemill.signing.policy import SKEW
 from imagemill.variants.port import Kept
 
 MAX_URLS = 50_000
@@ -28,20 +35,33 @@ CONDITIONS = (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"i
 
 @dataclass(slots=True)
 class Shortcut:
-    """A plan with its headers for the bytes with one etag and time, and its path ready for the log."""
+    """A plan with its headers for the bytes with one etag and time, and its path ready for the log.
+
+    `lifetime` is where Cache-Control stands among the headers: a signed answer's grows shorter.
+    """
 
     plan: Plan
     etag: str
     modified: float
     headers: Headers
     logged_path: str
+    lifetime: int = -1
 
 
 class Memo:
     """Shortcuts by (path, query, class of Accept)."""
 
-    def __init__(self, originals: Originals, cache: MemoryCache, metrics: Metrics) -> None:
-        """`originals` and `cache` are asked on every use."""
+    def __init__(
+        self,
+        originals: Originals,
+        cache: MemoryCache,
+        metrics: Metrics,
+        ring: Callable[[], KeyRing] = KeyRing,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`originals` and `cache` are asked on every use; `ring` returns the signing keys that count now."""
+        self._ring = ring
+        self._clock = clock
         self._originals = originals
         self._cache = cache
         self._metrics = metrics
@@ -50,7 +70,7 @@ class Memo:
         self._accepts: dict[bytes | None, str] = {}
 
     def forget(self) -> None:
-        """Forget every URL: what some of them mean has changed (a preset)."""
+        """Forget every URL: what some of them mean has changed (a preset), or opens (a signing key)."""
         self._fixed.clear()
         self._negotiated.clear()
 
@@ -58,9 +78,14 @@ class Memo:
         """Remember where this URL led."""
         if request.method != "GET" or any(name != "Accept" for name in plan.vary):
             return
+        grant = plan.grant
+        if grant is not None and not (grant.is_of_the_url and grant.ring is self._ring()):
+            return
         headers = stable_headers(plan, kept)
         headers += [(b"cache-status", FROM_MEMORY), (b"content-length", b"%d" % len(kept.data))]
         shortcut = Shortcut(plan, kept.etag, kept.modified, headers, quoted(request.path.decode("ascii", "replace")))
+        if grant is not None:
+            shortcut.lifetime = [name for name, _ in headers].index(b"cache-control")
         if len(self._fixed) + len(self._negotiated) >= MAX_URLS:
             self.forget()
         if plan.vary:
@@ -89,9 +114,25 @@ class Memo:
         for name in CONDITIONS:
             if name in headers:
                 return None
+        if shortcut.lifetime >= 0 and not self._still_open(shortcut, headers):
+            return None
         self._metrics.results["memory",] += 1
         self._metrics.sent(len(kept.data), plan.original.info.size)
         return shortcut, kept
+
+    def _still_open(self, shortcut: Shortcut, headers: dict[bytes, bytes]) -> bool:
+        """Whether a signed URL is good now, as it was when it was verified; its Cache-Control is brought up to now."""
+        plan = shortcut.plan
+        grant, now = plan.grant, self._clock()
+        if grant is None or (grant.until is not None and now >= grant.until):
+            return False
+        if grant.policy is not None and grant.policy.since is not None and now < grant.policy.since - SKEW:
+            return False
+        if grant.host and headers.get(b"host", b"").decode("latin-1").lower() != grant.host:
+            return False
+        fresh = private_cache_control(plan.private_age, grant.until, now)
+        shortcut.headers[shortcut.lifetime] = (b"cache-control", fresh)
+        return True
 
     def _class_of(self, accept: bytes | None) -> str:
         known = self._accepts.get(accept)

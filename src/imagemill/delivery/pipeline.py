@@ -9,15 +9,18 @@ so that a hit in memory parses nothing (measured: parsing each time halves the r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery import plan as planning
 from imagemill.delivery.access import Access
+from imagemill.delivery.authorisation import permitted
 from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.layers import locate_layers
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
+from imagemill.delivery.permission import Permission, admitted
 from imagemill.delivery.preflight import preflight
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.recall import recall_near
@@ -37,6 +40,8 @@ from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
 from imagemill.recipe.negotiation import read_hints
 from imagemill.recipe.presets import Presets
+from imagemill.signing.gate import Gate
+from imagemill.signing.grant import refused
 
 
 class Delivery:
@@ -52,6 +57,7 @@ class Delivery:
         metrics: Metrics,
         settings: DeliverySettings,
         access: Access,
+        gate: Gate,
         presets: PresetBook,
         public_url: str,
         engine: EngineSettings,
@@ -66,6 +72,7 @@ class Delivery:
         self._metrics = metrics
         self._settings = settings
         self._access = access
+        self._gate = gate
         self._presets = presets
         self._mount = urlsplit(public_url).path.rstrip("/")
         self._engine = engine
@@ -75,19 +82,37 @@ class Delivery:
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer one request; once more from `locate` when the original was replaced in between."""
         presets = self._presets.current
-        verified = self.verify(self.parse(request), presets)
+        image = self.parse(request)
+        permission = Permission.of_image(self._gate, request, image)
+        verified = self.verify(image, presets, permission)
         if request.method == "OPTIONS":
             return preflight()
         if isinstance(verified, Redirect):
             return redirect(self._mount + verified.location, self._settings)
         try:
-            return await self._answer(request, verified, presets)
+            return await self._answer(request, verified, presets, permission)
         except Conflict:
-            return await self._answer(request, verified, presets)
+            return await self._answer(request, verified, presets, permission)
 
-    async def _answer(self, request: HttpRequest, verified: VerifiedRequest, presets: Presets) -> HttpResponse:
+    async def authorise(self, request: HttpRequest) -> HttpResponse:
+        """Answer whether `request` may be answered by a server in front of us; raise what the answer would raise."""
+        image = self.parse(request)
+        permission = Permission.of_image(self._gate, request, image)
+        verified = self.verify(image, self._presets.current, permission)
+        if isinstance(verified, Redirect):
+            raise refused()  # another address may be asked, not this one
         original = await self.locate(verified)
         layers = await self.locate_layers(verified)
+        verified = self.admit(verified, original, layers, permission)
+        plan = self.plan(request, verified, original, layers)
+        return permitted(plan.grant, plan.private_age)
+
+    async def _answer(
+        self, request: HttpRequest, verified: VerifiedRequest, presets: Presets, permission: Permission
+    ) -> HttpResponse:
+        original = await self.locate(verified)
+        layers = await self.locate_layers(verified)
+        verified = self.admit(verified, original, layers, permission)
         plan = self.plan(request, verified, original, layers)
         variant = recall_near(plan, self._cache)
         if variant is None:
@@ -103,9 +128,9 @@ class Delivery:
         with self._metrics.stage("parse"):
             return parse_url(request.path, request.query)
 
-    def verify(self, image: ImageRequest, presets: Presets) -> VerifiedRequest | Redirect:
+    def verify(self, image: ImageRequest, presets: Presets, permission: Permission) -> VerifiedRequest | Redirect:
         """Whether this caller may ask it, and what its preset stands for."""
-        return verify(image, self._access, self._limits, presets)
+        return verify(image, self._access, self._limits, presets, permission)
 
     async def locate(self, verified: VerifiedRequest) -> Original:
         """Which original that is, and its present version."""
@@ -116,6 +141,15 @@ class Delivery:
         """Which originals its image layers are, and their present versions."""
         recipe = verified.image.asked.recipe
         return await locate_layers(recipe, self._originals) if recipe.layers else ()
+
+    def admit(
+        self, verified: VerifiedRequest, original: Original, layers: tuple[Original, ...], permission: Permission
+    ) -> VerifiedRequest:
+        """Whether this caller may see these very originals: some need a signature."""
+        if not original.private and not layers:
+            return verified
+        grant = admitted(original, layers, verified.grant, permission, self._access, own_layers=verified.own_layers)
+        return replace(verified, grant=grant)
 
     def plan(
         self, request: HttpRequest, verified: VerifiedRequest, original: Original, layers: tuple[Original, ...]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from imagemill.delivery.access import Access
 from imagemill.delivery.cache_tags import PLAIN, Tagging
-from imagemill.delivery.caching_headers import cache_control
+from imagemill.delivery.caching_headers import cache_control, private_age, private_cache_control
 from imagemill.delivery.disposition import disposition
 from imagemill.delivery.formats import bucket_for, permitted
 from imagemill.delivery.layers import version_of_layers
@@ -28,6 +30,8 @@ SECURITY = (
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"timing-allow-origin", b"*"),
 )
+PRIVATE = tuple((name, value) for name, value in SECURITY if value != b"*")
+"""What a signed answer carries of them: no page of another origin may read it."""
 
 
 def plan(
@@ -66,13 +70,16 @@ def plan(
         name=VariantName(
             original.site,
             original.key,
-            original.version,
+            original.kept_under,
             leaf_of(recipe, output, bucket if negotiated else None, version_of_layers(layers)),
         ),
         format=output,
         vary=vary,
         headers=_headers(verified, original, layers, output, vary, settings, tagging),
         layers=layers,
+        grant=verified.grant,
+        private_age=private_age(settings, asked_version=_named(verified, original, layers), version=original.version),
+        storable=original.private or access.mode == "signed" or not verified.reveals,
         modified=modified_in(modified_from, output),
         dated=image.asked.preset is None and not layers and settled.vary in ((), ("Accept",)),
     )
@@ -88,17 +95,31 @@ def _headers(
     tagging: Tagging,
 ) -> tuple[tuple[bytes, bytes], ...]:
     image = verified.image
-    # What a preset means, or what a layer shows, can change while the original stays: never immutable then.
-    others = image.asked.preset is not None or bool(layers)
-    named = None if others and image.v == original.version else image.v
+    named = _named(verified, original, layers)
+    if verified.grant is None:
+        lifetime = cache_control(settings, asked_version=named, version=original.version)
+    else:
+        age = private_age(settings, asked_version=named, version=original.version)
+        lifetime = private_cache_control(age, verified.grant.until, time.time())
     headers = [
         (b"content-type", output.media_type.encode()),
         (b"content-disposition", disposition(original.key, output.extension, image.asked.download)),
-        (b"cache-control", cache_control(settings, asked_version=named, version=original.version)),
+        (b"cache-control", lifetime),
         tagging.header(original, layers),
         (b"accept-ranges", b"bytes"),
-        *SECURITY,
+        *(SECURITY if verified.grant is None else PRIVATE),
     ]
+    if tagging.lifetime is not None and verified.grant is None and named is None:
+        headers.append(tagging.lifetime)
     if vary:
         headers.append((b"vary", ", ".join(vary).encode()))
     return tuple(headers)
+
+
+def _named(verified: VerifiedRequest, original: Original, layers: tuple[Original, ...]) -> str | None:
+    """Return the version that the URL names, None where the present one says nothing of how long it stays.
+
+    What a preset means, or what a layer shows, can change while the original stays: never immutable then.
+    """
+    others = verified.image.asked.preset is not None or bool(layers)
+    return None if others and verified.image.v == original.version else verified.image.v

@@ -22,6 +22,9 @@ class DeliverySettings:
         tuple[str, ...],
         "Formats that may be asked, and that automatic choice picks from. Empty: all of them.",
     ] = ()
+    private: Annotated[
+        tuple[str, ...], "Prefixes of keys, such as users/, whose pictures need a signature whatever access says."
+    ] = ()
     negotiation: Annotated[
         Literal["vary", "edge-rewrite", "off"],
         "How automatic formats meet a CDN: Vary: Accept, a bucket written by the edge, or no negotiation.",

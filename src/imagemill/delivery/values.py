@@ -8,6 +8,7 @@ from imagemill.dialects.values import ImageRequest
 from imagemill.engine.port import Job
 from imagemill.originals.values import Original
 from imagemill.recipe.vocabulary import Format
+from imagemill.signing.grant import Grant
 from imagemill.variants.port import Kept, VariantName
 
 Headers = list[tuple[bytes, bytes]]
@@ -45,9 +46,16 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRequest:
-    """A request whose recipe is possible, has its preset's options in it, and may be asked by this caller."""
+    """A request whose recipe is possible, has its preset's options in it, and may be asked by this caller.
+
+    `grant` is the signature that it needed, None where everyone may ask it; `own_layers` says that its image layers are
+    the site's own word (a preset's), or open to all by it; `reveals` that the answer tells more than the picture shows.
+    """
 
     image: ImageRequest
+    grant: Grant | None = None
+    own_layers: bool = True
+    reveals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +70,11 @@ class Plan:
     """No AUTO is left and the variant has a name; everything a response needs but the bytes.
 
     `vary` names the request headers that were read; `headers` are those of a 200 that do not depend on the bytes;
-    `layers` are the originals of the recipe's image layers. `modified` is the second (since 1970) that the variant says
-    it was modified if it is made now, `dated` whether its entity tag is made of that (see `validators`).
+    `layers` are the originals of the recipe's image layers. `grant` is what a private answer is given under, and
+    `private_age` for how many seconds its browser may keep it at most (None: it asks each time). A variant that is not
+    `storable` stays in memory: in the store a web server would find it, and cannot judge a signature. `modified` is the
+    second (since 1970) that the variant says it was modified if it is made now, `dated` whether its entity tag is made
+    of that (see `validators`).
     """
 
     original: Original
@@ -73,6 +84,9 @@ class Plan:
     vary: tuple[str, ...]
     headers: tuple[tuple[bytes, bytes], ...]
     layers: tuple[Original, ...] = ()
+    grant: Grant | None = None
+    private_age: int | None = None
+    storable: bool = True
     modified: int = 0
     dated: bool = True
 

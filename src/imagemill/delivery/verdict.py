@@ -16,6 +16,7 @@ from imagemill.recipe.availability import needs_signature
 from imagemill.recipe.options import Asked
 from imagemill.recipe.presets import Preset
 from imagemill.recipe.vocabulary import Format
+from imagemill.signing.grant import refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,22 @@ class Verdict:
 ALLOWED = Verdict()
 
 
-def judge(asked: Asked, preset: Preset | None, access: Access, *, side: int, pixels: int) -> Verdict:
-    """Return the verdict on `asked`, already expanded by `preset`; a redirect stays within `side` and `pixels`."""
-    words = [
-        word
-        for word in needs_signature(asked, None if preset is None else preset.asked)
-        # Every original can be seen by everyone until some can be private, so each may be a watermark too.
-        if word != "wm" and word not in access.allow
-    ]
+def judge(
+    asked: Asked, preset: Preset | None, access: Access, *, side: int, pixels: int, signed: bool = False
+) -> Verdict:
+    """Return the verdict on `asked`, already expanded by `preset`; a redirect stays within `side` and `pixels`.
+
+    A good signature (`signed`) opens everything but a format that the site does not write. Whether the picture itself
+    and its layers may be seen is not judged here: that is known only where originals are (`permission.admitted`).
+    """
+    form = asked.recipe.output.format
+    unwritten = form.concrete and not access.writes(form)
+    if signed:
+        return Verdict(_wrong_format(form, access)) if unwritten else ALLOWED
+    words = [word for word in closed_words(asked, preset, access) if word != "wm"]
     if words:
         return Verdict(closed(words))
-    form = asked.recipe.output.format
-    if form.concrete and not access.writes(form):
+    if unwritten:
         return Verdict(_wrong_format(form, access))
     if access.mode == "open":
         return ALLOWED
@@ -51,7 +56,13 @@ def judge(asked: Asked, preset: Preset | None, access: Access, *, side: int, pix
         return Verdict(options=options) if options else _refused(code, faults)
     if access.mode == "presets":
         return _judge_preset(asked, preset)
-    return Verdict(closed(["everything"]))
+    return Verdict(refused())
+
+
+def closed_words(asked: Asked, preset: Preset | None, access: Access) -> list[str]:
+    """Return the words of what needs a signature in `asked` and is not the preset's own or opened to everyone."""
+    words = needs_signature(asked, None if preset is None else preset.asked)
+    return [word for word in words if word not in access.allow]
 
 
 def _wrong_format(form: Format, access: Access) -> Refused:

@@ -12,8 +12,8 @@ class ImageRequest:
     """A parsed image URL.
 
     `options_text` is the option list as it was written, percent-decoded once: with `key` it is what a signature covers.
-    `v` is the version that the URL names, `signature`, `expires` (seconds since 1970) and `kid` are the caller's claim,
-    not yet verified. None is not given.
+    `v` is the version that the URL names; `signature`, `expires` and `kid` are the caller's claim as it was written,
+    not yet verified and perhaps nonsense. None is not given.
     """
 
     options_text: str
@@ -21,7 +21,7 @@ class ImageRequest:
     key: str
     v: str | None = None
     signature: str | None = None
-    expires: int | None = None
+    expires: str | None = None
     kid: str | None = None
 
 
@@ -32,5 +32,5 @@ class InfoRequest:
     key: str
     v: str | None = None
     signature: str | None = None
-    expires: int | None = None
+    expires: str | None = None
     kid: str | None = None

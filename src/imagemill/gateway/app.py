@@ -38,9 +38,9 @@ from imagemill.observability.access_log import Log, quoted, timestamp
 from imagemill.observability.logging import events
 from imagemill.observability.metrics import Metrics, render
 from imagemill.observability.snapshot import Snapshot
-from imagemill.uploads.token import redacted
 from imagemill.throttling.gate import Gate
 from imagemill.throttling.routes import Route, route_of
+from imagemill.uploads.token import redacted
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -65,6 +65,11 @@ class Clients:
         client = scope.get("client")
         return client is not None and _is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
 
+    def is_in_front(self, scope: Any) -> bool:
+        """Whether the connection comes from a server in front of us: from this machine, or from a trusted proxy."""
+        client = scope.get("client")
+        return client is not None and (_is_loopback(client[0]) or self._trusts(client[0]))
+
     def is_near(self, scope: Any, headers: dict[bytes, bytes]) -> bool:
         """Whether this is a person at the machine itself, asking for it by a local name."""
         host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)

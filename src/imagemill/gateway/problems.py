@@ -1,7 +1,8 @@
 """Errors as HTTP answers: RFC 9457 problem details, one translation for every surface.
 
 Separate from `errors`, which knows no HTTP. The contract's "Statuses" fix the numbers; threats H11 and C4 fix that a
-body never holds a stack trace or a path of the server and that only 404 and 410 may be kept, for a few seconds.
+body never holds a stack trace or a path of the server and that only a 404 may be kept, for a few seconds. A link that
+has ended (410) is a refusal, and no cache may tell it to others (G1).
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 _BEYOND_ASCII = re.compile(r"[^ -~]")
 
 NOT_FOUND_CACHE = b"public, max-age=5"
-"""404 and 410: long enough to spare a store from a broken page, short enough not to be noticed (threat C4)."""
+"""404: long enough to spare a store from a broken page, short enough not to be noticed (threat C4)."""
 
 
 def status_of(error: ImagemillError) -> int:
@@ -103,7 +104,7 @@ def problem_response(error: ImagemillError, request_id: str) -> tuple[int, Heade
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", NOT_FOUND_CACHE if status in (404, 410) else b"no-store"),
+        (b"cache-control", NOT_FOUND_CACHE if error.kind is Kind.NOT_FOUND else b"no-store"),
         (b"imagemill-error", error.code.encode("ascii", "replace")),
         *SAFE_HEADERS,
         *_own_headers(error, status),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from imagemill.cache.settings import CacheSettings
+from imagemill.cdn.settings import CdnSettings
 from imagemill.coordination.settings import SharedSettings
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
@@ -34,7 +35,7 @@ from imagemill.settings.reference import (
     near,
     written,
 )
-from imagemill.settings.rules import NOT_BUILT_WORDS, not_built
+from imagemill.settings.rules import not_built
 from imagemill.settings.source import (
     FILE_NAME,
     PRESETS,
@@ -88,7 +89,9 @@ class Settings:
     shared: SharedSettings = field(default_factory=SharedSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     sizes: SizesSettings = field(default_factory=SizesSettings)
+    signing: SigningSettings = field(default_factory=SigningSettings)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    cdn: CdnSettings = field(default_factory=CdnSettings)
     uploads: UploadsSettings = field(default_factory=UploadsSettings)
     admin: AdminSettings = field(default_factory=AdminSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -135,6 +138,10 @@ class Settings:
         values = _checked(given, wrong + [(fault.given, fault.text) for fault in faults])
         sections: dict[str, Any] = {section: _section(section, values) for section in SECTIONS if section != "data"}
         sections[SHARED] = _owned("limits", SharedSettings, values)
+        sections["signing"] = replace(
+            sections["signing"],
+            public_keys=_named_files(given.get("signing.public_keys"), sections["signing"].public_keys),
+        )
         sections["admin"] = AdminSettings(key_file=_admin_key_file(given.get("admin.key_file")))
         return cls(
             data=_data_folder(given, cwd),
@@ -219,6 +226,12 @@ def _admin_key_file(given: Given | None) -> str:
     return "" if given is None or not given.value else str(_path_of(given, given.value, given.base))
 
 
+def _named_files(given: Given | None, items: tuple[str, ...]) -> tuple[str, ...]:
+    """Return items such as `K2JC:keys/k2jc.pem` with absolute paths, for those that have one."""
+    named = (item.partition(":") for item in items)
+    return tuple(f"{name}:{_path_of(given, path, Path())}" if path else name for name, _, path in named)
+
+
 def _section(section: str, values: Mapping[str, object]) -> object:
     return _owned(section, SECTIONS[section], values)
 
@@ -243,11 +256,6 @@ def _checked(given: Mapping[str, Given], wrong: list[tuple[Given, str]]) -> dict
         except BadValue as error:
             came = received(one.value, known[name].rule)
             wrong.append((one, f"{_label(name, one)}: expected {error.expected}, received {came}."))
-            continue
-        later = NOT_BUILT_WORDS.get((name, values[name]))
-        if later is not None:
-            text = f"expected another word, received {values[name]!r}; {later} is not available in this version."
-            wrong.append((one, f"{_label(name, one)}: {text}"))
     if wrong:
         raise SettingsError(*(text for _, text in wrong), usage=all(one.by_flag for one, _ in wrong))
     return values

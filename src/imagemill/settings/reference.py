@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 from imagemill.cache.settings import CacheSettings
+from imagemill.cdn.settings import CdnSettings
 from imagemill.coordination.settings import SharedSettings
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
@@ -48,7 +49,9 @@ SECTIONS: dict[str, type] = {
     "throttle": ThrottleSettings,
     "delivery": DeliverySettings,
     "sizes": SizesSettings,
+    "signing": SigningSettings,
     "cache": CacheSettings,
+    "cdn": CdnSettings,
     "uploads": UploadsSettings,
     "admin": AdminSettings,
     "log": LogSettings,

@@ -75,6 +75,8 @@ RULES: dict[str, Rule] = {
     "throttle.wrong_keys": _RATE,
     "throttle.nodes": Rule(unit=Unit.COUNT, low=1, high=10_000),
     "delivery.allow": Rule(words=("lossless", "tiff", "text", "wm", "max_bytes", "best", "meta", "auto")),
+    "signing.keys": Rule(secret=True),
+    "signing.max_lifetime": _TIME,
     "delivery.formats": Rule(words=("jpeg", "png", "webp", "avif", "gif", "tiff", "jxl")),
     "delivery.max_age": _TIME,
     "delivery.stale_while_revalidate": _TIME,
@@ -91,6 +93,8 @@ RULES: dict[str, Rule] = {
     "s3.session_token": Rule(secret=True),
     "s3.connect_seconds": _TIME_LIMIT,
     "s3.request_seconds": _TIME_LIMIT,
+    "cdn.token": Rule(secret=True),
+    "cdn.max_age": _TIME,
     "cache.memory_bytes": _ROOM,
     "uploads.max_bytes": _SIZE_LIMIT,
     "uploads.expires": _LIFE,
@@ -106,17 +110,11 @@ RULES: dict[str, Rule] = {
 
 NOT_BUILT: dict[str, str] = {
     "catalog": "a catalog in a database (capability C1)",
-    "cdn": "purging a CDN (capability E2)",
     "sites": "several sites (capability E4)",
     "rules": "firewall rules (capability E8)",
     "admin.listen": "a listening address of its own for the control API (capability G3)",
 }
 """First part of a name (or the whole name) of the contract → what it would configure."""
-
-NOT_BUILT_WORDS: dict[tuple[str, object], str] = {
-    ("delivery.access", "signed"): "delivery by signed URLs only (capability E7)",
-}
-"""Words of the contract that this version would not keep: starting with them would leave open what should be closed."""
 
 
 def every_word(name: str) -> tuple[str, ...]:

@@ -1,0 +1,23 @@
+"""Which signing keys count, and the judge of signatures over them."""
+
+from __future__ import annotations
+
+from imagemill.errors import InvalidRequest
+from imagemill.object_store.port import ObjectStore
+from imagemill.settings import Settings, SettingsError
+from imagemill.signing.gate import Gate
+from imagemill.signing.key_book import KeyBook
+from imagemill.signing.written_keys import written_keys
+
+
+def build_signing_keys(settings: Settings, documents: ObjectStore) -> KeyBook:
+    """Return the keys of the settings and of the control API; raise SettingsError for one that cannot be used."""
+    try:
+        return KeyBook(written_keys(settings.signing), documents)
+    except InvalidRequest as error:
+        raise SettingsError(error.sentence) from None
+
+
+def build_signatures(settings: Settings, keys: KeyBook) -> Gate:
+    """Return the judge of signatures."""
+    return Gate(lambda: keys.ring, settings.signing, settings.server.public_url)
