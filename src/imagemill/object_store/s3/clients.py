@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,18 +39,22 @@ class Clients:
         self._store: S3Store | None = None
         self.raw = RawClient(place, self._http, self._credentials)
 
-    def obstore_get(self, key: str, options: Any) -> Awaitable[Any]:
+    async def obstore_get(self, key: str, options: Any) -> Any:
         """Ask for an object, or with `head` for what it is."""
         import obstore
 
-        return obstore.get_async(self._obstore(), key, options=options)
+        await self._credentials.get()  # obstore asks as well, and would tell a failure only in its text
+        return await obstore.get_async(self._obstore(), key, options=options)
 
-    def obstore_put(self, key: str, body: Any, attributes: dict[str, str], mode: Any) -> Awaitable[Any]:
+    async def obstore_put(self, key: str, body: Any, attributes: dict[str, str], mode: Any) -> Any:
         """Write an object; see `obstore.put` for `mode`."""
         import obstore
 
+        await self._credentials.get()
         # One request, whatever its size: parts of an interrupted upload would lie in the bucket unseen.
-        return obstore.put_async(self._obstore(), key, body, attributes=attributes, mode=mode, use_multipart=False)
+        return await obstore.put_async(
+            self._obstore(), key, body, attributes=attributes, mode=mode, use_multipart=False
+        )
 
     def headers_of(self, attributes: Mapping[str, str], mode: Any) -> list[tuple[str, str]]:
         """Return what `obstore_put` would send, for a key that it would not."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from imagemill.object_store.guard import Away, Guard
 from imagemill.object_store.s3.address import S3Address
 from imagemill.object_store.s3.clients import Clients
-from imagemill.object_store.s3.failures import Missing, Unreadable, of_obstore
+from imagemill.object_store.s3.failures import Denied, Missing, Unreadable, of_obstore
 from imagemill.object_store.s3.listing import ListedObject, ListedPage, read_page
 from imagemill.object_store.s3.place import place_of
 from imagemill.object_store.s3.presigning import Link
@@ -259,7 +259,7 @@ async def _asked(work: Awaitable[T]) -> T:
     """Return what obstore returns; its exceptions become our own kinds."""
     try:
         return await work
-    except (StopAsyncIteration, asyncio.CancelledError, MemoryError):
+    except (StopAsyncIteration, asyncio.CancelledError, MemoryError, Denied):
         raise
     except Exception as error:
         raise of_obstore(error) from error

@@ -20,6 +20,7 @@ _CONTESTED = frozenset({"", "ConditionalRequestConflict", "PreconditionFailed"})
 CLOCK = frozenset({"RequestTimeTooSkewed"})
 CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
+    | {"XAdminUserNotFound"}  # Versity's word for an unknown key, with 404
 )
 
 
@@ -64,12 +65,12 @@ def of_status(status: int, code: str) -> Exception:
     """Return the failure that a status and the code of its XML body mean."""
     if status in (304, 412) or (status == 409 and code in _CONTESTED):
         return Unmet()
+    if status in (401, 403) or code in CREDENTIALS:
+        return Denied(code)
     if status == 404:
         return Missing(bucket=code == "NoSuchBucket")
     if status in _TRANSIENT or code in _TRANSIENT_CODES:
         return Away(f"{status} {code}")
-    if status in (401, 403) or code in CREDENTIALS:
-        return Denied(code)
     if status == 507 or code in ("QuotaExceeded", "XMinioStorageFull"):
         return Full()
     return Odd(status, code)
