@@ -117,6 +117,11 @@ class Unauthenticated(ImagemillError):
     kind = Kind.UNAUTHENTICATED
     code = "unauthenticated"
 
+    def __init__(self, sentence: str, *, code: str | None = None, schemes: tuple[str, ...] = ("Bearer",)) -> None:
+        """`schemes` are the ways in which a key may be shown here (RFC 9110 section 11.6.1)."""
+        super().__init__(sentence, code=code)
+        self.schemes = schemes
+
 
 class Refused(ImagemillError):
     """Understood, but not for this caller."""

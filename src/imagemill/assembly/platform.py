@@ -16,7 +16,7 @@ from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.nodes import Beside, build_locks, build_redis, build_turns
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
 from imagemill.assembly.signing import build_signatures, build_signing_keys
-from imagemill.assembly.sources import remote_keys, with_sources
+from imagemill.assembly.sources import event_places, remote_keys, with_sources
 from imagemill.assembly.stores import build_document_store, build_stores
 from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
@@ -234,6 +234,7 @@ class Platform:
                 purging=self.purging,
                 attempts=self.throttling.attempts,
                 rates=settings.throttle,
+                places=event_places(settings),
             )
         return self._control_app
 

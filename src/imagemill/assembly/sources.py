@@ -12,8 +12,9 @@ from imagemill.data_folder import DataFolder
 from imagemill.object_store.joined import JoinedStore, Mount
 from imagemill.object_store.local import LocalStore
 from imagemill.object_store.port import ObjectStore
+from imagemill.originals.notifications import Place
 from imagemill.originals.settings import SourceSettings
-from imagemill.settings import Settings, SettingsError
+from imagemill.settings import OWN_FOLDER, Settings, SettingsError
 from imagemill.settings.attached import is_web, prefix_of, reach_of
 from imagemill.settings.values import folder_of, s3_address
 
@@ -89,6 +90,22 @@ def _refusing(mounts: Sequence[Mount]) -> Iterator[Mount]:
         if mount.takes is not None:
             yield replace(mount, prefix="", takes=looks_like_url)
             return
+
+
+def event_places(settings: Settings) -> tuple[Place, ...]:
+    """Return the buckets of which we read originals, and which part of each is ours."""
+    variants = s3_address(settings.variants.url)
+    urls = [("", settings.originals.url)]
+    urls += [(prefix_of(name, source), source.url) for name, source in settings.attached.items()]
+    found = []
+    for prefix, url in urls:
+        address = s3_address(url)
+        if address is not None:
+            ours = (address.below(f"{OWN_FOLDER}/").prefix,)
+            if variants is not None and variants.bucket == address.bucket and variants.prefix:
+                ours += (variants.prefix,)
+            found.append(Place(address.bucket, address.prefix, prefix, ours))
+    return tuple(found)
 
 
 def remote_keys(store: ObjectStore) -> Callable[[str], bool] | None:

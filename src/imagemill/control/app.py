@@ -13,7 +13,7 @@ FastAPI is imported only in this package, and this package only once the port is
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -44,6 +44,7 @@ from imagemill.control.originals import originals_router
 from imagemill.control.presets import presets_router
 from imagemill.control.purges import purges_router
 from imagemill.control.services import Explainer, Services
+from imagemill.control.store_events import store_events_router
 from imagemill.control.unbuilt import check_built
 from imagemill.control.uploads import uploads_router
 from imagemill.control.variants import variants_router
@@ -55,6 +56,7 @@ from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
 from imagemill.gateway.problems import internal_error
 from imagemill.originals.library import Originals
+from imagemill.originals.notifications import Place
 from imagemill.throttling.gate import Attempts
 from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.intake import Intake
@@ -80,11 +82,13 @@ def create_control(
     body_seconds: float = 20.0,
     attempts: Attempts | None = None,
     rates: ThrottleSettings | None = None,
+    places: Sequence[Place] = (),
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
 
     `public_url` builds links, empty makes them relative, and `access` says which ones work; `body_seconds` is how long
     an upload may pause. `attempts` counts wrong keys, and `rates` are shown at /v1/limits.
+    `places` are the buckets whose events count.
     """
     services = Services(
         originals=originals,
@@ -98,6 +102,7 @@ def create_control(
         presets=presets,
         inspector=inspector,
         uploads=uploads,
+        places=places,
     )
     api = _resources(services)
     return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key, attempts))
@@ -125,6 +130,7 @@ def _resources(services: Services) -> FastAPI:
         content_router(services),
         variants_router(services),
         purges_router(services),
+        store_events_router(services),
         presets_router(services),
         info_router(services),
         limits_router(services),

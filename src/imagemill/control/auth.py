@@ -6,6 +6,8 @@ or how long a body is, before the key is. The key is compared in constant time a
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import re
@@ -19,6 +21,8 @@ from imagemill.throttling.gate import Attempts
 
 OPEN = (b"/openapi.json", b"/docs")
 """Descriptions of the API hold no secret and are read by browsers, which send no key."""
+BASIC = (b"/v1/store-events",)
+"""Where Basic does as well: SNS knows no other way to send a key. Not elsewhere, for browsers remember it (L2)."""
 
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
 _KEY_IN_QUERY = re.compile(
@@ -62,24 +66,27 @@ class Authenticated:
             client = scope.get("imagemill.client", "unknown")
             if self._attempts is not None:
                 await self._attempts.begin(client)
-            self._check(scope)
+            self._check(scope, basic=raw_path(scope) in BASIC)
             if self._attempts is not None:
                 await self._attempts.right(client)
         await self._inner(scope, receive, send)
 
-    def _check(self, scope: Scope) -> None:
+    def _check(self, scope: Scope, *, basic: bool) -> None:
         if _KEY_IN_QUERY.search(scope.get("query_string", b"")):
             raise InvalidRequest(
                 "A key in the URL ends up in logs and histories; send it as “Authorization: Bearer …” or “x-api-key”.",
                 code="key_in_url",
             )
         headers = dict(scope["headers"])
+        if basic:
+            headers = _without_basic(headers)
         if self._key.admits(headers):
             return
         if shown_key(headers) is None:
             raise Unauthenticated(
                 "The control API wants a key: send it as “Authorization: Bearer …” or “x-api-key”. "
-                "The first start wrote one to admin.key in the data folder."
+                "The first start wrote one to admin.key in the data folder.",
+                schemes=("Basic", "Bearer") if basic else ("Bearer",),
             )
         raise Unauthenticated("This key is not known here.", code="bad_api_key")
 
@@ -91,6 +98,18 @@ def shown_key(headers: Mapping[bytes, bytes]) -> str | None:
         return bearer.group(1).decode("ascii")
     key = headers.get(b"x-api-key")
     return None if key is None else key.decode("latin-1")
+
+
+def _without_basic(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return `headers` with the password of RFC 7617 as a bearer key; the user's name counts for nothing."""
+    scheme, _, encoded = headers.get(b"authorization", b"").strip().partition(b" ")
+    if scheme.lower() != b"basic" or len(encoded) > 1024:
+        return headers
+    try:
+        _, _, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+    except binascii.Error:
+        return headers
+    return {**headers, b"authorization": b"Bearer " + password}
 
 
 def _digest(text: str) -> bytes:

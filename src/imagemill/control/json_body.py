@@ -34,10 +34,20 @@ async def read_json(request: Request, type_: type[T], pause: float) -> T:
 
 
 def decode_json(data: bytes, type_: type[T]) -> T:
-    """Return `data` as a `type_`; raise InvalidRequest (`bad_json`)."""
+    """Return `data` as a `type_`; raise InvalidRequest (`bad_json`, `invalid_body`)."""
+    value = decode_any(data)
+    try:
+        return msgspec.convert(value, type_, strict=True)
+    except msgspec.ValidationError as error:
+        words = "".join(one if one.isprintable() else "?" for one in str(error))
+        raise InvalidRequest(f"The body does not fit: {words[:300]}.", code="invalid_body") from None
+
+
+def decode_any(data: bytes) -> Any:
+    """Return whatever JSON `data` is; raise InvalidRequest (`bad_json`)."""
     _check_depth(data)
     try:
-        value = json.loads(
+        return json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_once,
             parse_constant=_no_constant,
@@ -48,11 +58,6 @@ def decode_json(data: bytes, type_: type[T]) -> T:
         raise _bad_json("is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise _bad_json(f"is not JSON: {error.msg} at character {error.pos}") from None
-    try:
-        return msgspec.convert(value, type_, strict=True)
-    except msgspec.ValidationError as error:
-        words = "".join(one if one.isprintable() else "?" for one in str(error))
-        raise InvalidRequest(f"The body does not fit: {words[:300]}.", code="invalid_body") from None
 
 
 def _bad_json(why: str) -> InvalidRequest:

@@ -14,6 +14,7 @@ from imagemill.control.originals import OriginalChanges
 from imagemill.control.presets import PresetList, PresetView, PresetWritten
 from imagemill.control.purges import Purge, PurgeView
 from imagemill.control.uploads import UploadTicketView, UploadView, UploadWanted
+from imagemill.control.store_events import StoreEventsView
 from imagemill.control.variants import PurgedView, VariantsView
 from imagemill.control.views import OriginalView
 
@@ -30,6 +31,7 @@ STRUCTS = (
     InfoView,
     InfoAsked,
     InfoList,
+    StoreEventsView,
     UploadWanted,
     UploadTicketView,
     UploadView,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purging import Purging
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
+from imagemill.originals.notifications import Place
 from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.intake import Intake
 from imagemill.variants.port import VariantStore
@@ -22,7 +23,7 @@ Explainer = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`addresses` makes links; `pause` is in seconds."""
+    """`addresses` makes links; `pause` is in seconds; `places` are the buckets whose events count."""
 
     originals: Originals
     variants: VariantStore
@@ -35,3 +36,4 @@ class Services:
     presets: PresetBook
     inspector: Inspector
     uploads: Intake
+    places: Sequence[Place] = ()

@@ -20,6 +20,7 @@ from imagemill.errors import (
     Quota,
     RangeNotSatisfiable,
     TooMany,
+    Unauthenticated,
 )
 
 Headers = list[tuple[bytes, bytes]]
@@ -140,8 +141,8 @@ def _own_headers(error: ImagemillError, status: int) -> Headers:
         # A whole number, rounded up: waiting exactly that long must succeed (threat O1).
         retry = (b"retry-after", str(max(1, math.ceil(error.retry_after or 1))).encode())
         return [retry, *(rate_limit_fields(error.quotas) if isinstance(error, TooMany) else ())]
-    if status == 401:
-        return [(b"www-authenticate", b'Bearer realm="imagemill"')]
+    if isinstance(error, Unauthenticated):
+        return [(b"www-authenticate", ", ".join(f'{scheme} realm="imagemill"' for scheme in error.schemes).encode())]
     if isinstance(error, MethodNotAllowed):
         return [(b"allow", ", ".join(error.allow).encode())]
     if isinstance(error, RangeNotSatisfiable):
