@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
+from imagemill.assembly.cdn import build_purger
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.purge_target import PurgeTarget
@@ -79,4 +80,5 @@ def build_purging(
         fills=fills,
         caches={"memory": forget},
         shared=documents if shares(settings) else None,
+        cdn=build_purger(settings.cdn),
     )

@@ -64,11 +64,14 @@ class Tagging:
 
     `name` is the header; `separator` stands between tags. With `words` the originals' own tags are named too: only
     where a CDN is configured that can purge by them, because a web server that serves our files cannot know them.
+    `lifetime` is the header that tells such a CDN alone to keep what the public may see for longer (RFC 9213), since
+    it is told when that changes.
     """
 
     name: bytes = b"cache-tag"
     separator: str = ","
     words: bool = False
+    lifetime: tuple[bytes, bytes] | None = None
 
     def header(self, original: Original, layers: Iterable[Original] = ()) -> tuple[bytes, bytes]:
         """Return the header of an answer that shows `original` with the originals of its `layers`."""

@@ -1,0 +1,62 @@
+"""Which CDN stands in front, and how answers name what they show to it."""
+
+from __future__ import annotations
+
+from imagemill.cdn.cloudflare import Cloudflare
+from imagemill.cdn.cloudfront import CloudFront
+from imagemill.cdn.fastly import Fastly
+from imagemill.cdn.nginx import NginxCache
+from imagemill.cdn.port import Purger
+from imagemill.cdn.settings import CdnSettings
+from imagemill.cdn.varnish import Varnish
+from imagemill.delivery.cache_tags import PLAIN, Tagging
+from imagemill.settings import SettingsError
+from imagemill.settings.values import BadValue, folder_of
+
+ZONES = {"cloudfront": "the distribution's id", "cloudflare": "the zone's id", "fastly": "the service's id"}
+TOKENS = ("cloudflare", "fastly")
+
+
+def build_purger(settings: CdnSettings) -> Purger | None:
+    """Return what purges the configured CDN, None without one; raise SettingsError for what is missing."""
+    kind = settings.kind
+    if kind in ZONES and not settings.zone:
+        raise SettingsError(f"cdn.zone: expected {ZONES[kind]}, as cdn.kind is {kind}; received nothing.")
+    if kind in TOKENS and not settings.token:
+        raise SettingsError(f"cdn.token: expected an API token, as cdn.kind is {kind}; received nothing.")
+    if kind == "nginx":
+        return _nginx(settings)
+    if settings.url and not settings.url.startswith(("http://", "https://")):
+        raise SettingsError(f"cdn.url: expected an http:// or https:// URL, as cdn.kind is {kind or 'empty'}.")
+    if kind == "cloudfront":
+        return CloudFront(settings)
+    if kind == "cloudflare":
+        return Cloudflare(settings)
+    if kind == "fastly":
+        return Fastly(settings)
+    return Varnish(settings) if kind == "varnish" else None
+
+
+def tagging_for(settings: CdnSettings) -> Tagging:
+    """Return how answers are tagged, and for how long the CDN may keep them.
+
+    Fastly has headers of its own. nginx and Varnish are told lifetimes by their configuration (`edge_config`), and
+    CloudFront by its cache policy: none of them reads a header for CDNs.
+    """
+    age = f"max-age={settings.max_age}".encode()
+    if settings.kind == "fastly":
+        return Tagging(b"surrogate-key", " ", words=True, lifetime=(b"surrogate-control", age))
+    if settings.kind == "cloudflare":
+        return Tagging(words=True, lifetime=(b"cdn-cache-control", b"public, " + age))
+    return Tagging(words=True) if settings.kind else PLAIN
+
+
+def _nginx(settings: CdnSettings) -> Purger | None:
+    """Without a folder of its cache nginx has nothing to purge: it serves our files, or looks again within seconds."""
+    if not settings.url:
+        return None
+    try:
+        folder = folder_of(settings.url)
+    except BadValue as error:
+        raise SettingsError(f"cdn.url: expected {error.expected}, the folder of nginx's cache.") from None
+    return None if folder is None else NginxCache(folder)

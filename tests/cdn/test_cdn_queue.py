@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from imagemill.cdn.port import CdnError
+from imagemill.cdn.queue import CdnQueue
+
+
+class Counting:
+    """A CDN that notes its batches, and refuses as often as told."""
+
+    most = 3
+
+    def __init__(self, *refusals: CdnError) -> None:
+        self.batches: list[list[str]] = []
+        self.refusals = list(refusals)
+        self.closed = False
+
+    async def purge(self, tags: Sequence[str]) -> None:
+        """Note, or refuse."""
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.batches.append(list(tags))
+
+    async def close(self) -> None:
+        """Note."""
+        self.closed = True
+
+
+async def settled(queue: CdnQueue, number: str) -> str:
+    """Return the state of a purge once it is no longer pending."""
+    async with asyncio.timeout(10):
+        while queue.state(number) == "pending":
+            await asyncio.sleep(0.001)
+    return queue.state(number)
+
+
+def test_what_comes_together_goes_together() -> None:
+    """Tags are gathered, each once, and sent in batches as large as the CDN takes."""
+
+    async def run() -> None:
+        cdn = Counting()
+        queue = CdnQueue(cdn, gather=0.01, pauses=())
+        for number, tags in {"1": "ab", "2": "bc", "3": "cde"}.items():
+            queue.add(number, tags)
+        assert queue.state("1") == "pending"
+        assert [await settled(queue, number) for number in "123"] == ["done"] * 3
+        assert cdn.batches == [["a", "b", "c"], ["d", "e"]]
+        await queue.close()
+        assert cdn.closed
+
+    asyncio.run(run())
+
+
+def test_a_busy_cdn_is_asked_again() -> None:
+    """The purge is pending until it was taken."""
+
+    async def run() -> None:
+        cdn = Counting(CdnError("busy"), CdnError("busy"))
+        queue = CdnQueue(cdn, gather=0, pauses=(0.001, 0.001))
+        queue.add("1", "a")
+        assert await settled(queue, "1") == "done"
+        assert cdn.batches == [["a"]]
+        await queue.close()
+
+    asyncio.run(run())
+
+
+def test_a_purge_that_cannot_succeed_is_failed() -> None:
+    """After a lasting refusal at once, else after the last pause; the purges after it go on."""
+
+    async def run() -> None:
+        lasting = CdnQueue(Counting(CdnError("wrong token", lasting=True)), gather=0, pauses=(60,))
+        lasting.add("1", "a")
+        assert await settled(lasting, "1") == "failed"
+        lasting.add("2", "a")
+        assert await settled(lasting, "2") == "done"
+        await lasting.close()
+        busy = CdnQueue(Counting(*(CdnError("busy") for _ in range(3))), gather=0, pauses=(0.001, 0.001))
+        busy.add("1", "a")
+        assert await settled(busy, "1") == "failed"
+        await busy.close()
+
+    asyncio.run(run())
+
+
+def test_a_purge_of_which_one_batch_failed_is_failed() -> None:
+    """Half a purge is not done."""
+
+    async def run() -> None:
+        queue = CdnQueue(Counting(CdnError("no", lasting=True)), gather=0, pauses=())
+        queue.add("1", "abcde")
+        assert await settled(queue, "1") == "failed"
+        await asyncio.sleep(0.01)
+        assert queue.state("1") == "failed"
+        await queue.close()
+
+    asyncio.run(run())
