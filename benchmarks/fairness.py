@@ -1,4 +1,4 @@
-"""Many at once: a page of new thumbnails, a greedy neighbour, a thousand askers of one picture, and overload."""
+"""Many at once: a page of new thumbnails, a greedy neighbour, a thousand askers of one picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import time
 from dataclasses import dataclass
 
 from benchmarks import load, pictures, processes
-from benchmarks.measure import Figure, Outcome, at_least, at_most, percentile, spread
-from benchmarks.server import UNLIMITED, Imagemill, fetch
+from benchmarks.measure import Figure, Outcome, at_least, at_most, spread
+from benchmarks.server import Imagemill, fetch
 
 THUMBNAILS = 60
 GREEDY_RATE = 500.0
@@ -20,22 +20,18 @@ JOBS_OF_A_NEIGHBOUR = 2.5
 """An answer may take one running job to wait for and the asker's own, and a quarter more for everything else."""
 
 ASKERS = 1000
-OVERLOAD = 3.0
-OVERLOAD_SECONDS = 6.0
-REFUSED_WITHIN = 50.0
 MADE = "imagemill_variants_made_total"
 
 
 def measure() -> Outcome:
-    """The four journeys, each on a server of its own."""
-    figures = [*_page(6), *_page(THUMBNAILS), *_neighbour(), *_askers(), *_overload()]
+    """The three journeys, each on a server of its own."""
+    figures = [*_page(6), *_page(THUMBNAILS), *_neighbour(), *_askers()]
     return Outcome(
         method=(
             f"{THUMBNAILS} new 300 px thumbnails of different 12 MP photographs asked by one address on 6 and on "
             f"{THUMBNAILS} connections, limits as shipped; {GREEDY_RATE:.0f} random sizes a second from 127.0.0.1 "
             f"while 127.0.0.2 asks for new thumbnails one after another (one job is the mean of the render stage "
-            f"meanwhile); {ASKERS} connections asking one new variant; {OVERLOAD:.0f} × the measured capacity of new "
-            f"thumbnails for {OVERLOAD_SECONDS:.0f} s"
+            f"meanwhile); {ASKERS} connections asking one new variant"
         ),
         figures=tuple(figures),
     )
@@ -154,50 +150,3 @@ def _askers() -> list[Figure]:
         ),
         Figure(name=f"{title}: more transcodes than one", value=abs(count - 1), unit="", gate=at_most(0)),
     ]
-
-
-SHORT_QUEUE = {"IMAGEMILL_LIMITS__QUEUE_SECONDS": "2"}
-"""Six seconds of overload do not fill the default queue of 8 s; a benchmark need not take a minute to see a refusal."""
-
-
-def _overload() -> list[Figure]:
-    """Three times what the machine can make: as much good work as before, and quick refusals of the rest."""
-    with Imagemill(environment=UNLIMITED | SHORT_QUEUE) as server:
-        names = pictures.copies(pictures.twelve_megapixels(server.scratch), server.data, 8, "overload")
-        server.start()
-        load.run(load.Load(port=server.port, paths=[f"/img/w=280,fm=jpeg/{name}" for name in names]))
-        capacity = load.run(_new(server, names, 300, 120)).require_good("capacity").rate
-        asked = int(OVERLOAD * capacity * OVERLOAD_SECONDS)
-        report = load.run(_new(server, names, 400, asked, rate=OVERLOAD * capacity))
-        status, _, _ = fetch(server.port, "/healthz/live")
-    refused = [answer.seconds * 1e3 for answer in report.answers if answer.status == 503]
-    ended = max(a.started + a.seconds for a in report.good) if report.good else float("inf")
-    goodput = len(report.good) / ended
-    statuses = f"statuses {report.statuses()}, capacity {capacity:.1f}/s"
-    figures = [
-        Figure(
-            name=f"goodput at {OVERLOAD:.0f} × capacity / capacity",
-            value=goodput / capacity,
-            unit="×",
-            gate=at_least(0.9),
-            note=statuses,
-        ),
-        Figure(name="alive after overload", value=float(status == 200), unit="", gate=at_least(1)),
-    ]
-    slowest = percentile(refused, 0.99) if refused else float("inf")
-    return [
-        *figures,
-        Figure(
-            name="refusals: p99",
-            value=slowest,
-            unit="ms",
-            gate=at_most(REFUSED_WITHIN),
-            note=f"{len(refused)} refusals, with limits.queue_seconds = 2",
-        ),
-    ]
-
-
-def _new(server: Imagemill, names: list[str], first: int, count: int, rate: float = 0.0) -> load.Load:
-    """Requests for `count` sizes that nobody has asked before (as long as `first` is a range of its own)."""
-    paths = [f"/img/w={first + n // len(names)},fm=jpeg/{names[n % len(names)]}" for n in range(count)]
-    return load.Load(port=server.port, paths=paths, rate=rate, connections=2000 if rate else 16, seconds=90)

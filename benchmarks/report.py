@@ -19,6 +19,7 @@ TITLES = {
     "quality": "Quality of shrink-on-load",
     "memory": "Memory",
     "fairness": "Many at once",
+    "overload": "More than can be made",
     "frontier": "Encoder settings",
     "scale": "One scale of quality",
     "avif": "AVIF while someone waits",
