@@ -24,11 +24,14 @@ from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purge_target import PurgeTarget
 from imagemill.delivery.purging import Purging
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
+from imagemill.delivery.signed_link import Links
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
 from imagemill.engine.settings import EngineSettings
 from imagemill.object_store.memory import MemoryStore
 from imagemill.observability.metrics import Metrics
+from imagemill.signing.key_book import KeyBook
+from imagemill.signing.settings import SigningSettings
 from imagemill.throttling.memory import MemoryLimiter
 from imagemill.uploads.intake import Intake
 from imagemill.uploads.quarantine import Quarantine
@@ -88,6 +91,7 @@ class Control:
             fills=Fills(),
             caches={"memory": self._note_purge},
         )
+        self.signing_keys = KeyBook((), MemoryStore())
         self.app: ASGIApp = create_control(
             originals=self.kit.originals,
             variants=self.kit.variants,
@@ -100,6 +104,7 @@ class Control:
             presets=self.presets,
             inspector=self.inspector,
             uploads=self.intake(),
+            links=Links(self.signing_keys, SigningSettings(), self.public_url),
             body_seconds=self.body_seconds,
         )
 

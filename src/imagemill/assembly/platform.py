@@ -18,6 +18,7 @@ from imagemill.assembly.shared import Book, build_purging, follow, freshness_of,
 from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.sources import event_places, remote_keys, with_sources
 from imagemill.assembly.stores import build_document_store, build_stores
+from imagemill.assembly.tiers import DiskPurges, build_disk
 from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
 from imagemill.data_folder import DataFolder
@@ -31,6 +32,7 @@ from imagemill.delivery.memo import Memo
 from imagemill.delivery.offered import offered
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.signed_link import Links
 from imagemill.delivery.slots import Slots
 from imagemill.errors import ImagemillError
 from imagemill.gateway.app import AsgiApp, Gateway
@@ -62,6 +64,7 @@ class Platform:
         self.redis = build_redis(settings)
         self._totals = None if beside is None else beside.totals
         self.cache = MemoryCache(settings.cache.memory_bytes)
+        self.disk = build_disk(settings, data)
         self.documents = build_document_store(settings, data)
         store, self.variants = build_stores(settings, data, self.cache.take_reads)
         self.store = with_sources(store, settings, data, self.documents)
@@ -90,11 +93,12 @@ class Platform:
         self.log: Log = self._access_log()
         cores = self.engine.size
         self.fills = Fills()
-        self.purging = build_purging(settings, SITE, self.variants, self.cache, self.fills, self.documents)
+        self.purging = build_purging(settings, SITE, self.variants, self.cache, self.fills, self.documents, self.disk)
         self._books: dict[str, Book] = {
             "presets": self.presets,
             "purges": self.purging,
             "signing-keys": self.signing_keys,
+            "disk": DiskPurges(self.disk, self.purging),
         }
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
@@ -112,6 +116,7 @@ class Platform:
             metrics=self.metrics,
             fills=self.fills,
             turns=self.turns,
+            disk=self.disk,
         )
         self.inspector = Inspector(
             originals=self.originals,
@@ -124,7 +129,7 @@ class Platform:
         )
         self.keys = admin_key(settings, data)
         self.health = Health({"store": self._check_store, "workers": self._check_workers})
-        memo = Memo(self.originals, self.cache, self.metrics, lambda: self.signing_keys.ring)
+        memo = Memo(self.originals, self.cache, self.metrics, lambda: self.signing_keys.ring, disk=self.disk)
         self.presets.on_change(memo.forget)
         self.signing_keys.on_change(memo.forget)
         self.app = self._gateway(memo)
@@ -163,6 +168,8 @@ class Platform:
         await self.originals.close()
         await self.engine.close()
         await self.variants.close()
+        if self.disk is not None:
+            await self.disk.close()
         await self.store.close()
         await self.documents.close()
         await self.throttling.close()
@@ -179,6 +186,7 @@ class Platform:
                 originals=self.originals,
                 maker=self.maker,
                 cache=self.cache,
+                disk=self.disk,
                 memo=memo,
                 metrics=self.metrics,
                 settings=settings.delivery,
@@ -231,6 +239,7 @@ class Platform:
                 presets=self.presets,
                 inspector=self.inspector,
                 uploads=self.uploads,
+                links=Links(self.signing_keys, settings.signing, settings.server.public_url),
                 purging=self.purging,
                 attempts=self.throttling.attempts,
                 rates=settings.throttle,
@@ -240,8 +249,10 @@ class Platform:
 
     def _forget(self, key: str) -> None:
         self.cache.forget(SITE, key)
+        if self.disk is not None:
+            self.disk.forget(SITE, key)
         present = self.originals.peek(key)
-        self.purging.changed(key, "gone" if present is None else present.version)
+        self.purging.changed(key, "gone" if present is None else present.kept_under)
 
     async def _samples(self) -> Sequence[Mapping[str, Any]]:
         page = await self.originals.list("", limit=50)
@@ -290,6 +301,7 @@ class Platform:
             "imagemill_makes_running": lambda: self.slots.running,
             "imagemill_workers": lambda: len(self.engine.pids()),
             "imagemill_workers_busy": lambda: self.engine.busy,
+            "imagemill_disk_cache_bytes": lambda: 0 if self.disk is None else self.disk.used_bytes,
             "imagemill_memory_cache_bytes": lambda: self.cache.used_bytes,
             "imagemill_memory_cache_variants": lambda: len(self.cache),
             "imagemill_variant_store_bytes": self.variants.usage,

@@ -24,13 +24,15 @@ class Addresses:
 
     def of(self, original: Original) -> str | None:
         """Return the address of a picture with its version, None where the site gives it to nobody by any size."""
+        if original.private:
+            return None
         facts = original.facts
         address = self._address(original.key, facts.width, facts.height)
         return None if address is None else f"{address}?v={original.version}"
 
     def of_key(self, key: str) -> str | None:
-        """Return the address of an object that nobody has looked into yet."""
-        return self._address(key, 0, 0)
+        """Return the address of an object that nobody has looked into yet, so that nobody can have closed it."""
+        return None if self.access.is_private(key) else self._address(key, 0, 0)
 
     def _address(self, key: str, width: int, height: int) -> str | None:
         options = open_options(self.access, self.presets.current, width=width, height=height)

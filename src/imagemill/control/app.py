@@ -44,6 +44,7 @@ from imagemill.control.originals import originals_router
 from imagemill.control.presets import presets_router
 from imagemill.control.purges import purges_router
 from imagemill.control.services import Explainer, Services
+from imagemill.control.signing_keys import signing_keys_router
 from imagemill.control.store_events import store_events_router
 from imagemill.control.unbuilt import check_built
 from imagemill.control.uploads import uploads_router
@@ -52,6 +53,7 @@ from imagemill.delivery.access import Access
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purging import Purging
+from imagemill.delivery.signed_link import Links
 from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
 from imagemill.gateway.problems import internal_error
@@ -79,6 +81,7 @@ def create_control(
     presets: PresetBook,
     inspector: Inspector,
     uploads: Intake,
+    links: Links,
     body_seconds: float = 20.0,
     attempts: Attempts | None = None,
     rates: ThrottleSettings | None = None,
@@ -102,6 +105,7 @@ def create_control(
         presets=presets,
         inspector=inspector,
         uploads=uploads,
+        links=links,
         places=places,
     )
     api = _resources(services)
@@ -132,6 +136,7 @@ def _resources(services: Services) -> FastAPI:
         purges_router(services),
         store_events_router(services),
         presets_router(services),
+        signing_keys_router(services),
         info_router(services),
         limits_router(services),
         explain_router(services),

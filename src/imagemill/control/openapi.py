@@ -13,8 +13,16 @@ from imagemill.control.info import InfoAsked, InfoList, InfoView
 from imagemill.control.originals import OriginalChanges
 from imagemill.control.presets import PresetList, PresetView, PresetWritten
 from imagemill.control.purges import Purge, PurgeView
-from imagemill.control.uploads import UploadTicketView, UploadView, UploadWanted
+from imagemill.control.signing_keys import (
+    SignedUrls,
+    SigningKeyChanges,
+    SigningKeyList,
+    SigningKeyView,
+    SigningKeyWanted,
+    UrlsToSign,
+)
 from imagemill.control.store_events import StoreEventsView
+from imagemill.control.uploads import UploadTicketView, UploadView, UploadWanted
 from imagemill.control.variants import PurgedView, VariantsView
 from imagemill.control.views import OriginalView
 
@@ -28,6 +36,12 @@ STRUCTS = (
     PresetView,
     PresetWritten,
     PresetList,
+    SigningKeyView,
+    SigningKeyWanted,
+    SigningKeyChanges,
+    SigningKeyList,
+    UrlsToSign,
+    SignedUrls,
     InfoView,
     InfoAsked,
     InfoList,

@@ -30,12 +30,16 @@ PATH = "/v1/originals/{key:key}"
 
 
 class OriginalChanges(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A merge patch (RFC 7396): what is not mentioned stays, null removes. A new focal point is a new version."""
+    """A merge patch (RFC 7396): what is not mentioned stays, null removes. A new focal point is a new version.
+
+    A `private` original needs a signature to be seen, whatever the site opens to everyone.
+    """
 
     focal: Focal | msgspec.UnsetType | None = msgspec.UNSET
     tags: tuple[str, ...] | msgspec.UnsetType | None = msgspec.UNSET
     alt: str | msgspec.UnsetType | None = msgspec.UNSET
     custom: dict[str, str | None] | msgspec.UnsetType | None = msgspec.UNSET
+    private: bool | msgspec.UnsetType | None = msgspec.UNSET
 
     def changes(self) -> DescriptionChanges:
         """Return the same in the words of `originals`."""
@@ -46,6 +50,7 @@ class OriginalChanges(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             tags=UNSET if self.tags is msgspec.UNSET else self.tags,
             alt=UNSET if self.alt is msgspec.UNSET else self.alt,
             custom=UNSET if self.custom is msgspec.UNSET else self.custom,
+            private=UNSET if self.private is msgspec.UNSET else self.private,
         )
 
 
@@ -94,7 +99,7 @@ def originals_router(services: Services) -> APIRouter:
 
     @router.patch(
         PATH,
-        summary="Change the focal point, tags, alternative text or custom fields",
+        summary="Change the focal point, tags, alternative text, custom fields, or who may see it",
         responses=says(OriginalView),
         openapi_extra=takes(OriginalChanges, "application/json", "application/merge-patch+json"),
     )

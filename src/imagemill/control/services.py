@@ -10,6 +10,7 @@ from imagemill.control.addresses import Addresses
 from imagemill.delivery.inspection import Inspector
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purging import Purging
+from imagemill.delivery.signed_link import Links
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
 from imagemill.originals.notifications import Place
@@ -36,4 +37,5 @@ class Services:
     presets: PresetBook
     inspector: Inspector
     uploads: Intake
+    links: Links
     places: Sequence[Place] = ()

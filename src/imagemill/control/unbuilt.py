@@ -13,7 +13,6 @@ ROWS = {
     "plans": "G4",
     "policies": "O7",
     "usage": "G4",
-    "signing-keys": "E7",
     "batches": "T12",
     "jobs": "T12",
     "audit": "G7",

@@ -56,7 +56,7 @@ def variants_router(services: Services) -> APIRouter:
             VariantView(
                 variant=info.name.leaf,
                 name=str(info.name),
-                version=info.name.version,
+                version=original.version,
                 size=info.size,
                 modified=time_of(info.modified),
             )

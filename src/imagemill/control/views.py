@@ -26,7 +26,8 @@ class Focal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OriginalView(msgspec.Struct, frozen=True, kw_only=True):
     """An original. `width` and `height` are those of the upright picture.
 
-    `url` shows as much of it as anyone may ask, and names the version; null where the site lets nothing be asked.
+    `url` shows as much of it as anyone may ask, and names the version; null where nothing may be asked, as of a
+    `private` original.
 
     `placeholder` is a data URI of a tiny preview; it is left out where making one would cost too much. `sha256` is null
     where others put the object into a bucket, so that nobody has read it for its digest.
@@ -49,6 +50,7 @@ class OriginalView(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     alt: str | None
     custom: dict[str, str]
+    private: bool
     placeholder: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -88,6 +90,7 @@ def view_of(original: Original, addresses: Addresses, placeholder: str | None = 
         tags=said.tags,
         alt=said.alt,
         custom=dict(said.custom),
+        private=original.private,
         placeholder=msgspec.UNSET if placeholder is None else placeholder,
     )
 
