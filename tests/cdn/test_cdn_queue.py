@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from imagemill.cdn.port import CdnError
 from imagemill.cdn.queue import CdnQueue
 
@@ -97,3 +99,20 @@ def test_a_purge_of_which_one_batch_failed_is_failed() -> None:
         await queue.close()
 
     asyncio.run(run())
+
+
+def test_a_stop_says_what_the_cdn_was_not_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CDN that is away when we stop: the log names the tags, so that a person can purge them."""
+    monkeypatch.setattr("imagemill.cdn.queue.CLOSING", 0.05)
+
+    async def run() -> None:
+        queue = CdnQueue(Counting(*(CdnError("away") for _ in range(9))), gather=0, pauses=(60,))
+        queue.add("1", ["default/lost.jpg"])
+        await asyncio.sleep(0.01)
+        await queue.close()
+
+    asyncio.run(run())
+    told = capsys.readouterr()
+    assert "default/lost.jpg" in told.out + told.err

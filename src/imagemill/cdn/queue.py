@@ -36,6 +36,7 @@ class CdnQueue:
         self._states: OrderedDict[str, str] = OrderedDict()
         self._open: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
+        self._sending: list[str] = []
         self._closing = False
 
     def add(self, number: str | None, tags: Iterable[str]) -> None:
@@ -61,7 +62,9 @@ class CdnQueue:
         while self._waiting:
             tags = list(self._waiting)[: self._purger.most]
             waiters = [self._waiting.pop(tag) for tag in tags]
+            self._sending = tags
             self._finish(waiters, await self._send(tags))
+            self._sending = []
 
     async def _send(self, tags: list[str]) -> str:
         for pause in (*self._pauses, None):
@@ -102,4 +105,7 @@ class CdnQueue:
             await asyncio.wait({self._task}, timeout=CLOSING)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        lost = [*self._sending, *self._waiting]
+        if lost:
+            events().error("cdn.purge_lost", detail="The server stopped before the CDN took it.", tags=lost[:1000])
         await self._purger.close()
