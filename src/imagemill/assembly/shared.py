@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Protocol
 
+from imagemill.assembly import tiers
 from imagemill.assembly.cdn import build_purger
+from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.purge_target import PurgeTarget
-from imagemill.delivery.purging import Purging
+from imagemill.delivery.purging import Forget, Purging
 from imagemill.errors import ImagemillError
 from imagemill.object_store.port import ObjectStore
 from imagemill.observability.logging import events
@@ -64,7 +67,13 @@ async def follow(books: Mapping[str, Book]) -> None:
 
 
 def build_purging(
-    settings: Settings, site: str, variants: VariantStore, memory: MemoryCache, fills: Fills, documents: ObjectStore
+    settings: Settings,
+    site: str,
+    variants: VariantStore,
+    memory: MemoryCache,
+    fills: Fills,
+    documents: ObjectStore,
+    disk: DiskCache | None = None,
 ) -> Purging:
     """Return what purges: the caches of this process, the store, the others, the CDN that is configured."""
 
@@ -74,11 +83,14 @@ def build_purging(
         else:
             memory.forget_prefix(target.site, target.prefix or "")
 
+    caches: dict[str, Forget] = {"memory": forget}
+    if disk is not None:
+        caches["disk"] = partial(tiers.forget, disk)
     return Purging(
         site=site,
         variants=variants,
         fills=fills,
-        caches={"memory": forget},
+        caches=caches,
         shared=documents if shares(settings) else None,
         cdn=build_purger(settings.cdn),
     )

@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
+from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.admission import admitted
-from imagemill.delivery.cache_status import COLLAPSED, MADE
+from imagemill.delivery.cache_status import COLLAPSED, FROM_STORE, MADE
 from imagemill.delivery.coalesce import Coalescer, Flight
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.layers import superseded
@@ -50,6 +52,7 @@ class Maker:
         metrics: Metrics,
         fills: Fills | None = None,
         turns: Turns | None = None,
+        disk: DiskCache | None = None,
     ) -> None:
         """Everything is shared with the rest of delivery; the coalescer is its own.
 
@@ -64,6 +67,7 @@ class Maker:
         self._metrics = metrics
         self._fills = fills or Fills()
         self._turns = turns or Turns()
+        self._disk = disk
         self._flights: Coalescer[Variant] = Coalescer()
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -83,12 +87,10 @@ class Maker:
         async def work(flight: Flight[Variant]) -> Variant:
             mark = self._fills.begin()
             with self._metrics.stage("recall"):
-                known = await recall_far(plan, self._cache, self._variants, lambda: self._still(mark, plan))
+                known = await self._recall(plan, mark)
             if known is not None:
                 return known
-            turn = await self._turns.await_turn(
-                str(plan.name), lambda: recall_far(plan, self._cache, self._variants, lambda: self._still(mark, plan))
-            )
+            turn = await self._turns.await_turn(str(plan.name), lambda: self._recall(plan, mark))
             if isinstance(turn, Variant):
                 return replace(turn, status=COLLAPSED)
             async with contextlib.AsyncExitStack() as held:
@@ -105,6 +107,19 @@ class Maker:
         kept = Kept(rendered.data, hashlib.sha256(rendered.data).hexdigest(), plan.modified)
         await self._keep_later(plan, kept, mark, held)
         return Variant(kept, MADE, timing)
+
+    async def _recall(self, plan: Plan, mark: int) -> Variant | None:
+        """Return the variant from the disk or the store; what came from far away is written to the disk behind it."""
+        known = await recall_far(plan, self._cache, self._variants, lambda: self._still(mark, plan), self._disk)
+        if known is not None and known.status is FROM_STORE and self._disk is not None:
+            await self._behind(self._write(self._disk, plan, known.kept, mark))
+        return known
+
+    async def _write(self, disk: DiskCache, plan: Plan, kept: Kept, mark: int) -> None:
+        """Write a variant to the disk cache, unless a purge overtakes that."""
+        name = plan.name
+        if self._still(mark, plan) and await disk.put(name, kept) and not self._still(mark, plan):
+            disk.forget(name.site, name.key, name.leaf)
 
     async def _render(self, plan: Plan, client: str, flight: Flight[Variant]) -> tuple[Rendered, bytes]:
         estimate = plan.job.estimate
@@ -144,9 +159,13 @@ class Maker:
             return  # its name holds the versions of its layers: the variant store cannot know that they are gone
         if not plan.storable:
             return
+        await self._behind(self._keep_and_release(plan, kept, mark, held.pop_all()))
+
+    async def _behind(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` behind the answer, as soon as there is room for one more such."""
         while len(self._keeping) >= MAX_KEEPING:
             await asyncio.wait(self._keeping, return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._keep_and_release(plan, kept, mark, held.pop_all()))
+        task = asyncio.create_task(work)
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
@@ -160,6 +179,8 @@ class Maker:
         if not self._still(mark, plan):
             return
         name = plan.name
+        if self._disk is not None:
+            await self._write(self._disk, plan, kept, mark)
         with self._fills.keeping(name):
             stored = await self._variants.keep(name, kept.data, modified=kept.modified)
             if not self._still(mark, plan):

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
-from imagemill.delivery.cache_status import FROM_MEMORY
+from imagemill.delivery.cache_status import FROM_DISK, FROM_MEMORY
 from imagemill.delivery.caching_headers import private_cache_control
 from imagemill.delivery.respond import stable_headers
 from imagemill.delivery.values import Headers, HttpRequest, Plan
@@ -37,6 +38,7 @@ CONDITIONS = (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"i
 class Shortcut:
     """A plan with its headers for the bytes with one etag and time, and its path ready for the log.
 
+    `tier` is where the bytes come from: the same shortcut has other headers when they come from the disk (`on_disk`).
     `lifetime` is where Cache-Control stands among the headers: a signed answer's grows shorter.
     """
 
@@ -46,6 +48,8 @@ class Shortcut:
     headers: Headers
     logged_path: str
     lifetime: int = -1
+    tier: str = "memory"
+    on_disk: Shortcut | None = None
 
 
 class Memo:
@@ -58,12 +62,14 @@ class Memo:
         metrics: Metrics,
         ring: Callable[[], KeyRing] = KeyRing,
         clock: Callable[[], float] = time.time,
+        disk: DiskCache | None = None,
     ) -> None:
         """`originals` and `cache` are asked on every use; `ring` returns the signing keys that count now."""
         self._ring = ring
         self._clock = clock
         self._originals = originals
         self._cache = cache
+        self._disk = disk
         self._metrics = metrics
         self._fixed: dict[tuple[bytes, bytes], Shortcut] = {}
         self._negotiated: dict[tuple[bytes, bytes, str], Shortcut] = {}
@@ -109,6 +115,11 @@ class Memo:
             if self._originals.peek(layer.key) is not layer:
                 return None
         kept = self._cache.get(plan.name)
+        if kept is None and self._disk is not None:
+            kept = self._disk.near(plan.name)
+            shortcut = _on_disk(shortcut)
+            if kept is not None:
+                self._cache.put(plan.name, kept)
         if kept is None or kept.etag != shortcut.etag or kept.modified != shortcut.modified:
             return None
         for name in CONDITIONS:
@@ -116,7 +127,7 @@ class Memo:
                 return None
         if shortcut.lifetime >= 0 and not self._still_open(shortcut, headers):
             return None
-        self._metrics.results["memory",] += 1
+        self._metrics.results[shortcut.tier,] += 1
         self._metrics.sent(len(kept.data), plan.original.info.size)
         return shortcut, kept
 
@@ -143,3 +154,11 @@ class Memo:
                 self._accepts.clear()
             self._accepts[accept] = known
         return known
+
+
+def _on_disk(shortcut: Shortcut) -> Shortcut:
+    """Return the same shortcut for bytes that come from the disk."""
+    if shortcut.on_disk is None:
+        headers = [(name, FROM_DISK if name == b"cache-status" else text) for name, text in shortcut.headers]
+        shortcut.on_disk = replace(shortcut, headers=headers, tier="disk")
+    return shortcut.on_disk

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery import plan as planning
 from imagemill.delivery.access import Access
@@ -63,11 +64,13 @@ class Delivery:
         engine: EngineSettings,
         limits: Limits,
         tagging: Tagging = PLAIN,
+        disk: DiskCache | None = None,
     ) -> None:
         """Everything is shared; delivery itself holds no state. Of `public_url` only the path counts (redirects)."""
         self._originals = originals
         self._maker = maker
         self._cache = cache
+        self._disk = disk
         self._memo = memo
         self._metrics = metrics
         self._settings = settings
@@ -114,7 +117,7 @@ class Delivery:
         layers = await self.locate_layers(verified)
         verified = self.admit(verified, original, layers, permission)
         plan = self.plan(request, verified, original, layers)
-        variant = recall_near(plan, self._cache)
+        variant = recall_near(plan, self._cache, self._disk)
         if variant is None:
             variant = await self.make(request, plan)
         elif presets is self._presets.current:  # while we waited, the URL may have come to mean something else

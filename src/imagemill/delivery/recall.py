@@ -1,28 +1,46 @@
-"""A variant that was made before: from memory, else from the variant store."""
+"""A variant that was made before: from memory, else from the local disk, else from the variant store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
-from imagemill.delivery.cache_status import FROM_MEMORY, FROM_STORE
+from imagemill.delivery.cache_status import FROM_DISK, FROM_MEMORY, FROM_STORE
 from imagemill.delivery.values import Plan, Variant
 from imagemill.variants.port import VariantStore
 
 
-def recall_near(plan: Plan, cache: MemoryCache) -> Variant | None:
-    """Return the variant when it is in memory."""
+def recall_near(plan: Plan, cache: MemoryCache, disk: DiskCache | None = None) -> Variant | None:
+    """Return the variant when it is in memory, or on a disk that answers at once."""
     kept = cache.get(plan.name)
-    return None if kept is None else Variant(kept, FROM_MEMORY)
+    if kept is not None:
+        return Variant(kept, FROM_MEMORY)
+    kept = None if disk is None else disk.near(plan.name)
+    if kept is None:
+        return None
+    cache.put(plan.name, kept)
+    return Variant(kept, FROM_DISK)
 
 
 async def recall_far(
-    plan: Plan, cache: MemoryCache, variants: VariantStore, still: Callable[[], bool] = lambda: True
+    plan: Plan,
+    cache: MemoryCache,
+    variants: VariantStore,
+    still: Callable[[], bool] = lambda: True,
+    disk: DiskCache | None = None,
 ) -> Variant | None:
-    """Return the variant when the store has it, and remember it if it may `still` be: no purge came meanwhile."""
-    kept = await variants.fetch(plan.name)
+    """Return the variant when the disk or the store has it.
+
+    It is remembered in memory if it may `still` be, that is, if no purge came meanwhile.
+    """
+    status = FROM_DISK
+    kept = None if disk is None else await disk.get(plan.name)
+    if kept is None:
+        status = FROM_STORE
+        kept = await variants.fetch(plan.name)
     if kept is None:
         return None
     if still():
         cache.put(plan.name, kept)
-    return Variant(kept, FROM_STORE)
+    return Variant(kept, status)

@@ -23,7 +23,7 @@ from typing import Any
 from imagemill.delivery import authorisation
 from imagemill.delivery.authorisation import Authorisation
 from imagemill.delivery.info import Info
-from imagemill.delivery.memo import Memo
+from imagemill.delivery.memo import Memo, Shortcut
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.values import Headers, HttpRequest, HttpResponse
 from imagemill.engine.limits import Limits
@@ -144,7 +144,7 @@ class Gateway:
             )
             if known is not None:
                 shortcut, kept = known
-                await self._send_hot(scope, send, headers, shortcut.headers, kept.data, shortcut.logged_path, came)
+                await self._send_hot(scope, send, headers, shortcut, kept.data, came)
                 return
         if b"content-length" in headers or b"transfer-encoding" in headers:
             patient = Lingering(headers, receive, send)
@@ -167,9 +167,8 @@ class Gateway:
         scope: Scope,
         send: Send,
         asked: dict[bytes, bytes],
-        headers: Headers,
+        shortcut: Shortcut,
         data: bytes,
-        logged_path: str,
         came: float,
     ) -> None:
         request_id = self._request_id(asked)
@@ -179,7 +178,7 @@ class Gateway:
                 "type": "http.response.start",
                 "status": 200,
                 "headers": [
-                    *headers,
+                    *shortcut.headers,
                     (b"x-request-id", request_id.encode()),
                     (b"server-timing", b"total;dur=%.3f" % (took * 1000)),
                     *self._last_headers,
@@ -190,8 +189,8 @@ class Gateway:
         self._metrics.requests["delivery", "200"] += 1
         self._metrics.observe("total", took)
         self._log.write(
-            f'{{"time":"{timestamp()}","event":"request","method":"GET","path":{logged_path},"status":200,'
-            f'"bytes":{len(data)},"ms":{took * 1000:.3f},"cache":"memory",'
+            f'{{"time":"{timestamp()}","event":"request","method":"GET","path":{shortcut.logged_path},"status":200,'
+            f'"bytes":{len(data)},"ms":{took * 1000:.3f},"cache":"{shortcut.tier}",'
             f'"client":"{self._clients.address(scope, asked)}","request_id":"{request_id}"}}'
         )
 

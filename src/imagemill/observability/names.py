@@ -29,12 +29,13 @@ GAUGES = {
     "imagemill_makes_running": "Makes that run now.",
     "imagemill_workers": "Worker processes.",
     "imagemill_workers_busy": "Worker processes with a job.",
+    "imagemill_disk_cache_bytes": "Bytes of variants in the disk cache, of all processes that share it.",
     "imagemill_memory_cache_bytes": "Bytes of variants in memory.",
     "imagemill_memory_cache_variants": "Variants in memory.",
     "imagemill_variant_store_bytes": "Bytes of variants kept in the store.",
 }
 
-SHARED_GAUGES = frozenset({"imagemill_variant_store_bytes"})
+SHARED_GAUGES = frozenset({"imagemill_disk_cache_bytes", "imagemill_variant_store_bytes"})
 """Gauges that every process of a node reads off what they share: adding them up would count it once for each."""
 
 STAGES = ("parse", "locate", "recall", "queue", "render", "inspect", "total")
