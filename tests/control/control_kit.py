@@ -30,6 +30,7 @@ from imagemill.delivery.spend import Spending
 from imagemill.engine.settings import EngineSettings
 from imagemill.object_store.memory import MemoryStore
 from imagemill.observability.metrics import Metrics
+from imagemill.originals.notifications import Place
 from imagemill.signing.key_book import KeyBook
 from imagemill.signing.settings import SigningSettings
 from imagemill.throttling.memory import MemoryLimiter
@@ -66,6 +67,7 @@ class Control:
     written: Mapping[str, str] = field(default_factory=dict)
     uploads: UploadsSettings = field(default_factory=lambda: UploadsSettings(max_bytes=300_000))
     later: float = 0.0
+    places: tuple[Place, ...] = ()
     purged: list[tuple[str | None, str | None, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +108,7 @@ class Control:
             uploads=self.intake(),
             links=Links(self.signing_keys, SigningSettings(), self.public_url),
             body_seconds=self.body_seconds,
+            places=self.places,
         )
 
     def intake(self) -> Intake:

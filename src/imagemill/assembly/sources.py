@@ -101,10 +101,10 @@ def event_places(settings: Settings) -> tuple[Place, ...]:
     for prefix, url in urls:
         address = s3_address(url)
         if address is not None:
-            ours = (address.below(f"{OWN_FOLDER}/").prefix,)
+            ours = [address.below(f"{OWN_FOLDER}/").prefix]
             if variants is not None and variants.bucket == address.bucket and variants.prefix:
-                ours += (variants.prefix,)
-            found.append(Place(address.bucket, address.prefix, prefix, ours))
+                ours.append(variants.prefix)
+            found.append(Place(address.bucket, address.prefix, prefix, tuple(ours)))
     return tuple(found)
 
 

@@ -62,9 +62,7 @@ def store_events_router(services: Services) -> APIRouter:
         PATH,
         summary="Say that objects of a store changed",
         responses=says(StoreEventsView, 200, "Looked at."),
-        openapi_extra={
-            "requestBody": {"required": True, "content": {name: {"schema": BYTES} for name in MEDIA_TYPES}}
-        },
+        openapi_extra={"requestBody": {"required": True, "content": {name: {"schema": BYTES} for name in MEDIA_TYPES}}},
     )
     async def post(request: Request) -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -5,7 +5,7 @@ order, doubles and lies do no harm, and created and deleted are the same thing h
 
     S3 (and MinIO, Ceph, SeaweedFS)   {"Records": [{"eventName": …, "s3": {"bucket": …, "object": …}}]}
     SNS                               {"Type": "Notification", "Message": "<any of these as text>"}
-    SQS                               {"Messages": [{"MessageId": …, "Body": "<…>"}]}, or records with messageId and body
+    SQS                               {"Messages": [{"MessageId": …, "Body": "<…>"}]}, records with messageId and body
     EventBridge                       {"detail-type": "Object Created", "detail": {"bucket": …, "object": …}}
     a list of any of them             what EventBridge Pipes sends
     our own                           {"changed": ["photos/cat.jpg"]}, keys as they stand in a URL's path, decoded
@@ -119,10 +119,13 @@ class Reader:
             self._add(key, told)
 
     def _sns(self, value: Mapping[str, Any], told: Told, depth: int) -> None:
-        if value["Type"] in _CONFIRMATIONS:
+        kind = value["Type"]
+        if not isinstance(kind, str):
+            raise unknown("has a Type that is no text")
+        if kind in _CONFIRMATIONS:
             address = value.get("SubscribeURL")
             told.confirm += [address] if isinstance(address, str) and address.startswith("https://") else []
-        elif value["Type"] == "Notification":
+        elif kind == "Notification":
             self._text(value.get("Message"), told, depth)
         else:
             raise unknown("has a Type that SNS does not send")
@@ -153,7 +156,10 @@ class Reader:
 
     def _bridge(self, value: Mapping[str, Any], told: Told, depth: int) -> None:
         """Read one event of EventBridge, whose keys are written as they are."""
-        if value["detail-type"] in _DETAIL_CHANGES:
+        kind = value["detail-type"]
+        if not isinstance(kind, str):
+            raise unknown("has a detail-type that is no text")
+        if kind in _DETAIL_CHANGES:
             self._object(*_named(value.get("detail")), told)
         else:
             told.ignored += 1
@@ -187,9 +193,9 @@ class Reader:
         "Messages": _received,
         "s3": _s3,
         "Sns": _sns_record,
+        "Type": _sns,  # before the messages of a queue: SNS has a MessageId too
         "messageId": _message,
         "MessageId": _message,
-        "Type": _sns,
         "detail-type": _bridge,
         "Event": _test,
         "changed": _own,
