@@ -128,6 +128,17 @@ def test_a_declared_length_over_the_limit_is_refused_before_a_byte_is_sent(serve
         assert line.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_flood_of_wrong_tokens_costs_no_look(tmp_path: Path) -> None:
+    """Guesses count as wrong keys do: over their rate none is looked at, whatever the id (O2)."""
+    with serving(tmp_path / "data", env={"IMAGEMILL_THROTTLE__WRONG_KEYS": "1/m burst 5"}) as server:
+        told = ticket(server, "a.jpg")
+        good = httpx.put(told["url"], content=SMALL, trust_env=False)
+        assert good.status_code == 201, good.text
+        guess = told["url"][:-43] + "A" * 43
+        codes = [httpx.put(guess, content=SMALL, trust_env=False).status_code for _ in range(8)]
+        assert codes == [404] * 5 + [429] * 3
+
+
 def test_tuspy_goes_on_after_a_kill(tmp_path: Path, large: bytes) -> None:
     """Pieces that were acknowledged survive kill -9; the client asks, goes on, and the picture is whole."""
     data = tmp_path / "data"

@@ -107,6 +107,7 @@ def create_control(
         uploads=uploads,
         links=links,
         places=places,
+        attempts=attempts,
     )
     api = _resources(services)
     return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key, attempts))

@@ -20,12 +20,12 @@ from imagemill.control.content_digest import digests_of
 from imagemill.control.multipart_form import Event, FormFile, bad_form, boundary_of, events_of
 from imagemill.control.routing import says, takes_bytes
 from imagemill.control.services import Services
-from imagemill.control.uploads import PATH, Upload
+from imagemill.control.uploads import PATH, Upload, opened
 from imagemill.errors import InvalidRequest, TooLarge
 from imagemill.originals.digest import DeclaredDigests
 from imagemill.uploads.checking import Outcome
 from imagemill.uploads.resumable import Piece, Resumable
-from imagemill.uploads.ticket import Ticket
+from imagemill.uploads.ticket import Method, Ticket
 from imagemill.uploads.token import PREFIX
 
 MAX_FIELD = 8192
@@ -116,7 +116,7 @@ class _Receiver:
         self._resumable = Resumable(services.uploads)
 
     async def put(self, request: Request, token: str) -> Response:
-        ticket = await self._intake.admit(token, "put")
+        ticket = await self._admitted(request, token, "put")
         body.check_encoding(request)
         chunks = body.stream(request, self._services.pause)
         digests = digests_of(request.headers.get("content-digest"))
@@ -124,7 +124,7 @@ class _Receiver:
         return self._told(await self._intake.take(ticket, _verified(chunks, digests), declared))
 
     async def post(self, request: Request, token: str) -> Response:
-        ticket = await self._intake.admit(token, "post")
+        ticket = await self._admitted(request, token, "post")
         body.check_encoding(request)
         boundary = boundary_of(request)
         length = body.declared_length(request)
@@ -135,7 +135,7 @@ class _Receiver:
 
     async def tus(self, request: Request, token: str) -> Response:
         tus.check_version(request)
-        ticket = await self._intake.admit(token, "tus")
+        ticket = await self._admitted(request, token, "tus")
         body.check_encoding(request)
         meant = tus.method_of(request)
         if meant == "POST":
@@ -146,6 +146,11 @@ class _Receiver:
             await self._resumable.cancel(ticket)
             return empty()
         return empty(200, **tus.headers_of(await self._resumable.status(ticket), ticket.expires))
+
+    async def _admitted(self, request: Request, token: str, method: Method) -> Ticket:
+        ticket = await opened(self._services, request, token)
+        self._intake.judge(ticket, method)
+        return ticket
 
     async def _begin(self, request: Request, ticket: Ticket) -> Response:
         length = tus.length_of(request, required=True)

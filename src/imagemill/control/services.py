@@ -14,6 +14,7 @@ from imagemill.delivery.signed_link import Links
 from imagemill.engine.limits import Limits
 from imagemill.originals.library import Originals
 from imagemill.originals.notifications import Place
+from imagemill.throttling.gate import Attempts
 from imagemill.throttling.settings import ThrottleSettings
 from imagemill.uploads.intake import Intake
 from imagemill.variants.port import VariantStore
@@ -24,7 +25,10 @@ Explainer = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`addresses` makes links; `pause` is in seconds; `places` are the buckets whose events count."""
+    """`addresses` makes links; `pause` is in seconds; `places` are the buckets whose events count.
+
+    `attempts` counts wrong tokens of uploads; None: not counted.
+    """
 
     originals: Originals
     variants: VariantStore
@@ -39,3 +43,4 @@ class Services:
     uploads: Intake
     links: Links
     places: Sequence[Place] = ()
+    attempts: Attempts | None = None

@@ -125,13 +125,28 @@ def uploads_router(services: Services) -> APIRouter:
         responses=says(UploadView, 200, "Checked; `state` says with which outcome."),
     )
     async def complete(request: Request, upload: Upload) -> Response:
-        upload_id = (await intake.ticket_of(upload)).id if upload.startswith(PREFIX) else id_of(upload)
+        by_token = upload.startswith(PREFIX)
+        upload_id = (await opened(services, request, upload)).id if by_token else id_of(upload)
         outcome = await intake.complete(upload_id)
         if outcome.error is not None:
             raise outcome.error
         return told(await intake.show(upload_id), request)
 
     return router
+
+
+async def opened(services: Services, request: Request, token: str) -> Ticket:
+    """Return the ticket that a token opens, in whatever state it is; raise NotFound (`no_such_upload`), TooMany.
+
+    A wrong token counts as a wrong key does, and over that rate none is looked at (threat O2).
+    """
+    client = request.scope.get("imagemill.client", "unknown")
+    if services.attempts is not None:
+        await services.attempts.begin(client)
+    ticket = await services.uploads.ticket_of(token)
+    if services.attempts is not None:
+        await services.attempts.right(client)
+    return ticket
 
 
 async def remove(intake: Intake, upload: str) -> Response:

@@ -159,13 +159,8 @@ class Intake:
 
     # ---- for the holder of a token
 
-    async def admit(self, text: str, method: Method) -> Ticket:
-        """Return the ticket that the token `text` opens.
-
-        Raises NotFound (`no_such_upload`), alike for an unknown id and a wrong secret; MethodNotAllowed; `upload_over`
-        and `upload_expired` (410).
-        """
-        ticket = await self.ticket_of(text)
+    def judge(self, ticket: Ticket, method: Method) -> None:
+        """Raise what speaks against going on with `ticket`: MethodNotAllowed, `upload_over`, `upload_expired` (410)."""
         if ticket.direct or ticket.method != method:
             raise MethodNotAllowed(f"This upload was written for {ticket.method}.", allow=ALLOWED[ticket.method])
         if ticket.over and not (method == "tus" and ticket.state == "done"):
@@ -174,10 +169,12 @@ class Intake:
             raise ImagemillError(
                 "The time of this upload is over; ask for a new token.", code="upload_expired", kind=Kind.NOT_FOUND
             )
-        return ticket
 
     async def ticket_of(self, text: str) -> Ticket:
-        """Return the ticket that the token `text` opens, in whatever state it is; raise NotFound."""
+        """Return the ticket that the token `text` opens, in whatever state it is.
+
+        Raises NotFound (`no_such_upload`), alike for an unknown id and a wrong secret.
+        """
         token = read_token(text)
         found = None if token is None else await self.tickets.read(token.id)
         if token is None or found is None or not token.opens(found[0].token):
