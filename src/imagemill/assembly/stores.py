@@ -72,7 +72,7 @@ def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
     shared = s3_address(settings.variants.url) or s3_address(settings.originals.url)
     if shared is not None:
         return s3_objects(shared.below(f"{OWN_FOLDER}/site/"), settings, data)
-    return LocalStore(data.own, data.own / "site", threads=1)
+    return LocalStore(data.own, data.own / "site", threads=1, secret=True)  # keys of signatures among them
 
 
 def s3_objects(address: S3Address, settings: Settings, data: DataFolder) -> ObjectStore:

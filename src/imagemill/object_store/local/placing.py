@@ -45,14 +45,15 @@ class _Occupied(Exception):
 class Placing:
     """The writing half of a local store. Blocks; raises OSError for what the disk refuses."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, mode: int = 0o644) -> None:
         self._layout = layout
+        self._mode = mode
 
     def temporary(self) -> tuple[int, str]:
         """Return a new file for an upload, open and locked (so that no sweep takes it), and its path."""
         path = os.path.join(self._layout.uploads, secrets.token_hex(12))
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, 0o644)
+        descriptor = os.open(path, flags, self._mode)
         with contextlib.suppress(OSError):  # a file system without locks: the sweep then goes by age alone
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return descriptor, path

@@ -58,9 +58,10 @@ class LocalObject:
 class LocalStore:
     """Objects as files below `root`, what we need for it below `apart`. See `port.ObjectStore`."""
 
-    def __init__(self, root: Path, apart: Path | None = None, *, threads: int = 8) -> None:
+    def __init__(self, root: Path, apart: Path | None = None, *, threads: int = 8, secret: bool = False) -> None:
         """`apart` None means `<root>/.imagemill`; to be written, both must be on one file system.
 
+        What is written is for everybody's eyes as far as the umask goes, unless it is `secret`.
         Raises Refused, Overloaded or StorageFull where there is no such folder and none can be made.
         """
         if sys.getfilesystemencoding() != "utf-8":
@@ -71,7 +72,7 @@ class LocalStore:
         with translated("open the folder of originals"):
             self._layout = Layout(root, apart or root / ".imagemill")
         self._finding = Finding(self._layout)
-        self._placing = Placing(self._layout)
+        self._placing = Placing(self._layout, 0o600 if secret else 0o644)
         self._threads = Threads("object-store", threads)
         self._keys = KeyLocks()
         self._reading = KeyLocks()  # one at a time finds out a digest; never taken while holding one of `_keys`
