@@ -78,8 +78,10 @@ def test_a_lie_changes_nothing() -> None:
 
     async def scenario() -> None:
         old = await control.kit.put("cat.png", picture())
+        assert await control.kit.keep(old)
         await tell(control, notification(record("cat.png", name="ObjectRemoved:Delete")))
-        assert control.kit.originals.peek("cat.png") == old
+        assert (await control.kit.originals.locate("cat.png")).version == old.version
+        assert await control.kit.kept(old)
 
     asyncio.run(scenario())
 
