@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagemill.data_folder import DataFolder
 from imagemill.object_store.local import LocalStore
@@ -15,6 +18,9 @@ from imagemill.settings.values import folder_of, s3_address
 from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
 from imagemill.variants.port import Reads, VariantStore
+
+if TYPE_CHECKING:  # brings in what only a bucket needs
+    from imagemill.object_store.s3.trial import Trial
 
 VARIANT_SECONDS = 4.0
 """Seconds in which a bucket of variants must answer, retries included."""
@@ -94,3 +100,17 @@ def _originals(settings: Settings, data: DataFolder) -> tuple[ObjectStore, Path 
     root = folder_of(url) or data.path
     own = data.own_beside(root)
     return LocalStore(root, own), own
+
+
+def try_stores(settings: Settings) -> Iterator[tuple[str, S3Address, Callable[[], Awaitable[Trial]]]]:
+    """Yield each bucket that the settings name, what it is for, and how to try it (for `doctor`)."""
+    for name, address in (("originals", s3_address(settings.originals.url)), ("variants", _variants_address(settings))):
+        if address is not None:
+            yield name, address, partial(_try_bucket, address, settings)
+
+
+async def _try_bucket(address: S3Address, settings: Settings) -> Trial:
+    from imagemill.object_store.s3.connection import S3Connection
+    from imagemill.object_store.s3.trial import try_bucket
+
+    return await try_bucket(S3Connection(address, settings.s3))

@@ -5,22 +5,30 @@ Each check tries the thing itself (writes a file, starts a worker, makes a pictu
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from imagemill.assembly.stores import try_stores
 from imagemill.cli.serve import CannotListen, free_port, is_loopback
 from imagemill.cli.words import bytes_in_words
 from imagemill.data_folder import ADMIN_KEY, Holder, holder
 from imagemill.errors import ImagemillError
 from imagemill.settings import OWN_FOLDER, Settings, SettingsError
-from imagemill.settings.values import folder_of
+from imagemill.settings.values import folder_of, s3_address
+
+if TYPE_CHECKING:
+    from imagemill.object_store.s3.address import S3Address
+    from imagemill.object_store.s3.trial import Trial
 
 _LEAST_FREE = 200_000_000
 _LITTLE_FREE = 2_000_000_000
@@ -56,7 +64,8 @@ def examine(flags: Mapping[str, object]) -> Iterator[Finding]:
     who = holder(settings.data)
     checks: tuple[Callable[[], Finding], ...] = (
         lambda: data_folder(settings, who),
-        lambda: originals(settings),
+        *(() if s3_address(settings.originals.url) else (lambda: originals(settings),)),
+        *(partial(bucket, *one) for one in try_stores(settings)),
         lambda: durable(settings),
         lambda: free_disk(settings),
         lambda: clock(settings),
@@ -108,6 +117,25 @@ def originals(settings: Settings) -> Finding:
     if not os.access(folder, os.R_OK | os.X_OK):
         return Finding("originals", "fail", f"{folder} cannot be read", "run doctor and the server as its owner")
     return ok("originals", f"{folder}" if os.access(folder, os.W_OK) else f"{folder}, read-only")
+
+
+def bucket(name: str, address: S3Address, attempt: Callable[[], Awaitable[Trial]]) -> Finding:
+    """The bucket is there and lets us do what we must; the server keeps the conditions that writers rely on."""
+    try:
+        tried = asyncio.run(_ended(attempt))
+    except ImagemillError as error:
+        return Finding(name, "fail", f"{address}: {error.sentence}", "correct the URL, [s3] or the rights (docs/s3.md)")
+    text = f"{address}, {tried.seconds * 1000:.0f} ms a look"
+    if not tried.writable and name == "variants":
+        return Finding(name, "fail", f"{text}, read-only", "name a bucket that we may write in variants.url")
+    if tried.ignored:
+        text += f", which ignores {' and '.join(tried.ignored)}"
+        return Finding(name, "warn", text, "let one server write, or use a store that holds conditions (docs/s3.md)")
+    return ok(name, text if tried.writable else f"{text}, read-only")
+
+
+async def _ended(attempt: Callable[[], Awaitable[Trial]]) -> Trial:
+    return await attempt()
 
 
 def durable(settings: Settings) -> Finding:
