@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from imagemill.settings import Settings
 from imagemill.settings.values import s3_address
 
 if TYPE_CHECKING:  # its client costs 60 ms to import, and most platforms have none
+    from imagemill.coordination.fanout import Fanout
     from imagemill.coordination.redis import SharedRedis
 
 RUN = "run"
@@ -52,6 +54,21 @@ def build_redis(settings: Settings) -> SharedRedis | None:
     from imagemill.coordination.redis import SharedRedis
 
     return SharedRedis(settings.shared.redis)
+
+
+def build_fanout(
+    settings: Settings,
+    redis: SharedRedis | None,
+    original: Callable[[str], Awaitable[object]],
+    documents: Callable[[], Awaitable[object]],
+) -> Fanout | None:
+    """Return what tells other processes of changes at once; None without Redis: they look within two seconds."""
+    if redis is None:
+        return None
+    from imagemill.coordination.fanout import Fanout
+
+    scope = settings.originals.url or str(settings.data)
+    return Fanout(redis, scope, original=original, documents=documents)
 
 
 def build_turns(settings: Settings, data: DataFolder, documents: ObjectStore, redis: SharedRedis | None) -> Turns:

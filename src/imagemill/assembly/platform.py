@@ -13,8 +13,8 @@ from typing import Any
 from imagemill.assembly.cdn import tagging_for
 from imagemill.assembly.keys import admin_key
 from imagemill.assembly.limits import build_throttling
-from imagemill.assembly.nodes import Beside, build_locks, build_redis, build_turns
-from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, shares
+from imagemill.assembly.nodes import Beside, build_fanout, build_locks, build_redis, build_turns
+from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, look_at_all, shares
 from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.sources import event_places, remote_keys, with_sources
 from imagemill.assembly.stores import build_document_store, build_stores
@@ -93,13 +93,16 @@ class Platform:
         self.log: Log = self._access_log()
         cores = self.engine.size
         self.fills = Fills()
-        self.purging = build_purging(settings, SITE, self.variants, self.cache, self.fills, self.documents, self.disk)
+        self.purging = build_purging(
+            settings, SITE, self.variants, self.cache, self.fills, self.documents, self.disk, self._tell_of_documents
+        )
         self._books: dict[str, Book] = {
             "presets": self.presets,
             "purges": self.purging,
             "signing-keys": self.signing_keys,
             "disk": DiskPurges(self.disk, self.purging),
         }
+        self.fanout = build_fanout(settings, self.redis, self._look_again, lambda: look_at_all(self._books))
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
         )
@@ -151,6 +154,9 @@ class Platform:
             await self.originals.sweep(0)
         self._tasks.append(asyncio.create_task(self.originals.run()))
         self._tasks.append(asyncio.create_task(tidying.run(self.uploads)))
+        if self.fanout is not None:
+            self.originals.on_change(self.fanout.original_changed)
+            self._tasks.append(asyncio.create_task(self.fanout.run()))
         if shares(self.settings):
             self._tasks.append(asyncio.create_task(follow(self._books)))
         self._tasks.append(asyncio.create_task(_import_control()))
@@ -164,6 +170,8 @@ class Platform:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self.purging.close()
+        if self.fanout is not None:
+            await self.fanout.settled()
         await self.uploads.close()
         await self.originals.close()
         await self.engine.close()
@@ -246,6 +254,14 @@ class Platform:
                 places=event_places(settings),
             )
         return self._control_app
+
+    def _tell_of_documents(self) -> None:
+        if self.fanout is not None:
+            self.fanout.documents_changed()
+
+    async def _look_again(self, key: str) -> None:
+        with contextlib.suppress(ImagemillError):  # the store is away: the next who asks looks
+            await self.originals.look_again(key)
 
     def _forget(self, key: str) -> None:
         self.cache.forget(SITE, key)

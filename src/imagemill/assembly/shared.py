@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -51,6 +52,13 @@ def freshness_of(settings: Settings) -> Freshness:
     return Freshness.alone(settings.originals.recheck, if_error)
 
 
+async def look_at_all(books: Mapping[str, Book]) -> None:
+    """Look at each book now; what cannot be read is left to the next look."""
+    for book in books.values():
+        with contextlib.suppress(ImagemillError, OSError):
+            await book.refresh()
+
+
 async def follow(books: Mapping[str, Book]) -> None:
     """Look at each book every second, until cancelled; one that cannot be read stays as it is, and says so once."""
     away: set[str] = set()
@@ -74,6 +82,7 @@ def build_purging(
     fills: Fills,
     documents: ObjectStore,
     disk: DiskCache | None = None,
+    announce: Callable[[], None] = lambda: None,
 ) -> Purging:
     """Return what purges: the caches of this process, the store, the others, the CDN that is configured."""
 
@@ -93,4 +102,5 @@ def build_purging(
         caches=caches,
         shared=documents if shares(settings) else None,
         cdn=build_purger(settings.cdn),
+        announce=announce,
     )

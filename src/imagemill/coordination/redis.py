@@ -11,9 +11,10 @@ The URL may hold a password. It stays in here: errors, logs and `repr` know only
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ COMMAND_SECONDS = 0.25
 """How long one command may take, connecting included twice at most; a healthy Redis answers in well under 5 ms."""
 PAUSE_SECONDS = 0.5
 """After a failure, for how long every command fails at once without a try."""
+LISTEN_SECONDS = 5.0
+"""After so long without a message a listener looks whether it is still wanted."""
 CONNECTIONS = 16
 """Connections of one process; further commands wait for one, within their time."""
 
@@ -91,6 +94,31 @@ class SharedRedis:
         The text is sent the first time and after Redis has forgotten it; then only its digest (EVALSHA).
         """
         return await self._ask(self._evaluate(script, keys, arguments))
+
+    async def publish(self, channel: str, text: str) -> None:
+        """Tell everyone who listens to `channel` now. Raises RedisAway."""
+        await self._ask(self._client.publish(channel, text))
+
+    async def messages(self, channel: str) -> AsyncIterator[str | None]:
+        """Yield what is published on `channel`, and None when listening begins; ends when Redis goes away.
+
+        A connection of its own, which may be silent for as long as nothing happens.
+        """
+        listener = self._client.pubsub(ignore_subscribe_messages=True)
+        try:
+            await self._ask(listener.subscribe(channel))
+            yield None
+            while True:
+                message = await listener.get_message(timeout=LISTEN_SECONDS)
+                if message is not None:
+                    yield str(message["data"].decode("utf-8", "replace"))
+        except (RedisError, TooSlow, OSError) as error:
+            self._failed(error)
+        except RedisAway:
+            return
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await listener.aclose()
 
     async def check(self) -> str | None:
         """Return why Redis cannot be used, for readiness and `doctor`; None when it can."""

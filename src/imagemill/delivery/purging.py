@@ -66,11 +66,14 @@ class Purging:
         shared: ObjectStore | None = None,
         cdn: Purger | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        announce: Callable[[], None] = lambda: None,
     ) -> None:
         """`caches` by the name of their layer; `shared` is the store of the log, None where nobody shares with us.
 
-        `pause` waits for so many seconds before a purge is carried out once more.
+        `pause` waits for so many seconds before a purge is carried out once more; `announce` is called when there is
+        something new in the log.
         """
+        self._announce = announce
         self._pause = pause
         self.site = site
         self._variants = variants
@@ -114,6 +117,7 @@ class Purging:
         removed = await self._remove(target)
         if self._log is not None:
             await self._log.append(target)
+            self._announce()
             self._start(self._once_more(target, self._log))
         return removed
 
@@ -121,6 +125,7 @@ class Purging:
         await self._pause(ONCE_MORE_SECONDS)
         await self._remove(target)
         await log.append(target)
+        self._announce()
 
     async def _remove(self, target: PurgeTarget) -> int:
         self._fills.purge(target)

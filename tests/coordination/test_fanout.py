@@ -1,0 +1,82 @@
+"""Changes told through a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tests.servers.redis import RedisServer
+
+from imagemill.coordination.fanout import Fanout
+from imagemill.coordination.redis import SharedRedis
+
+
+class Listener:
+    """A process that notes where it was told to look."""
+
+    def __init__(self, url: str, scope: str) -> None:
+        self.redis = SharedRedis(url)
+        self.keys: list[str] = []
+        self.looks = 0
+        self.fanout = Fanout(self.redis, scope, original=self._original, documents=self._documents)
+        self.task = asyncio.ensure_future(self.fanout.run())
+
+    async def _original(self, key: str) -> None:
+        self.keys.append(key)
+        self.fanout.original_changed(key)  # it notices the change itself now
+
+    async def _documents(self) -> None:
+        self.looks += 1
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self.fanout.settled()
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.redis.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+def test_a_change_is_told_to_everyone_else_once(redis_server: RedisServer) -> None:
+    """The teller hears nothing of its own, and who was told does not tell it on; another store's are not heard."""
+
+    async def run() -> None:
+        one, two, three, other = (Listener(redis_server.url, scope) for scope in "sssx")
+        listeners = (one, two, three, other)
+        await until(lambda: all(each.looks for each in listeners))
+        one.fanout.original_changed("a b/ü.jpg")
+        await until(lambda: bool(two.keys and three.keys))
+        two.fanout.documents_changed()
+        await until(lambda: one.looks > 1 and three.looks > 1)
+        assert [each.keys for each in listeners] == [[], ["a b/ü.jpg"], ["a b/ü.jpg"], []]
+        assert (two.looks, other.looks) == (1, 1)
+        for each in listeners:
+            await each.close()
+
+    asyncio.run(run())
+
+
+def test_after_an_absence_everything_is_looked_at(redis_server: RedisServer) -> None:
+    """Redis goes and comes back: who listens looks at all documents, and hears again."""
+
+    async def run() -> None:
+        one, two = Listener(redis_server.url, "t"), Listener(redis_server.url, "t")
+        await until(lambda: bool(one.looks and two.looks))
+        await asyncio.to_thread(redis_server.stop)
+        one.fanout.original_changed("lost.jpg")
+        await one.fanout.settled()
+        await asyncio.to_thread(redis_server.start)
+        await until(lambda: one.looks > 1 and two.looks > 1)
+        one.fanout.original_changed("heard.jpg")
+        await until(lambda: bool(two.keys))
+        assert two.keys == ["heard.jpg"]
+        for each in (one, two):
+            await each.close()
+
+    asyncio.run(run())
