@@ -54,6 +54,8 @@ class FaultProxy:
     upstream: str
     url: str = ""
     seen: list[tuple[str, str]] = field(default_factory=list)
+    drop: tuple[str, ...] = ()
+    """Headers (lower case) that never reach the server."""
     _rule: Rule | None = None
 
     def fail(self, rule: Rule | None) -> None:
@@ -117,7 +119,8 @@ class FaultProxy:
         parts = urlsplit(self.upstream)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         try:
-            kept = [line for line in lines if line and not line.lower().startswith("connection:")]
+            lost = ("connection", *self.drop)
+            kept = [line for line in lines if line and line.split(":", 1)[0].lower() not in lost]
             writer.write("\r\n".join([*kept, "Connection: close", "", ""]).encode("latin-1") + body)
             await writer.drain()
             answer = await reader.read(-1)
