@@ -44,6 +44,14 @@ def check_declared_length(length: int | None, most: int) -> None:
         raise too_large(most)
 
 
+def check_whole(size: int, declared: int | None) -> None:
+    """Raise InvalidRequest (`empty_body`, `incomplete_body`) where `size` bytes are not what was `declared`."""
+    if size == 0:
+        raise InvalidRequest("The body is empty; the bytes of an image were expected.", code="empty_body")
+    if declared is not None and size != declared:
+        raise InvalidRequest(f"The body ended after {size} bytes; {declared} were declared.", code="incomplete_body")
+
+
 async def receive(
     store: ObjectStore,
     engine: Engine,
@@ -64,12 +72,7 @@ async def receive(
     upload = await store.begin()
     try:
         await _fill(upload, chunks, bounds.most_bytes, digests)
-        if upload.size == 0:
-            raise InvalidRequest("The body is empty; the bytes of an image were expected.", code="empty_body")
-        if declared_length is not None and upload.size != declared_length:
-            raise InvalidRequest(
-                f"The body ended after {upload.size} bytes; {declared_length} were declared.", code="incomplete_body"
-            )
+        check_whole(upload.size, declared_length)
         facts = await engine.verify(Source(descriptor=upload.fileno(), size=upload.size, digest=upload.sha256))
         _check_type(facts, bounds.content_type)
     except BaseException:

@@ -193,9 +193,7 @@ class Intake:
             ticket = await self.still_open(ticket)
             second = part.whole
             if not second:
-                await part.receive(chunks, most=ticket.max_bytes, resumable=False)
-                _check_length(part.offset, declared_length)
-                await part.declare(length=part.offset)
+                await part.receive_whole(chunks, most=ticket.max_bytes, declared=declared_length)
         except BaseException:
             await asyncio.shield(part.remove())
             raise
@@ -346,13 +344,6 @@ def over(ticket: Ticket) -> ImagemillError:
     return ImagemillError(
         f"This upload {how}. A token works once; ask for a new one.", code="upload_over", kind=Kind.NOT_FOUND
     )
-
-
-def _check_length(received: int, declared: int | None) -> None:
-    if declared is not None and received != declared:
-        raise InvalidRequest(
-            f"The body ended after {received} bytes; {declared} were declared.", code="incomplete_body"
-        )
 
 
 def _exact(content_type: str | None) -> str | None:

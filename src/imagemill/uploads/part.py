@@ -22,7 +22,7 @@ import msgspec
 
 from imagemill.object_store.durable import translated, write_all, write_file
 from imagemill.object_store.threads import Threads
-from imagemill.originals.uploads import too_large
+from imagemill.originals.uploads import check_whole, too_large
 from imagemill.uploads.checksum import Checksum
 
 PART = ".part"
@@ -81,17 +81,30 @@ class Part:
         said = self.progress.metadata if metadata is None else metadata
         await self._note(msgspec.structs.replace(self.progress, length=length, metadata=said, begun=True))
 
-    async def receive(
-        self, chunks: AsyncIterator[bytes], *, most: int, checksum: Checksum | None = None, resumable: bool = True
-    ) -> None:
+    async def receive_whole(self, chunks: AsyncIterator[bytes], *, most: int, declared: int | None) -> None:
+        """Receive all bytes in one go, from the beginning; safe all at once, or nothing is kept.
+
+        Raises what `append` raises, and InvalidRequest (`empty_body`, `incomplete_body`) where they are not `declared`.
+        """
+        self.progress = Progress()
+        size = await self._write_all(chunks, most, None, keep=False)
+        check_whole(size, declared)
+        await self._make_safe(msgspec.structs.replace(self.progress, offset=size, length=size, begun=True))
+
+    async def append(self, chunks: AsyncIterator[bytes], *, most: int, checksum: Checksum | None = None) -> None:
         """Append `chunks` and make them safe; the file may have `most` bytes in all.
 
-        Where the client goes, or anything fails, what came is kept if the upload is `resumable` and no checksum stands
-        for the bytes; otherwise the offset is what it was. Raises TooLarge at the first byte over `most`, whatever
-        `chunks` raises, StorageFull, and what `checksum` raises.
+        Where the client goes, or anything fails, what came is kept, unless a checksum stands for the bytes. Raises
+        TooLarge at the first byte over `most`, whatever `chunks` raises, StorageFull, and what `checksum` raises.
         """
+        offset = await self._write_all(chunks, most, checksum, keep=checksum is None)
+        await self._make_safe(self._at(offset))
+
+    async def _write_all(
+        self, chunks: AsyncIterator[bytes], most: int, checksum: Checksum | None, *, keep: bool
+    ) -> int:
+        """Write `chunks` behind the offset and return where they end; only what is to be kept is made safe now."""
         began = at = safe = self.offset
-        keep = resumable and checksum is None
         try:
             async for chunk in chunks:
                 if at + len(chunk) > most:
@@ -105,13 +118,13 @@ class Part:
                     await self._check_room(0)
                     safe = at
                     if keep:
-                        await self._make_safe(at)
+                        await self._make_safe(self._at(at))
             if checksum is not None:
                 checksum.check()
         except BaseException:
             await asyncio.shield(self._after_failure(at if keep else began))
             raise
-        await self._make_safe(at)
+        return at
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the bytes from the beginning."""
@@ -142,14 +155,17 @@ class Part:
         """Keep what is good; the disk may be the very thing that failed, and then the journal still says what is."""
         with contextlib.suppress(Exception):
             if offset > self.offset:
-                await self._make_safe(offset)
+                await self._make_safe(self._at(offset))
             with translated("keep the upload"):
                 await self._threads.run(partial(os.ftruncate, self._descriptor, self.offset))
 
-    async def _make_safe(self, offset: int) -> None:
+    def _at(self, offset: int) -> Progress:
+        return msgspec.structs.replace(self.progress, offset=offset, begun=True)
+
+    async def _make_safe(self, progress: Progress) -> None:
         with translated("keep the upload"):
             await self._threads.run(partial(os.fdatasync, self._descriptor))
-        await self._note(msgspec.structs.replace(self.progress, offset=offset, begun=True))
+        await self._note(progress)
 
     async def _note(self, progress: Progress) -> None:
         if progress == self.progress:
