@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from imagemill.cli import demo, doctor, explain, get, info, later, ls, purge, put, render, rm, serve, settings, url
+from imagemill.cli import demo, doctor, explain, get, info, ls, purge, put, render, rm, serve, settings, sign, url
 from imagemill.cli.exit_codes import FAILED, exit_code_of
 from imagemill.cli.words import complain, say
 from imagemill.errors import ImagemillError
@@ -52,6 +52,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     info.info,
     rm.rm,
     url.url,
+    sign.sign,
     purge.purge,
     render.render,
     explain.explain,
@@ -67,8 +68,6 @@ def help_of(command: Callable[..., None]) -> str:
 
 for command in COMMANDS:
     app.command(command.__name__, help=help_of(command))(command)
-for name in later.COMMANDS:
-    app.command(name, hidden=True, context_settings=later.ANYTHING)(later.later)
 
 
 def run() -> int:

@@ -21,6 +21,9 @@ ConfigFlag = Annotated[
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON lines on stdout.")]
+ExpiresFlag = Annotated[
+    str, typer.Option(help="How long it is good, such as 30m, 12h or 7d; never: without an end.", metavar="TIME")
+]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
 HostFlag = Annotated[
     str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1.", show_default=False, metavar="ADDRESS")

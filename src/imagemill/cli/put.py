@@ -25,6 +25,9 @@ def put(
     if_none_match: Annotated[
         bool, typer.Option("--if-none-match", help="Fail where an original is there already.")
     ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Only those with a signed link may see them; see imagemill sign.")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Uploads at once.", min=1, max=64, metavar="N")] = 4,
     data: DataFlag = None,
     config: ConfigFlag = None,
@@ -48,7 +51,7 @@ def put(
     from imagemill.cli.upload import Conditions, upload_all
 
     uploads = planned(sources, prefix, key)
-    conditions = Conditions(skip_present=no_replace, fail_present=if_none_match)
+    conditions = Conditions(skip_present=no_replace, fail_present=if_none_match, private=private)
     target = Target(data=data, config=config, create=True)
     done, failed = asyncio.run(upload_all(target, uploads, conditions, jobs=jobs, as_json=as_json))
     raise typer.Exit(exit_code_of_many(done, failed))

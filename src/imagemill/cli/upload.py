@@ -39,10 +39,14 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What happens where an original is there already: it is skipped, or the upload fails; else it is replaced."""
+    """What happens where an original is there already: it is skipped, or the upload fails; else it is replaced.
+
+    `private` originals need a signature from their first moment on.
+    """
 
     skip_present: bool = False
     fail_present: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +133,9 @@ async def _sent(remote: Remote, upload: Upload, conditions: Conditions) -> tuple
     with _opened(upload) as (file, size):
         if size is not None:
             headers["content-length"] = str(size)
+        path = path_to("/v1/originals", upload.key) + ("?private=true" if conditions.private else "")
         try:
-            response = await remote.call(
-                "PUT", path_to("/v1/originals", upload.key), content=_chunks(file), headers=headers
-            )
+            response = await remote.call("PUT", path, content=_chunks(file), headers=headers)
         except ServerSaid as error:
             if error.status == 412 and conditions.skip_present and not conditions.fail_present:
                 return "skipped", {"key": upload.key}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from imagemill.cli.flags import ConfigFlag, DataFlag, JsonFlag
+from imagemill.cli.flags import ConfigFlag, DataFlag, ExpiresFlag, JsonFlag
+from imagemill.cli.sign import seconds_of, signed_urls
 from imagemill.cli.words import emit, say
 from imagemill.errors import Refused
 
@@ -24,6 +25,10 @@ def url(
             show_default=False,
         ),
     ] = None,
+    signed: Annotated[
+        bool, typer.Option("--sign", help="Sign it, so that it opens what strangers may not see; see imagemill sign.")
+    ] = False,
+    expires: ExpiresFlag = "1h",
     data: DataFlag = None,
     config: ConfigFlag = None,
     as_json: JsonFlag = False,
@@ -35,6 +40,7 @@ def url(
     Examples:
       imagemill url animals/cat.jpg w=300
       imagemill url animals/cat.jpg 300x300,g=attention,fm=webp
+      imagemill url users/ann/cat.jpg w=300 --sign --expires 10m
 
     """
     import asyncio
@@ -43,10 +49,14 @@ def url(
     from imagemill.cli.options import delivery_path
 
     path = delivery_path(options or "_", key)  # a wrong option is said before a server is asked
-    found = asyncio.run(_found(Target(data=data, config=config), key))
+    lifetime = seconds_of(expires)
+    target = Target(data=data, config=config)
+    found = asyncio.run(_found(target, key))
     version = found.version
     link = found.address + (delivery_path(options or "_", key, version) if version else path)
-    if options is None and version is not None:
+    if signed:
+        (link,) = [one["url"] for one in asyncio.run(signed_urls(target, [link], lifetime, None))]
+    elif options is None and version is not None:
         if found.path is None:
             raise Refused(
                 f"This site lets nobody ask for {key} without a signature or a preset: delivery.access is not open, "

@@ -70,7 +70,13 @@ def originals_router(services: Services) -> APIRouter:
         responses={**says(OriginalView, 201, "Created."), **says(OriginalView, 200, "Replaced.")},
         openapi_extra=takes_bytes("The image. Its type is found by looking at the bytes."),
     )
-    async def put(request: Request, key: Annotated[str, Depends(KEY)]) -> Response:
+    async def put(
+        request: Request,
+        key: Annotated[str, Depends(KEY)],
+        private: Annotated[
+            Literal["true", "false"], Query(description="true: it needs a signature from its first moment on.")
+        ] = "false",
+    ) -> Response:
         check_new_key(key)
         condition = condition_of(request)
         digests = digests_of(request.headers.get("content-digest"))
@@ -81,6 +87,7 @@ def originals_router(services: Services) -> APIRouter:
             condition=condition,
             declared_length=body.declared_length(request),
             digests=digests,
+            private=private == "true",
         )
         location = f"/v1/originals/{key_as_path(key)}"
         return await told(original, 201 if created else 200, location=location)

@@ -267,9 +267,11 @@ class Originals:
         declared_length: int | None = None,
         digests: Mapping[str, bytes] | None = None,
         bounds: Bounds | None = None,
+        private: bool = False,
     ) -> tuple[Original, bool]:
         """Make the bytes of `chunks` the original of `key`; return it and whether there was none before.
 
+        `private` closes it from its first moment on; without it, one that was closed stays closed.
         `condition` speaks of entity tags (`description.entity_tag`); `digests` maps "sha-256" and "sha-512" to raw
         digests; `bounds` replace the limit on uploads. The old original stays until the new one is whole, verified and
         durable. The same bytes again keep version and description; other bytes start with an empty description.
@@ -289,7 +291,7 @@ class Originals:
         checked = await receive(
             self._store, self._engine, bounds, chunks, declared_length=declared_length, digests=digests or {}
         )
-        return await self._to_the_end(self._place(key, checked, condition))
+        return await self._to_the_end(self._place(key, checked, condition, private=private))
 
     async def describe(self, key: str, changes: DescriptionChanges, condition: Condition = ALWAYS) -> Original:
         """Change what is said of an original; a new focal point is a new version.
@@ -332,7 +334,7 @@ class Originals:
 
     # ---- under a key's lock
 
-    async def _place(self, key: str, checked: Checked, condition: Condition) -> tuple[Original, bool]:
+    async def _place(self, key: str, checked: Checked, condition: Condition, *, private: bool) -> tuple[Original, bool]:
         upload = checked.upload
         try:
             async with self._locks.hold(key):
@@ -340,8 +342,8 @@ class Originals:
                 demand(condition, key, None if before is None else before.entity_tag)
                 same = before is not None and before.info.etag == upload.sha256
                 description = Description() if before is None else before.description
-                if not same:
-                    description = Description(private=description.private)  # new bytes open nothing that was closed
+                private = private or description.private  # new bytes open nothing that was closed
+                description = replace(description, private=private) if same else Description(private=private)
                 await self._finder.publish(key, version_of(upload.sha256, description.focal), description)
                 began = self._entries.now()
                 try:
@@ -366,7 +368,10 @@ class Originals:
                 if replaced:
                     self._entries.changes.note(key)  # before anything can be made of the new one
                 entry = self._entries.remember(original, looked=began)
-                await self._finder.try_to_write(entry)
+                if private:
+                    entry.record_stamp = await self._finder.write(entry)  # without its record it would open some day
+                else:
+                    await self._finder.try_to_write(entry)
                 self._after_change(key, again=replaced)
                 return original, before is None
         finally:
