@@ -129,6 +129,7 @@ def test_descriptions_are_open() -> None:
             "/v1/uploads",
             "/v1/uploads/{upload}",
             "/v1/uploads/{upload}/complete",
+            "/v1/store-events",
             "/v1/limits",
             "/v1/explain",
             "/v1/info",

@@ -18,6 +18,7 @@ ROWS = {
 def test_every_threat_has_a_row() -> None:
     """The threats of the model's sections on decoding, parameters and privacy that this version answers."""
     wanted = {f"D{n}" for n in range(1, 19)} | {f"{part}{n}" for part in "AP" for n in range(1, 4)}
+    wanted |= {f"S{n}" for n in range(1, 8)}
     assert ROWS.keys() >= wanted
 
 

@@ -75,6 +75,10 @@ def examine(flags: Mapping[str, object]) -> Iterator[Finding]:
     )
     for check in checks:
         yield check()
+    if settings.attached:
+        from imagemill.cli.source_checks import source_findings
+
+        yield from source_findings(settings)
     from imagemill.cli.engine_checks import engine_findings
 
     yield from engine_findings(settings)
