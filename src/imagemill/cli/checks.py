@@ -75,6 +75,9 @@ def examine(flags: Mapping[str, object]) -> Iterator[Finding]:
     )
     for check in checks:
         yield check()
+    from imagemill.cli.signing_checks import signing
+
+    yield signing(settings)
     if settings.attached:
         from imagemill.cli.source_checks import source_findings
 
@@ -215,7 +218,7 @@ def access(settings: Settings) -> Finding:
             "access",
             "fail",
             f"{settings.server.host} can be reached by others and delivery.access is not set",
-            "set delivery.access to sizes or presets (or to open, which says that anyone may ask for any size)",
+            "set delivery.access to sizes, presets or signed (or to open, which says that anyone may ask for any size)",
         )
     return ok("access", word or "open, on this machine only")
 
