@@ -17,7 +17,7 @@ from imagemill.assembly.nodes import Beside, build_fanout, build_locks, build_re
 from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, look_at_all, shares
 from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.sources import event_places, remote_keys, with_sources
-from imagemill.assembly.stores import build_document_store, build_stores
+from imagemill.assembly.stores import build_document_store, build_stores, with_replica
 from imagemill.assembly.tiers import DiskPurges, build_disk
 from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
@@ -67,7 +67,7 @@ class Platform:
         self.disk = build_disk(settings, data)
         self.documents = build_document_store(settings, data)
         store, self.variants = build_stores(settings, data, self.cache.take_reads)
-        self.store = with_sources(store, settings, data, self.documents)
+        self.store = with_sources(with_replica(store, settings, data), settings, data, self.documents)
         self.engine = build_engine(settings)
         self.access = Access.of(settings.delivery, settings.sizes)
         self.originals = Originals(

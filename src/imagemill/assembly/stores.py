@@ -12,8 +12,9 @@ from imagemill.data_folder import DataFolder
 from imagemill.object_store.local import LocalStore
 from imagemill.object_store.memory import MemoryStore
 from imagemill.object_store.port import ObjectStore
+from imagemill.object_store.replicated import ReplicatedStore
 from imagemill.object_store.s3.address import S3Address
-from imagemill.settings import OWN_FOLDER, Settings
+from imagemill.settings import OWN_FOLDER, Settings, SettingsError
 from imagemill.settings.values import folder_of, s3_address
 from imagemill.variants.local import LocalVariants
 from imagemill.variants.memory import MemoryVariants
@@ -22,8 +23,24 @@ from imagemill.variants.port import Reads, VariantStore
 if TYPE_CHECKING:  # brings in what only a bucket needs
     from imagemill.object_store.s3.trial import Trial
 
+REPLICA = "replica"
+"""Where our notes lie on the files of a replica in a folder: nothing is written into it."""
 VARIANT_SECONDS = 4.0
 """Seconds in which a bucket of variants must answer, retries included."""
+
+
+def with_replica(store: ObjectStore, settings: Settings, data: DataFolder) -> ObjectStore:
+    """Return `store` with the replica of `originals.replica_url` behind it; itself where there is none."""
+    url = settings.originals.replica_url
+    if not url:
+        return store
+    address = s3_address(url)
+    if address is not None:
+        return ReplicatedStore(store, s3_objects(address, settings, data))
+    folder = folder_of(url)
+    if folder is None or not folder.is_dir():
+        raise SettingsError(f"originals.replica_url: expected a folder that is there, received {url}.")
+    return ReplicatedStore(store, LocalStore(folder, data.own / REPLICA, threads=4))
 
 
 def build_stores(settings: Settings, data: DataFolder, reads: Reads) -> tuple[ObjectStore, VariantStore]:

@@ -13,6 +13,9 @@ class OriginalsSettings:
     url: Annotated[
         str, "Where originals are: file:///path, s3://bucket/prefix, memory://. Empty: the data folder itself."
     ] = ""
+    replica_url: Annotated[
+        str, "A replica of originals.url, read while that is away: file:///path or s3://bucket/prefix. Empty: none."
+    ] = ""
     recheck: Annotated[float, "Seconds after which an original changed behind our back is noticed."] = 60.0
     sweep: Annotated[float, "Seconds after which the leftovers of an interrupted upload are removed."] = 3600.0
 

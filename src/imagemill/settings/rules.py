@@ -34,6 +34,7 @@ RULES: dict[str, Rule] = {
     "server.body_seconds": _TIME_LIMIT,
     "server.drain_seconds": _TIME,
     "originals.url": Rule(unit=Unit.STORE),
+    "originals.replica_url": Rule(unit=Unit.STORE),
     "originals.recheck": _TIME,
     "originals.sweep": _TIME_LIMIT,
     "freshness.check": _TIME,
