@@ -19,7 +19,7 @@ LAYERS = [
     {"dialects", "uploads"},
     {"delivery"},
     {"gateway", "demo", "offline"},
-    {"control"},
+    {"control", "edge_config"},
     {"settings"},
     {"data_folder", "workers"},
     {"assembly", "testing", "renderer"},

@@ -14,7 +14,23 @@ from typing import Annotated
 
 import typer
 
-from imagemill.cli import demo, doctor, explain, get, info, ls, purge, put, render, rm, serve, settings, sign, url
+from imagemill.cli import (
+    demo,
+    doctor,
+    edge_config,
+    explain,
+    get,
+    info,
+    ls,
+    purge,
+    put,
+    render,
+    rm,
+    serve,
+    settings,
+    sign,
+    url,
+)
 from imagemill.cli.exit_codes import FAILED, exit_code_of
 from imagemill.cli.words import complain, say
 from imagemill.errors import ImagemillError
@@ -58,7 +74,13 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     explain.explain,
     doctor.doctor,
     settings.settings,
+    edge_config.edge_config,
 )
+
+
+def name_of(command: Callable[..., None]) -> str:
+    """Return how a command is called in the shell."""
+    return command.__name__.replace("_", "-")
 
 
 def help_of(command: Callable[..., None]) -> str:
@@ -67,7 +89,7 @@ def help_of(command: Callable[..., None]) -> str:
 
 
 for command in COMMANDS:
-    app.command(command.__name__, help=help_of(command))(command)
+    app.command(name_of(command), help=help_of(command))(command)
 
 
 def run() -> int:
