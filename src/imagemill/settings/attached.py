@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -142,8 +142,8 @@ def is_web(source: SourceSettings) -> bool:
     return base_of(source) is not None if source.url else bool(source.hosts)
 
 
-def check_attached(attached: Mapping[str, SourceSettings], public_url: str, data: Path) -> Iterator[str]:
-    """Yield what is wrong with sources that are well written: contradictions, our own host, our own folder."""
+def check_attached(attached: Mapping[str, SourceSettings], public_url: str, ours: Sequence[Path]) -> Iterator[str]:
+    """Yield what is wrong with sources that are well written: contradictions, our own host, `ours` (our folders)."""
     taken: dict[str, str] = {}
     for name, source in attached.items():
         for field, check in (("url", _check_url), ("hosts", _check_hosts), ("allow_private", _check_private)):
@@ -154,7 +154,7 @@ def check_attached(attached: Mapping[str, SourceSettings], public_url: str, data
                 yield f"{SOURCES}.{name}.{field}: expected {error.expected}, received {value}."
                 break
         else:
-            yield from _contradictions(name, source, public_url, data)
+            yield from _contradictions(name, source, public_url, ours)
         prefix = prefix_of(name, source)
         if prefix and prefix in taken:
             yield f"{SOURCES}.{name}.prefix: expected one of its own, received {prefix}, which is {taken[prefix]}'s."
@@ -198,7 +198,7 @@ def _check_private(source: SourceSettings) -> None:
             raise BadValue(str(error)) from None
 
 
-def _contradictions(name: str, source: SourceSettings, public_url: str, data: Path) -> Iterator[str]:
+def _contradictions(name: str, source: SourceSettings, public_url: str, ours: Sequence[Path]) -> Iterator[str]:
     label = f"{SOURCES}.{name}"
     prefix = prefix_of(name, source)
     if prefix:
@@ -217,11 +217,9 @@ def _contradictions(name: str, source: SourceSettings, public_url: str, data: Pa
     elif public_url and _is_own(source, public_url):
         yield f"{label}: expected other hosts than this server's own (server.public_url), received {public_url}."
     folder = folder_of(source.url) if source.url.startswith("file:") else None
-    if folder is not None and _overlap(folder, data):
-        yield (
-            f"{label}.url: expected a folder apart from the data folder, received {folder}; "
-            "what lies in the data folder is an original already, and its keys are nobody else's."
-        )
+    mixed = next((one for one in ours if folder is not None and _overlap(folder, one)), None)
+    if mixed is not None:
+        yield f"{label}.url: expected a folder apart from our own ({mixed}), received {folder}; it would show our files."
 
 
 def _is_own(source: SourceSettings, public_url: str) -> bool:
@@ -235,6 +233,6 @@ def _is_own(source: SourceSettings, public_url: str) -> bool:
     return Reach.of(source.hosts, base_of(source), plain=True).admits(own)
 
 
-def _overlap(folder: Path, data: Path) -> bool:
-    here, there = folder.resolve(), data.resolve()
+def _overlap(folder: Path, own: Path) -> bool:
+    here, there = folder.resolve(), own.resolve()
     return here.is_relative_to(there) or there.is_relative_to(here)

@@ -279,7 +279,8 @@ def _unknown(name: str, one: Given) -> str:
 def _check_together(settings: Settings) -> None:
     """Refuse places that would mix what must stay apart: the admin key or variants among the originals."""
     wrong = [*_mixed_folders(settings), *_mixed_buckets(settings)]
-    wrong += check_attached(settings.attached, settings.server.public_url, settings.data)
+    own = (folder_of(settings.originals.url) or settings.data) / OWN_FOLDER
+    wrong += check_attached(settings.attached, settings.server.public_url, (settings.data, own))
     if wrong:
         raise SettingsError(*wrong)
 
