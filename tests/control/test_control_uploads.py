@@ -13,6 +13,7 @@ from tests.originals.library_kit import Kit, picture
 from imagemill.engine.limits import Limits
 from imagemill.errors import Overloaded
 from imagemill.originals.description import entity_tag
+from imagemill.uploads import resumable
 from imagemill.uploads.settings import UploadsSettings
 from imagemill.uploads.tidying import tidy
 
@@ -32,7 +33,7 @@ async def ticket(control: Control, **wanted: Any) -> dict[str, Any]:
     return told
 
 
-async def send(control: Control, method: str, told: dict[str, Any], body: bytes = b"", **headers: str) -> Answer:
+async def send(control: Control, method: str, told: dict[str, Any], body: bytes = b"", /, **headers: str) -> Answer:
     """Ask the address of a token, without any key."""
     fields = {name.replace("_", "-"): text for name, text in headers.items()}
     if body and "content-length" not in fields:
@@ -709,8 +710,9 @@ def test_a_newer_request_takes_over_from_a_dead_line() -> None:
     asyncio.run(run())
 
 
-def test_another_process_is_waited_for() -> None:
-    """Bytes that another process holds are 423 for tus and 409 for the rest."""
+def test_another_process_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that another process holds, and goes on holding, are 423 for tus and 409 for the rest."""
+    monkeypatch.setattr(resumable, "LET_GO_SECONDS", 0.1)
 
     async def run() -> None:
         control = Control()
@@ -744,7 +746,10 @@ def test_any_pieces_and_any_breaks_give_the_same_picture(seed: int) -> None:
                 break
             piece = data[offset : offset + rolls.randrange(1, 900)]
             cut = rolls.randrange(len(piece) + 1)
-            messages = [{"type": "http.request", "body": piece[:cut], "more_body": True}, {"type": "http.disconnect"}]
+            messages: list[dict[str, Any]] = [
+                {"type": "http.request", "body": piece[:cut], "more_body": True},
+                {"type": "http.disconnect"},
+            ]
             if rolls.random() < 0.5:
                 messages = [{"type": "http.request", "body": piece, "more_body": False}]
 

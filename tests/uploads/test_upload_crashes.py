@@ -18,6 +18,7 @@ from imagemill.object_store.memory import MemoryStore
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
 from imagemill.uploads import part as parts
+from imagemill.uploads import resumable as resuming
 from imagemill.uploads.intake import Intake, Wanted
 from imagemill.uploads.part import Part, Progress
 from imagemill.uploads.quarantine import Quarantine
@@ -227,8 +228,9 @@ def test_a_crash_at_any_step_loses_nothing(
     assert last > 12
 
 
-def test_two_processes_of_a_node_share_the_uploads(tmp_path: Path) -> None:
-    """What one process received the other goes on with; bytes that one holds the other waits for."""
+def test_two_processes_of_a_node_share_the_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one process received the other goes on with; bytes that one holds the other waits for, for a while."""
+    monkeypatch.setattr(resuming, "LET_GO_SECONDS", 0.1)
 
     async def run() -> None:
         machine = Machine(tmp_path)
@@ -246,6 +248,38 @@ def test_two_processes_of_a_node_share_the_uploads(tmp_path: Path) -> None:
         assert outcome is not None
         assert outcome.ticket.state == "done"
         assert (await one.ticket_of(str(token))).state == "done"
+        await one.close()
+        await two.close()
+
+    asyncio.run(run())
+
+
+def test_a_newer_request_takes_over_from_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that died in one process is noticed by nobody; the client comes back to another, which gets the bytes."""
+    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.05)
+
+    async def run() -> None:
+        machine = Machine(tmp_path)
+        one, two = (machine.boot(Life(10**9)) for _ in range(2))
+        ticket, _, _ = await one.issue(Wanted(key=KEY, method="tus"))
+        arrived = asyncio.Event()
+
+        async def dead() -> AsyncIterator[bytes]:
+            yield DATA[:500]
+            arrived.set()
+            await asyncio.Event().wait()
+
+        older = asyncio.create_task(
+            Resumable(one).append(ticket, Piece(offset=0, chunks=dead(), size=None, length=len(DATA)))
+        )
+        await arrived.wait()
+        assert (await Resumable(two).status(ticket)).offset == 500
+        with pytest.raises(ImagemillError, match="went on with this upload"):
+            await older
+        rest = Piece(offset=500, chunks=body(DATA[500:]), size=len(DATA) - 500)
+        _, outcome = await Resumable(two).append(ticket, rest)
+        assert outcome is not None
+        assert outcome.ticket.state == "done"
         await one.close()
         await two.close()
 

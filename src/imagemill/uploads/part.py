@@ -27,6 +27,7 @@ from imagemill.uploads.checksum import Checksum
 
 PART = ".part"
 JOURNAL = ".json"
+WANTED = ".wanted"
 CHECKPOINT = 8 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 
@@ -182,7 +183,7 @@ class Part:
         write_all(self._descriptor, chunk)
 
     def _remove(self) -> None:
-        for ending in (JOURNAL, ".new", PART):
+        for ending in (JOURNAL, ".new", WANTED, PART):
             with contextlib.suppress(OSError):
                 os.unlink(self._path + ending)
         self.close()

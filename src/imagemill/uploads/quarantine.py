@@ -2,6 +2,7 @@
 
     <data>/.imagemill/quarantine/<id>.part    the bytes
     <data>/.imagemill/quarantine/<id>.json    how many of them are safe, and what the client said of the whole
+    <data>/.imagemill/quarantine/<id>.wanted  another process asks the one that holds them to let go
 
 Every process of the node may go on with an upload: `hold` takes a flock(2) on the bytes, which the kernel drops with a
 process that dies. Separate from the store of originals: nothing here is under a key, listed or served.
@@ -22,7 +23,7 @@ from pathlib import Path
 from imagemill.errors import Conflict, StorageFull
 from imagemill.object_store.durable import translated
 from imagemill.object_store.threads import Threads
-from imagemill.uploads.part import JOURNAL, PART, Part, Progress, read_progress
+from imagemill.uploads.part import JOURNAL, PART, WANTED, Part, Progress, read_progress
 
 OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -43,6 +44,15 @@ class Quarantine:
         """
         with translated("begin an upload"):
             return await self._threads.run(partial(self._hold, upload_id), discard=Part.close)
+
+    async def want(self, upload_id: str) -> None:
+        """Ask whoever holds an upload's bytes to let go; it is asked until somebody else holds them."""
+        with translated("ask for an upload"):
+            await self._threads.run(Path(self._folder, upload_id + WANTED).touch)
+
+    async def wanted(self, upload_id: str) -> bool:
+        """Whether another process asks for bytes that we hold: one look for a name."""
+        return await self._threads.run(Path(self._folder, upload_id + WANTED).exists)
 
     async def progress(self, upload_id: str) -> Progress | None:
         """Return how far an upload has come, None where this node has nothing of it."""
@@ -87,6 +97,8 @@ class Quarantine:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(descriptor).st_nlink:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(path + WANTED)  # noqa: PTH108 - as above
                     return Part(path, descriptor, self._threads, self.check_room)
             except BlockingIOError:
                 os.close(descriptor)

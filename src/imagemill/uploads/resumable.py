@@ -1,8 +1,8 @@
 """Uploads that can be cut and gone on with, as the tus protocol 1.0 means it, without its headers (`control.tus`).
 
 The state of an upload is on the disk of the node: any of its processes goes on, after any crash, from the last byte
-that was made safe. One request writes at a time. A newer one of the same process takes over at once, for it comes from
-a client whose line broke without our noticing; against another process it has to wait (423).
+that was made safe. One request writes at a time. A newer one takes over, for it comes from a client whose line broke
+without our noticing: at once in its own process, after a second from another. A check is not disturbed (423).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from imagemill.uploads.ticket import Ticket
 
 LET_GO_SECONDS = 5.0
 """How long a newer request waits for the older one to make safe what it has."""
+LOOK_SECONDS = 1.0
+"""How often a request that writes looks whether another process wants to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,10 @@ class Resumable:
         writer = _Writer(asyncio.ensure_future(part.append(piece.chunks, most=most, checksum=piece.checksum)))
         self._writers[ticket.id] = writer
         try:
-            await asyncio.wait({writer.task})
+            while not (await asyncio.wait({writer.task}, timeout=LOOK_SECONDS))[0]:
+                if await self._intake.quarantine.wanted(ticket.id):
+                    writer.ousted = True
+                    writer.task.cancel()
             if writer.ousted and writer.task.cancelled():
                 raise Conflict("Another request went on with this upload.", code="upload_locked")
             writer.task.result()
@@ -129,7 +134,7 @@ class Resumable:
             writer.gone.set()
 
     async def _hold(self, ticket: Ticket) -> Part:
-        """Return the bytes, taken over from an older request of this process where there is one."""
+        """Return the bytes, taken over from an older request where there is one."""
         await self._intake.checking.wait(ticket.id)
         writer = self._writers.get(ticket.id)
         if writer is not None:
@@ -140,7 +145,20 @@ class Resumable:
                     await writer.gone.wait()
             except TimeoutError:
                 pass  # the disk is slow; the lock says so
-        return await self._intake.quarantine.hold(ticket.id)
+        return await self._take_over(ticket)
+
+    async def _take_over(self, ticket: Ticket) -> Part:
+        """Return the bytes, asked of another process if need be; raise Conflict (`upload_locked`)."""
+        quarantine = self._intake.quarantine
+        deadline = asyncio.get_running_loop().time() + LET_GO_SECONDS
+        while True:
+            try:
+                return await quarantine.hold(ticket.id)
+            except Conflict:
+                if ticket.id in self._writers or asyncio.get_running_loop().time() >= deadline:
+                    raise
+            await quarantine.want(ticket.id)
+            await asyncio.sleep(LOOK_SECONDS / 10)
 
     async def _now(self, ticket: Ticket) -> Ticket:
         return await self._intake.still_open(ticket) if ticket.state != "done" else ticket
