@@ -187,7 +187,10 @@ def test_a_body_that_breaks_off_gives_the_token_back() -> None:
     async def run() -> None:
         control = Control()
         told = await ticket(control)
-        messages = [{"type": "http.request", "body": PICTURE[:50], "more_body": True}, {"type": "http.disconnect"}]
+        messages: list[dict[str, Any]] = [
+            {"type": "http.request", "body": PICTURE[:50], "more_body": True},
+            {"type": "http.disconnect"},
+        ]
 
         async def broken() -> dict[str, Any]:
             return messages.pop(0)
