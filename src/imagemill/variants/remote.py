@@ -28,6 +28,7 @@ from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import HOME, KEY_TEXT, ODD, check_leaf, check_site, check_version
 from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
 from imagemill.variants.remote_names import DIGEST, MODIFIED, RemoteNames, parts_of, type_of
+from imagemill.variants.remote_records import RemoteRecords
 from imagemill.variants.remote_room import RemoteRoom
 from imagemill.variants.writings import Writing, Writings
 
@@ -56,12 +57,12 @@ class RemoteVariants:
         self._bucket = bucket
         self._share = max_per_original
         self._names = RemoteNames(room)
+        self._records = RemoteRecords(bucket, self._names)
         self._ledger = Ledger(max_bytes)
         self._room = RemoteRoom(bucket, self._names, self._ledger, reads)
         self._homes = homes or Homes()
         self._locks = KeyLocks()
         self._writings = Writings()
-        self._marked: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._counting: asyncio.Task[None] | None = None
         self._complained: str = ""
@@ -92,7 +93,7 @@ class RemoteVariants:
         prefix = self._names.home(site, key)
         home = self._homes.remove((site, key))
         self._writings.overtake(site, key)
-        self._marked.discard((site, key))
+        self._records.forget(site, key)
         with told("withdraw an original"):
             async with self._locks.hold(prefix):
                 found = [one async for one in objects(self._bucket, prefix)]
@@ -149,10 +150,16 @@ class RemoteVariants:
         digest = hashlib.sha256(data).hexdigest()
         if digest != about.metadata.get(DIGEST):
             log.warning("A kept variant is damaged and will be made again: %s", name)
-            self._start(self._bucket.remove(path))
+            await self._quietly(self._remove_damaged(name, path))  # now, or it would meet the new one
             return None
         self._room.use(path)
         return Kept(data, digest, _modified(about.metadata.get(MODIFIED, ""), about.modified))
+
+    async def _remove_damaged(self, name: VariantName, path: str) -> None:
+        await self._bucket.remove(path)
+        home = self._homes.get((name.site, name.key))
+        if home is not None and home.version == name.version:
+            self._ledger.release(self._homes.drop(home, name.leaf))
 
     async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
         """Keep a variant; False as well where the store is away."""
@@ -183,7 +190,7 @@ class RemoteVariants:
         return name.leaf in leaves or len(leaves.keys() | coming) <= self._share
 
     async def _place(self, writing: Writing, path: str, data: bytes, modified: float | None) -> None:
-        await self._mark(writing.name.site, writing.name.key)
+        await self._records.mark(writing.name.site, writing.name.key)
         writing.placing = True
         metadata = {DIGEST: hashlib.sha256(data).hexdigest()}
         if modified is not None:
@@ -274,25 +281,15 @@ class RemoteVariants:
 
     async def read_record(self, site: str, key: str) -> bytes | None:
         """Return the original's record."""
-        with told("read a record", to_read=True):
-            found = await read(self._bucket, self._names.record(site, key))
-        return None if found is None else found[1]
+        return await self._records.read(site, key)
 
     async def write_record(self, site: str, key: str, record: bytes) -> str:
         """Replace the original's record."""
-        with told("write a record"):
-            await self._mark(site, key)
-            return await self._bucket.place(self._names.record(site, key), record, content_type="application/json")
+        return await self._records.write(site, key, record)
 
     async def record_stamp(self, site: str, key: str) -> str | None:
         """Return the store's own tag of the record."""
-        with told("read a record", to_read=True):
-            try:
-                return (await self._bucket.look(self._names.record(site, key))).tag
-            except Missing as error:
-                if error.bucket:
-                    raise
-                return None
+        return await self._records.stamp(site, key)
 
     # --- room --------------------------------------------------------------------------------------------------------
 
@@ -332,13 +329,6 @@ class RemoteVariants:
                 self._ledger.release(known.get(parts[2], 0))
             elif parts[2] not in self._writings.leaves(site, key, parts[1], placing=True):
                 self._ledger.release(one.size)
-
-    async def _mark(self, site: str, key: str) -> None:
-        """Say beside the variants of a key too long for S3 which key it is."""
-        if self._names.is_odd(site, key) and (site, key) not in self._marked:
-            text = f"{site}\n{key}".encode()
-            await self._bucket.place(self._names.key_text(site, key), text, content_type="text/plain")
-            self._marked.add((site, key))
 
     def _count(self) -> None:
         if self._counting is None:
