@@ -24,7 +24,8 @@ def refusal(tmp_path: Path, toml: str, env: dict[str, str] | None = None) -> str
 
 def test_a_source_is_a_table_or_one_line(tmp_path: Path) -> None:
     """Both forms, and the environment over the file."""
-    toml = "[sources]\npress = 's3://press/2024'\n[sources.cdn]\nurl = 'https://cdn.example.com/m'\nhosts = ['a.example.com']"
+    web = "[sources.cdn]\nurl = 'https://cdn.example.com/m'\nhosts = ['a.example.com']"
+    toml = f"[sources]\npress = 's3://press/2024'\n{web}"
     settings = load(
         tmp_path, toml, {"IMAGEMILL_SOURCES__CDN__SECONDS": "3s", "IMAGEMILL_SOURCES__DISK__URL": "file:///x"}
     )

@@ -219,7 +219,7 @@ def _contradictions(name: str, source: SourceSettings, public_url: str, ours: Se
     folder = folder_of(source.url) if source.url.startswith("file:") else None
     mixed = next((one for one in ours if folder is not None and _overlap(folder, one)), None)
     if mixed is not None:
-        yield f"{label}.url: expected a folder apart from our own ({mixed}), received {folder}; it would show our files."
+        yield f"{label}.url: expected a folder apart from our own ({mixed}), received {folder}, which would show it."
 
 
 def _is_own(source: SourceSettings, public_url: str) -> bool:
