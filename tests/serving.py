@@ -75,7 +75,10 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def serving(
     data: Path, *arguments: str, env: Mapping[str, str] | None = None, port: int = 0
 ) -> Iterator[RunningServer]:
-    """Run `imagemill serve` on `data` until the block ends; raise with its log when it does not start."""
+    """Run `imagemill serve` on `data` until the block ends, on a free port if none is given.
+
+    Raises with its log when it does not start.
+    """
     port = port or free_port()
     log = data.parent / f"{data.name}-{port}.log"
     command = [sys.executable, "-m", "imagemill", "serve", "--data", str(data), "--port", str(port), *arguments]

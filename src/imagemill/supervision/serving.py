@@ -90,7 +90,7 @@ async def _serve(settings: Settings, cores: int, listener: int, end: socket.sock
     """Serve until told to end, and return the exit code."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     from imagemill.errors import ImagemillError
-    from imagemill.observability.logging import configure
+    from imagemill.observability.logging import configure, events
     from imagemill.supervision.channel import Message, open_channel
 
     configure(form=settings.log.format, level=settings.log.level)
@@ -100,6 +100,10 @@ async def _serve(settings: Settings, cores: int, listener: int, end: socket.sock
         await _platform(settings, cores, listener, channel, counting)
     except ImagemillError as error:
         channel.say(Message("failed", text=error.sentence))
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: the operator's log has the trace, a person the name
+        events().error("process.failed", exc_info=error)
+        channel.say(Message("failed", text=f"A serving process failed: {type(error).__name__}; the log says where."))
         return FAILED
     finally:
         counting.tell()

@@ -78,8 +78,6 @@ class Supervisor:
                 await self._stopping.wait()
         finally:
             await self._stop()
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
 
     # Starting and stopping
 
