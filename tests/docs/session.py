@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.docs.pages import ROOT, Command, File, Step, matches
+from tests.servers import versity
 from tests.serving import environment, free_port
 
 from imagemill import demo
@@ -37,12 +38,12 @@ _SERVER = re.compile(r"imagemill (serve|demo)\b|^make demo\b")
 
 
 class Session:
-    """One page, from its first command to its last. The ports 8080 and 8081 of a page are free ones here."""
+    """One page, from its first command to its last. The ports 8080, 8081 and 7070 of a page are free ones here."""
 
     def __init__(self, home: Path) -> None:
         """`home` is empty; it becomes the working folder and $HOME."""
         self.home = home
-        self._ports = {"8080": str(free_port()), "8081": str(free_port())}
+        self._ports = {port: str(free_port()) for port in ("8080", "8081", "7070")}
         self._servers: list[Server] = []
         for place, sample in PICTURES.items():
             (home / place).parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +129,8 @@ class Session:
         return text
 
     def _environment(self) -> dict[str, str]:
-        paths = [str(self.home / "bin"), str(Path(sys.prefix) / "bin"), os.environ["PATH"], "/usr/sbin"]
+        own = [str(self.home / "bin"), str(Path(sys.prefix) / "bin"), str(versity.folder())]
+        paths = [*own, os.environ["PATH"], "/usr/sbin"]
         home = {"HOME": str(self.home), "PATH": ":".join(paths), "COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
         no_proxy = {"no_proxy": "*", "NO_PROXY": "*"}
         return environment({**home, **no_proxy, "IMAGEMILL_SERVER__PORT": self._ports["8080"]})

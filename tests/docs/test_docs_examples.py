@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import ROOT, Command, all_pages, matches, steps_of
 from tests.docs.session import Session
+from tests.servers import versity
 from tests.tools import need
 
 from imagemill.observability import names
@@ -27,6 +28,8 @@ def need_tools(text: str) -> None:
     for tool, package in TOOLS.items():
         if re.search(rf"\b{tool}\b", text):
             need(tool, package)
+    if "versitygw" in text:
+        versity.program()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -22,11 +22,15 @@ ACCESS = "AKIDIMAGEMILLTESTS00"
 SECRET = "a secret+of/the=tests"
 
 
+def folder() -> Path:
+    """Return where the gateway lies once it is built."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "imagemill-tests" / f"versitygw-{VERSION}"
+
+
 def program() -> str:
     """Return the path of the gateway, built if need be; fails or skips where neither it nor Go is there."""
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imagemill-tests" / f"versitygw-{VERSION}"
-    )
+    cache = folder()
     binary = cache / "versitygw"
     if not binary.exists():
         go = shutil.which("go") or missing("neither versitygw nor go is installed (apt-get install golang)")
@@ -45,15 +49,15 @@ def program() -> str:
 
 
 @contextmanager
-def versity(folder: Path, *, readonly: bool = False, port: int = 0) -> Iterator[str]:
-    """Run it on the buckets in `folder` until the block ends and give its address; `readonly` refuses every write."""
+def versity(buckets: Path, *, readonly: bool = False, port: int = 0) -> Iterator[str]:
+    """Run it on the folder `buckets` until the block ends and give its address; `readonly` refuses every write."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    log_path = folder.parent / f"versitygw-{port}.log"
+    log_path = buckets.parent / f"versitygw-{port}.log"
     flags = ["--readonly"] if readonly else []
     command = [program(), "--access", ACCESS, "--secret", SECRET, "--port", f"127.0.0.1:{port}", "--quiet", *flags]
     with log_path.open("wb") as log:
-        process = subprocess.Popen([*command, "posix", str(folder)], stdout=log, stderr=log, env=environment())
+        process = subprocess.Popen([*command, "posix", str(buckets)], stdout=log, stderr=log, env=environment())
     try:
         wait_for(url, process, log_path)
         yield url
