@@ -37,13 +37,14 @@ map $http_accept $imagemill_accept {
     default "*/*";
     «accepts»
 }
-map "$imagemill_path $imagemill_query $imagemill_accept $http_authorization" $imagemill_unsure {
-    default 1;
-    "~^[^ ]+ [^ ]+ [^ -][^ ]* $" 0;
+# What only one caller may see, or what may have another answer than the picture, is passed on too.
+map "$http_authorization $http_if_match $http_if_unmodified_since $http_range" $imagemill_usual {
+    default "";
+    "~^   (?:«range»)?$" 1;
 }
-map $imagemill_unsure $imagemill_sent_accept {
-    default $imagemill_accept;
-    1 $http_accept;
+map "$imagemill_path $imagemill_query $imagemill_accept $imagemill_usual" $imagemill_unsure {
+    default 1;
+    "~^[^ ]+ [^ ]+ [^ -][^ ]* 1$" 0;
 }
 
 # --- what may be kept -------------------------------------------------------------------------------------------------
@@ -54,7 +55,6 @@ map "$upstream_http_cache_control|$upstream_http_set_cookie|$upstream_http_vary"
 }
 map $upstream_cache_status $imagemill_cache_status {
     default "nginx; fwd=uri-miss";
-    BYPASS "nginx; fwd=bypass";
     EXPIRED "nginx; fwd=stale";
     HIT "nginx; hit";
     REVALIDATED "nginx; fwd=stale; fwd-status=304";
@@ -71,13 +71,17 @@ map $upstream_cache_status $imagemill_timing {
 
 LOCATION = """\
 location ~ ^«mount»/img/ {
+    if ($imagemill_unsure) {
+        return 418;
+    }
+    error_page 418 = @imagemill;
+
     proxy_cache imagemill;
     proxy_cache_key "$imagemill_path $imagemill_query $imagemill_accept";
     proxy_cache_valid 200 «fresh»s;
     proxy_cache_valid 404 410 «not_found»s;
     proxy_ignore_headers Cache-Control Expires Vary X-Accel-Expires;  # for the browser; here the lines above count
-    proxy_cache_bypass $imagemill_unsure;
-    proxy_no_cache $imagemill_unsure $imagemill_unkept;
+    proxy_no_cache $imagemill_unkept;
     proxy_cache_revalidate on;       # the same bytes are not sent twice
     proxy_cache_lock on;             # of many who ask for what is not there, one asks Imagemill
     proxy_cache_lock_timeout 15s;
@@ -86,7 +90,6 @@ location ~ ^«mount»/img/ {
     proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
     proxy_force_ranges on;
     max_ranges 1;
-    error_page 412 416 = @imagemill;
 
     proxy_hide_header X-Request-Id;
     proxy_hide_header Server-Timing;
@@ -96,7 +99,7 @@ location ~ ^«mount»/img/ {
     add_header Cache-Status $imagemill_cache_status always;
 
     «proxy»
-    proxy_set_header Accept $imagemill_sent_accept;
+    proxy_set_header Accept $imagemill_accept;
 }
 """
 
@@ -113,6 +116,7 @@ def maps(facts: Facts) -> str:
     return fill(
         MAPS,
         folder=quoted(str(facts.cache_folder)),
+        range=patterns.SATISFIABLE_RANGE,
         kept=str(max(facts.stale_if_error, FRESH)),
         canonical=f"{quoted('~^(' + patterns.CANONICAL_PATH + ')(?:[?]|$)')} $1;",
         queries="\n".join(

@@ -54,10 +54,12 @@ map $imagemill_plain $imagemill_escaped {
     «escaped»
 }
 
-# Which folder of the key's: none where anything above was not sure.
-map "$request_method $imagemill_query $imagemill_escaped" $imagemill_folder {
+# Which folder of the key's: none where anything above was not sure, or where something else than the picture may be
+# the answer.
+map "$request_method $imagemill_query $imagemill_escaped $http_range $http_if_match$http_if_unmodified_since"
+    $imagemill_folder {
     default -;
-    "~^(?:GET|HEAD) (current|«version») ." $1;
+    "~^(?:GET|HEAD) (current|«version») [^ ]+ (?:«range»)? $" $1;
 }
 
 # --- the headers of the answer, as Imagemill's own --------------------------------------------------------------------
@@ -112,7 +114,6 @@ types { «types» }
 open_file_cache off;   # an open file would outlive the picture's replacement
 if_modified_since exact;
 max_ranges 1;
-error_page 412 416 = @imagemill;
 add_header Cache-Status "nginx; hit";
 add_header Cache-Tag $imagemill_tags;
 add_header Content-Disposition 'inline; filename="$imagemill_stem.$imagemill_extension"';
@@ -159,6 +160,7 @@ def maps(facts: Facts) -> str:
             )
         ),
         version=patterns.VERSION,
+        range=patterns.SATISFIABLE_RANGE,
         tags=_tags(facts.site),
         stems="\n".join((_row(patterns.ENDED_NAME, "$1"), _row(patterns.ANY_NAME, "$1"))),
         lifetime=facts.lifetime,

@@ -66,6 +66,12 @@ def query_without_version(*, signed: bool) -> str:
     return rf"^(?=.{{0,1024}}$){other}(?:&{other})*$"
 
 
+# --- conditions ----------------------------------------------------------------------------------------------------
+
+SATISFIABLE_RANGE = r"bytes=(?:0-[0-9]{0,15}|-[1-9][0-9]{0,14})"
+"""A single range that every picture has. An answer 416 of another server would carry the picture's own lifetime, and a
+cache before it could keep that in the picture's place (threat C4); several ranges are answered by us."""
+
 # --- options -------------------------------------------------------------------------------------------------------
 
 CLOSED_OPTIONS = r"(?:^|,)(?:meta|text|wm|max_bytes|lossless|q=auto)"

@@ -47,6 +47,14 @@ sub vcl_recv {
             set req.http.X-Request-Id = "varnish-" + req.xid;
         }
         std.collect(req.http.Accept, ", ");
+        # Several ranges, and what is none, get the whole picture (RFC 9110 section 14.2).
+        if (req.http.Range !~ "^bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})$") {
+            unset req.http.Range;
+        } elseif (req.http.Range ~ "-[0-9]" && req.http.Range !~ "=-"
+            && std.integer(regsub(req.http.Range, "^bytes=([0-9]+)-.*$", "\\1"), 0)
+                > std.integer(regsub(req.http.Range, "^.*-", ""), 0)) {
+            unset req.http.Range;
+        }
     }
 
     # Purging: Imagemill sends BAN with a pattern of cache tags, which no key of a stranger can be mistaken for.
@@ -74,7 +82,8 @@ sub vcl_recv {
     # Imagemill judges each of these itself: methods and conditions that are rare, callers with an Authorization, odd
     # spellings (one picture has one entry, and nobody fills the cache with names), and whatever needs a signature.
     if (req.method == "OPTIONS" || req.http.Authorization || req.http.If-Match || req.http.If-Unmodified-Since
-        || req.http.If-Range || req.http.Transfer-Encoding || req.http.Content-Length
+        || (req.http.Range && req.http.Range !~ "^«range»$") || req.http.If-None-Match ~ "[,*]"
+        || req.http.Transfer-Encoding || req.http.Content-Length
         || req.url !~ {"«canonical»"}) {
         return (pass);
     }
@@ -268,6 +277,7 @@ def varnish_config(facts: Facts) -> str:
         secret=facts.secret,
         mount=fill(MOUNT, mount=patterns.escaped(facts.mount)) if facts.mount else "",
         control=CONTROL if facts.control else "",
+        range=patterns.SATISFIABLE_RANGE,
         canonical=f"^{patterns.CANONICAL_PATH}(?:[?]|$)",
         private=_private(facts),
         versioned=patterns.query_with_version(signed=False),

@@ -1,0 +1,76 @@
+"""A real server in front of a running Imagemill, with the configuration that Imagemill wrote for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tests.serving import RunningServer, environment
+
+SECONDS = 20.0
+
+
+@dataclass
+class Edge:
+    """nginx or Varnish before a server; `word` is what its Cache-Status begins with."""
+
+    word: str
+    port: int
+    server: RunningServer
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Its address without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+        """Ask it; `_` in a header's name is a dash."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(method, self.url + path, headers=named, trust_env=False, timeout=30)
+
+    def hit(self, path: str, **headers: str) -> httpx.Response:
+        """Ask until it answers by itself: a variant is kept after its first answer went out."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            answer = self.get(path, **headers)
+            if self.is_hit(answer) or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.02)
+
+    def is_hit(self, answer: httpx.Response) -> bool:
+        """Whether it answered without Imagemill."""
+        return f"{self.word}; hit" in answer.headers.get("cache-status", "")
+
+    def stop(self) -> None:
+        """End it; safe twice."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(SECONDS)
+
+
+def wait_for(edge: Edge) -> None:
+    """Wait until it answers; AssertionError with what it said when it ends or does not."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            httpx.get(edge.url + "/robots.txt", trust_env=False)
+        except httpx.TransportError:
+            assert edge.process.poll() is None, (edge.process.communicate()[1] or b"").decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return
+
+
+def written(kind: str, data: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """Return what `imagemill edge-config` prints; AssertionError when it fails."""
+    command = [sys.executable, "-m", "imagemill", "edge-config", kind, "--data", str(data), *arguments]
+    done = subprocess.run(command, env=environment(env), cwd=data.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

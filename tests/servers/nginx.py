@@ -1,0 +1,56 @@
+"""The real nginx on a free port, in a folder of its own, with the configuration that Imagemill wrote."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.serving import RunningServer, free_port
+from tests.servers.edges import Edge, wait_for, written
+from tests.tools import need
+
+FRAME = """
+{user}
+error_log {folder}/error.log warn; pid {folder}/nginx.pid; daemon off; worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; include /etc/nginx/mime.types; default_type application/octet-stream;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  include {folder}/imagemill.conf;
+}}
+"""
+"""What Debian's nginx.conf has around a site; everything of ours in a folder of the test."""
+
+
+def framed(text: str, folder: Path) -> Path:
+    """Write a whole nginx.conf around `text` and return its path; what it caches lies in the folder too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    user = "user root;" if os.getuid() == 0 else ""  # a test's folder is open to its owner only
+    (folder / "imagemill.conf").write_text(text.replace("/var/cache/imagemill", str(folder / "cache")))
+    path = folder / "nginx.conf"
+    path.write_text(FRAME.format(user=user, folder=folder))
+    return path
+
+
+@contextmanager
+def nginx(
+    server: RunningServer, folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[Edge]:
+    """Run nginx before `server`; `env` are the settings it is configured from."""
+    binary = need("nginx", "nginx-light")
+    port = free_port()
+    origin = f"127.0.0.1:{server.port}"
+    text = written("nginx", server.data, "--listen", str(port), "--origin", origin, *arguments, env=env)
+    path = framed(text, folder)
+    process = subprocess.Popen([binary, "-c", str(path)], stderr=subprocess.PIPE)
+    edge = Edge("nginx", port, server, process)
+    try:
+        wait_for(edge)
+        yield edge
+    finally:
+        edge.stop()
+        process.communicate()

@@ -1,0 +1,34 @@
+"""The real Varnish on a free port, in a folder of its own, with the configuration that Imagemill wrote."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.serving import RunningServer, free_port
+from tests.servers.edges import Edge, wait_for, written
+from tests.tools import need
+
+
+@contextmanager
+def varnish(
+    server: RunningServer, folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[Edge]:
+    """Run Varnish before `server`; `env` are the settings it is configured from."""
+    binary = need("varnishd", "varnish")
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    text = written("varnish", server.data, "--origin", f"127.0.0.1:{server.port}", *arguments, env=env)
+    (folder / "default.vcl").write_text(text)
+    command = [binary, "-F", "-j", "none", "-n", str(folder / "work"), "-a", f"127.0.0.1:{port}", "-T", "none"]
+    command += ["-f", str(folder / "default.vcl"), "-s", "malloc,64m", "-p", "thread_pool_min=50"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    edge = Edge("varnish", port, server, process)
+    try:
+        wait_for(edge)
+        yield edge
+    finally:
+        edge.stop()
+        process.communicate()
