@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import httpx
@@ -113,8 +115,9 @@ class Control:
 
     def intake(self) -> Intake:
         """Return what takes uploads by browsers, over a folder that goes with the test."""
-        self.folder = TemporaryDirectory()
-        self.quarantine = Quarantine(Path(self.folder.name) / "quarantine", self.uploads.quarantine_bytes)
+        folder = Path(mkdtemp())
+        weakref.finalize(self, shutil.rmtree, folder)
+        self.quarantine = Quarantine(folder / "quarantine", self.uploads.quarantine_bytes)
         self.tickets = Tickets(MemoryStore())
         self.uploading = Intake(
             self.kit.originals,

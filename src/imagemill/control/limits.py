@@ -21,7 +21,8 @@ def limits_router(services: Services) -> APIRouter:
     async def get() -> Response:
         # How many nodes there are is nobody's business but the operator's.
         rates = {name: rate for name, rate in asdict(services.rates).items() if name != "nodes"}
-        return answer({**asdict(services.limits), "throttle": rates})
+        resumable = services.uploads.settings.max_bytes
+        return answer({**asdict(services.limits), "resumable_upload_bytes": resumable, "throttle": rates})
 
     router.add_api_route("/v1/limits", get, methods=["HEAD"], include_in_schema=False)
     return router

@@ -17,6 +17,8 @@ from imagemill.uploads.ticket import Ticket
 log = logging.getLogger(__name__)
 
 TIDY_SECONDS = 60.0
+LATE_SECONDS = 60.0
+"""Bytes that lie in the store's quarantine for so long are checked without being told: the browser may have gone."""
 ORPHAN_SECONDS = 300.0
 """Bytes without a ticket are old after this; younger ones may be those of a request that began before we looked."""
 
@@ -49,7 +51,7 @@ async def tidy(intake: Intake) -> int:
                 count += await intake.tickets.remove(ticket.id)
             continue
         known[ticket.id] = ticket.expires
-        await _recover(intake, ticket, here=ticket.id in here, there=ticket.id in there)
+        await _recover(intake, ticket, here=ticket.id in here, late=there.get(ticket.id, 0.0) > LATE_SECONDS)
     intake.open.update(known)
     for gone in set(intake.open) - set(known):
         if intake.open[gone] <= now or gone in alive:
@@ -61,12 +63,12 @@ async def tidy(intake: Intake) -> int:
     return count
 
 
-async def _recover(intake: Intake, ticket: Ticket, *, here: bool, there: bool) -> None:
-    """Check the whole bytes that a crash left without an outcome; what is being written is left alone."""
+async def _recover(intake: Intake, ticket: Ticket, *, here: bool, late: bool) -> None:
+    """Check the whole bytes that a crash, or a browser that went, left without an outcome."""
     if intake.checking.under_way(ticket.id):
         return
     with contextlib.suppress(ImagemillError):  # locked, or a failure of the moment: the next look comes
-        if ticket.direct and there and ticket.state == "checking":
+        if ticket.direct and late:
             await intake.complete(ticket.id)
         elif here and not ticket.direct:
             progress = await intake.quarantine.progress(ticket.id)
