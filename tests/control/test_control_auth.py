@@ -126,6 +126,7 @@ def test_descriptions_are_open() -> None:
             "/v1/signing-keys/{kid}",
             "/v1/signed-urls",
             "/v1/purges",
+            "/v1/purges/{id}",
             "/v1/uploads",
             "/v1/uploads/{upload}",
             "/v1/uploads/{upload}/complete",
