@@ -161,6 +161,19 @@ def test_tuspy_goes_on_after_a_kill(tmp_path: Path, large: bytes) -> None:
         assert content(server, "tus/large.png") == large
 
 
+def test_pieces_may_come_to_any_process(tmp_path: Path, large: bytes) -> None:
+    """Two serving processes of one machine: each piece on a connection of its own, and the picture is whole."""
+    with serving(tmp_path / "data", "--http", "2") as server:
+        told = ticket(server, "both.png", method="tus")
+        for offset in range(0, len(large), 2 * MIB):
+            headers = {**BYTES, "Upload-Offset": str(offset), "Upload-Length": str(len(large)), "Connection": "close"}
+            piece = large[offset : offset + 2 * MIB]
+            answer = httpx.patch(told["url"], content=piece, headers=headers, trust_env=False, timeout=60)
+            assert answer.status_code == 204, answer.text
+        assert shown(server, told)["state"] == "done"
+        assert content(server, "both.png") == large
+
+
 def test_a_kill_within_a_piece_costs_at_most_a_checkpoint(tmp_path: Path, large: bytes) -> None:
     """One endless PATCH, as tus-js-client sends it: after kill -9 in its middle the upload goes on from a safe byte."""
     data = tmp_path / "data"
