@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -299,6 +300,37 @@ def test_whole_bytes_of_a_dead_process_are_checked_by_the_next(tmp_path: Path) -
         await held.release()
         await tidy(intake)
         assert (await intake.show(ticket.id)).state == "done"
+        assert await machine.stored() == DATA
+        await intake.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "storage_full"), (errno.EIO, "store_failed")])
+def test_a_disk_that_refuses_acknowledges_nothing(
+    number: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the bytes cannot be made safe the client is told so, the offset is what it was, and it can go on later."""
+
+    async def run() -> None:
+        machine = Machine(tmp_path)
+        intake = machine.boot(Life(10**9))
+        ticket, _, _ = await intake.issue(Wanted(key=KEY, method="tus"))
+        resumable = Resumable(intake)
+        await resumable.append(ticket, Piece(offset=0, chunks=body(DATA[:500]), size=500, length=len(DATA)))
+
+        def refuse(descriptor: int) -> None:
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "fdatasync", refuse)
+            with pytest.raises(ImagemillError) as told:
+                await resumable.append(ticket, Piece(offset=500, chunks=body(DATA[500:900]), size=400))
+            assert told.value.code == code
+        assert (await resumable.status(ticket)).offset == 500
+        rest = Piece(offset=500, chunks=body(DATA[500:]), size=len(DATA) - 500)
+        _, outcome = await resumable.append(ticket, rest)
+        assert outcome is not None
         assert await machine.stored() == DATA
         await intake.close()
 
