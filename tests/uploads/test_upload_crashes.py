@@ -325,7 +325,7 @@ def test_a_disk_that_refuses_acknowledges_nothing(
         with monkeypatch.context() as broken:
             broken.setattr(os, "fdatasync", refuse)
             with pytest.raises(ImagemillError) as told:
-                await resumable.append(ticket, Piece(offset=500, chunks=body(DATA[500:900]), size=400))
+                await resumable.append(ticket, Piece(offset=500, chunks=body(DATA[500:600]), size=100))
             assert told.value.code == code
         assert (await resumable.status(ticket)).offset == 500
         rest = Piece(offset=500, chunks=body(DATA[500:]), size=len(DATA) - 500)
