@@ -93,6 +93,22 @@ def test_a_deadline_ends_a_call_that_hangs() -> None:
     assert len(started) == ATTEMPTS
 
 
+def test_work_that_turns_out_longer_is_allowed_more() -> None:
+    """Who learns how much there is to do gets time for it; the same work without it is given up."""
+
+    async def scenario(more: float) -> str:
+        async def work(longer: Callable[[float], None]) -> str:
+            longer(more)
+            await asyncio.sleep(0.3)
+            return "done"
+
+        return await Guard(jitter=lambda low, high: 0.0).call_longer(work, seconds=0.1)
+
+    assert asyncio.run(scenario(30.0)) == "done"
+    with pytest.raises(StoreTooSlow):
+        asyncio.run(scenario(0.0))
+
+
 def test_the_breaker_opens_and_one_call_finds_out_when_to_close() -> None:
     """After failures in a row callers are refused without asking; later one is let through, and its success opens."""
     clock = Clock()

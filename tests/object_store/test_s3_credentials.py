@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.object_store.s3_servers import S3Server
+from tests.servers.fault_proxy import Fault, FaultProxy, fault_proxy
 
 from imagemill.object_store.s3.address import S3Address
 from imagemill.object_store.s3.connection import S3Connection
@@ -161,3 +162,27 @@ def test_both_clients_sign_with_a_role(roles: tuple[Roles, str], versity_s3: S3S
 
     asyncio.run(scenario())
     assert len(what.asked) == 3
+
+
+def test_a_role_whose_credentials_end_early_is_asked_again(roles: tuple[Roles, str], versity_s3: S3Server) -> None:
+    """The store says that they ended: new ones are fetched and the request is made again, in both clients."""
+    what, url = roles
+    what.told = {"AccessKeyId": versity_s3.access, "SecretAccessKey": versity_s3.secret}
+    bucket = versity_s3.bucket()
+
+    async def scenario(proxy: FaultProxy) -> None:
+        settings = versity_s3.settings(endpoint=proxy.url, access_key_id="", secret_access_key="")
+        connection = S3Connection(S3Address(bucket), settings, environ={"AWS_EC2_METADATA_SERVICE_ENDPOINT": url})
+        await connection.place("k", b"x", content_type="image/png")
+        for method in ("PUT", "GET"):
+            asked = len(what.asked)
+            proxy.fail_next(Fault(status=400, code="ExpiredToken"), method=method)
+            if method == "PUT":
+                await connection.place("k", b"y", content_type="image/png")
+            else:
+                await connection.page()
+            assert len(what.asked) == asked + 3
+        await connection.close()
+
+    with fault_proxy(versity_s3.url) as proxy:
+        asyncio.run(scenario(proxy))

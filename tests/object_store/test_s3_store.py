@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,13 +15,15 @@ from typing import Any
 import pytest
 from tests.object_store.s3_servers import S3Server
 from tests.servers import versity as versity_server
+from tests.servers.fault_proxy import fault_proxy
 from tests.servers.versity import versity
 
-from imagemill.errors import ImagemillError, Overloaded, Refused
+from imagemill.errors import ImagemillError, Overloaded, Refused, Unprocessable
 from imagemill.object_store.naming import check_existing_key
 from imagemill.object_store.port import Condition, ObjectStore
 from imagemill.object_store.s3 import opened as opened_objects
-from imagemill.object_store.s3.store import PROBE, S3Objects
+from imagemill.object_store.s3.rights import PROBE
+from imagemill.object_store.s3.store import S3Objects
 
 ODD_KEYS = [
     "a//b",
@@ -285,3 +289,40 @@ def test_what_is_written_is_encrypted_as_asked(moto_server: S3Server, connect: C
             assert head["ServerSideEncryption"] == sse
             assert head.get("SSEKMSKeyId", "") == kms
             assert head["ContentType"] == "image/png"
+
+
+def test_metadata_of_others_may_be_anything(moto_server: S3Server, connect: Callable[..., S3Objects]) -> None:
+    """A picture whose metadata are no UTF-8 (consoles write Latin-1) is served like any other."""
+    bucket = moto_server.bucket()
+    moto_server.boto().put_object(Bucket=bucket, Key="k", Body=b"theirs")
+
+    async def scenario(store: S3Objects) -> None:
+        assert await read(store, "k") == b"theirs"
+        assert (await store.stamp("k")) is not None
+
+    with fault_proxy(moto_server.url) as proxy:
+        proxy.add = (b"x-amz-meta-name: caf\xe9",)
+        run(connect(S3Server(proxy.url, "AKID", "secret"), bucket), scenario)
+
+
+def test_what_is_too_long_is_not_fetched(versity_s3: S3Server, tmp_path: Path) -> None:
+    """An object beyond the bound is refused from its header, in words, with no byte of it on our disk."""
+    bucket = versity_s3.bucket()
+    versity_s3.boto().put_object(Bucket=bucket, Key="k", Body=b"x" * 5000)
+
+    async def scenario(store: S3Objects) -> None:
+        with pytest.raises(Unprocessable, match="5000 bytes; at most 4999"):
+            await store.open("k")
+
+    run(S3Objects(versity_s3.connection(bucket), tmp_path / "spool", most=4999), scenario)
+
+
+def test_a_server_on_files_imports_nothing_of_s3() -> None:
+    """Whoever has a folder of pictures does not wait for clients of buckets."""
+    code = (
+        "import sys, imagemill.assembly, imagemill.settings as s; s.Settings.load({}, {});"
+        "print([name for name in sys.modules if name.split('.')[0] in ('obstore', 'boto3')"
+        " or name in ('imagemill.object_store.s3.connection', 'imagemill.object_store.s3.store')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -56,6 +56,8 @@ class FaultProxy:
     seen: list[tuple[str, str]] = field(default_factory=list)
     drop: tuple[str, ...] = ()
     """Headers (lower case) that never reach the server."""
+    add: tuple[bytes, ...] = ()
+    """Lines that stand in the head of each answer of the server."""
     _rule: Rule | None = None
 
     def fail(self, rule: Rule | None) -> None:
@@ -128,7 +130,7 @@ class FaultProxy:
             writer.close()
         split = answer.index(b"\r\n\r\n")
         head = [line for line in answer[:split].split(b"\r\n") if not line.lower().startswith(b"connection:")]
-        return b"\r\n".join([*head, b"Connection: close", b"", b""]) + answer[split + 4 :]
+        return b"\r\n".join([*head, *self.add, b"Connection: close", b"", b""]) + answer[split + 4 :]
 
 
 async def _send(writer: asyncio.StreamWriter, answer: bytes, rate: float) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from imagemill.errors import Overloaded
-from imagemill.object_store.s3.connection import Found, Sink
+from imagemill.object_store.s3.connection import Sink
 from imagemill.object_store.s3.failures import Missing
+from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.listing import ListedObject, ListedPage
 
 

@@ -101,9 +101,10 @@ def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
 def s3_objects(address: S3Address, settings: Settings, data: DataFolder) -> ObjectStore:
     """Return the store of the objects at `address`; its client is imported here, where a URL asks for it."""
     from imagemill.object_store.s3.connection import S3Connection
-    from imagemill.object_store.s3.store import S3Objects
+    from imagemill.object_store.s3.store import MOST_BYTES, S3Objects
 
-    return S3Objects(S3Connection(address, settings.s3), data.own / "spool")
+    most = max(MOST_BYTES, settings.limits.upload_bytes)
+    return S3Objects(S3Connection(address, settings.s3), data.own / "spool", most=most)
 
 
 def _originals(settings: Settings, data: DataFolder) -> tuple[ObjectStore, Path | None]:

@@ -18,6 +18,9 @@ from imagemill.errors import Overloaded, StoreTooSlow
 
 T = TypeVar("T")
 
+Allow = Callable[[float], None]
+"""Allows a call so many seconds more."""
+
 ATTEMPTS = 3
 FAILURES = 5
 """Failures in a row after which the breaker opens: more than one call's own attempts."""
@@ -95,19 +98,29 @@ class Guard:
         self._jitter = jitter
 
     async def call(self, work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
+        """Return what `work` returns; see `call_longer`."""
+        return await self.call_longer(lambda _: work(), seconds=seconds)
+
+    async def call_longer(self, work: Callable[[Allow], Awaitable[T]], *, seconds: float) -> T:
         """Return what `work` returns; it may be done up to `ATTEMPTS` times, so doing it twice must be harmless.
 
         What it raises goes through, but Away and Slow: those are tried again while `seconds` last, and end as
-        Overloaded (`store_away`) or StoreTooSlow.
+        Overloaded (`store_away`) or StoreTooSlow. `work` is given a function that allows it some seconds more, for when
+        it turns out how much there is to do.
         """
         deadline = time.monotonic() + seconds
+
+        def allow(more: float) -> None:
+            nonlocal deadline
+            deadline += more
+
         for attempt in range(1, ATTEMPTS + 1):
             self._admit()
             left = deadline - time.monotonic()
             # The last attempt may have all that is left; the others leave room for the next.
             share = left if attempt == ATTEMPTS else left / 2
             try:
-                return await self._once(work, share)
+                return await self._once(work, share, allow)
             except Away as error:
                 pause = self._jitter(0, min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE))
                 if attempt == ATTEMPTS or deadline - time.monotonic() <= pause:
@@ -115,10 +128,15 @@ class Guard:
                 await self._pause(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+    async def _once(self, work: Callable[[Allow], Awaitable[T]], seconds: float, allow: Allow) -> T:
         try:
-            async with asyncio.timeout(seconds):
-                result = await work()
+            async with asyncio.timeout(seconds) as limit:
+
+                def longer(more: float) -> None:
+                    limit.reschedule((limit.when() or 0.0) + more)
+                    allow(more)
+
+                result = await work(longer)
         except Away:
             self.breaker.failed()
             raise

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Protocol
 
-from imagemill.object_store.s3.connection import Found, Sink
+from imagemill.object_store.s3.connection import Sink
 from imagemill.object_store.s3.failures import Missing
+from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.listing import ListedObject, ListedPage
 
 REMOVED_AT_ONCE = 16

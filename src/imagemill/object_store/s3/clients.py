@@ -95,6 +95,13 @@ class Clients:
             fields=dict(self.headers_of({}, "overwrite")),
         )
 
+    def renew(self) -> bool:
+        """Forget credentials that the store no longer takes; False where there are none but these."""
+        asked = self._credentials.forget()
+        if asked:
+            self._store = None  # it keeps them as well
+        return asked
+
     async def close(self) -> None:
         """Close what is open; obstore closes its own with the last reference."""
         client, self._client = self._client, None

@@ -11,22 +11,18 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from imagemill.object_store.guard import Away, Guard
+from imagemill.object_store.guard import Allow, Away, Guard
 from imagemill.object_store.s3.address import S3Address
 from imagemill.object_store.s3.clients import Clients
-from imagemill.object_store.s3.failures import Denied, Missing, Unreadable, of_obstore
+from imagemill.object_store.s3.failures import ENDED, Denied, Missing, Unreadable, of_obstore
+from imagemill.object_store.s3.found import Found, of_headers, of_result
 from imagemill.object_store.s3.listing import ListedObject, ListedPage, read_page
 from imagemill.object_store.s3.place import place_of
 from imagemill.object_store.s3.presigning import Link
 from imagemill.object_store.s3.settings import S3Settings
 from imagemill.object_store.s3.words import told
-
-if TYPE_CHECKING:
-    import httpx
 
 T = TypeVar("T")
 
@@ -36,17 +32,6 @@ _CHUNK = 1 << 20
 _MOST_PAGE = 1000
 _ODD = re.compile(r"//|^/|/$|[\x00-\x1f\x7f]|(?:^|/)\.\.?(?:/|$)")
 """Keys that obstore's paths refuse or, worse, change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the store says of an object: its own ETag as it writes it, bytes, seconds since 1970, type, metadata."""
-
-    tag: str
-    size: int
-    modified: float
-    content_type: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sink(Protocol):
@@ -98,11 +83,11 @@ class S3Connection:
             if _ODD.search(whole) is None:
                 try:
                     result = await _asked(self._clients.obstore_get(whole, {"head": True}))
-                    return _of_result(result)
+                    return of_result(result)
                 except Unreadable:
                     pass
             async with self._clients.raw.answer("HEAD", whole) as response:
-                return _of_headers(response)
+                return of_headers(response)
 
         return await self._call(once)
 
@@ -113,15 +98,15 @@ class S3Connection:
         """
         whole = self.address.prefix + key
 
-        async def once() -> Found:
+        async def once(longer: Allow) -> Found:
             if _ODD.search(whole) is None:
                 try:
-                    return await self._fetch_plain(whole, sink, most)
+                    return await self._fetch_plain(whole, sink, most, longer)
                 except Unreadable:
                     pass
-            return await self._fetch_raw(whole, sink, most)
+            return await self._fetch_raw(whole, sink, most, longer)
 
-        return await self._call(once, size=most or 0)
+        return await self.guard.call_longer(self._renewing(once), seconds=self.settings.request_seconds)
 
     async def place(
         self,
@@ -214,10 +199,11 @@ class S3Connection:
         """Close what is open; connections made by `below` share it."""
         await self._clients.close()
 
-    async def _fetch_plain(self, whole: str, sink: Sink, most: int | None) -> Found:
+    async def _fetch_plain(self, whole: str, sink: Sink, most: int | None, longer: Allow) -> Found:
         result = await _asked(self._clients.obstore_get(whole, {}))
-        found = _of_result(result)
+        found = of_result(result)
         _check_size(found, most)
+        longer(found.size / SLOWEST)
         sink.start(found)
         size = 0
         stream = result.stream(min_chunk_size=_CHUNK).__aiter__()
@@ -231,10 +217,11 @@ class S3Connection:
         _check_whole(size, found)
         return found
 
-    async def _fetch_raw(self, whole: str, sink: Sink, most: int | None) -> Found:
+    async def _fetch_raw(self, whole: str, sink: Sink, most: int | None, longer: Allow) -> Found:
         async with self._clients.raw.answer("GET", whole) as response:
-            found = _of_headers(response)
+            found = of_headers(response)
             _check_size(found, most)
+            longer(found.size / SLOWEST)
             sink.start(found)
             size = 0
             async for chunk in response.aiter_raw(_CHUNK):
@@ -244,7 +231,21 @@ class S3Connection:
         return found
 
     async def _call(self, work: Callable[[], Awaitable[T]], *, size: int = 0) -> T:
-        return await self.guard.call(work, seconds=self.settings.request_seconds + size / SLOWEST)
+        seconds = self.settings.request_seconds + size / SLOWEST
+        return await self.guard.call_longer(self._renewing(lambda _: work()), seconds=seconds)
+
+    def _renewing(self, work: Callable[[Allow], Awaitable[T]]) -> Callable[[Allow], Awaitable[T]]:
+        """Return `work` that counts as broken off where a role's credentials ended early: the next try has new ones."""
+
+        async def attempt(longer: Allow) -> T:
+            try:
+                return await work(longer)
+            except Denied as error:
+                if error.code in ENDED and self._clients.renew():
+                    raise Away("the credentials ended") from error
+                raise
+
+        return attempt
 
 
 class Overlong(Exception):
@@ -263,37 +264,6 @@ async def _asked(work: Awaitable[T]) -> T:
         raise
     except Exception as error:
         raise of_obstore(error) from error
-
-
-def _of_result(result: Any) -> Found:
-    meta, attributes = result.meta, dict(result.attributes)
-    plain = {
-        "Content-Type",
-        "Content-Disposition",
-        "Content-Encoding",
-        "Content-Language",
-        "Cache-Control",
-        "Storage-Class",
-    }
-    return Found(
-        tag=str(meta["e_tag"] or ""),
-        size=int(meta["size"]),
-        modified=float(int(meta["last_modified"].timestamp())),
-        content_type=attributes.get("Content-Type", ""),
-        metadata={name: text for name, text in attributes.items() if name not in plain},
-    )
-
-
-def _of_headers(response: httpx.Response) -> Found:
-    headers = response.headers
-    start = "x-amz-meta-"
-    try:
-        modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
-        size = int(headers["content-length"])
-    except (KeyError, ValueError) as error:
-        raise Away("an answer without length or date") from error
-    metadata = {name[len(start) :]: text for name, text in headers.items() if name.startswith(start)}
-    return Found(headers.get("etag", ""), size, modified, headers.get("content-type", ""), metadata)
 
 
 def _check_size(found: Found, most: int | None) -> None:

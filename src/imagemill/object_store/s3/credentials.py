@@ -76,6 +76,11 @@ class CredentialSource:
                 self._kept = await self._ask()
             return self._kept
 
+    def forget(self) -> bool:
+        """Ask anew next time; False where there is nobody to ask."""
+        self._kept = None
+        return self._fixed is None
+
     async def for_obstore(self) -> dict[str, Any]:
         """Return the same in the words of `obstore.store.S3CredentialProvider`."""
         one = await self.get()

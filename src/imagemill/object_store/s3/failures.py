@@ -13,15 +13,17 @@ from imagemill.object_store.guard import Away, Slow
 _STATUS = re.compile(r"non-2xx status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _TOO_SLOW = re.compile(r"kind: Timeout|TimedOut|operation timed out")
-_HEADER = re.compile(r"(?i)header .{0,80}(?:non-ascii|not a valid|invalid|opaque)|ToStrError|failed to convert header")
+_NETWORK = re.compile(r"HTTP error|HttpError|hyper|reqwest|[Cc]onnect")
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset({"RequestTimeout", "SlowDown", "OperationAborted"})
 _CONTESTED = frozenset({"", "ConditionalRequestConflict", "PreconditionFailed"})
 CLOCK = frozenset({"RequestTimeTooSkewed"})
-CREDENTIALS = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
-    | {"XAdminUserNotFound"}  # Versity's word for an unknown key, with 404
-)
+ENDED = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
+CREDENTIALS = ENDED | {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "XAdminUserNotFound",  # Versity's word for an unknown key, with 404
+}
 
 
 class Unmet(Exception):
@@ -57,8 +59,8 @@ class Odd(Exception):
         self.code = code
 
 
-class Unreadable(Exception):
-    """obstore could not take in the headers of the answer: another way may."""
+class Unreadable(Away):
+    """obstore could not take in the headers of the answer (metadata that are no UTF-8, no date): another way may."""
 
 
 def of_status(status: int, code: str) -> Exception:
@@ -90,6 +92,6 @@ def of_obstore(error: Exception) -> Exception:
         return of_status(int(status[1]), code[1] if code else "")
     if _TOO_SLOW.search(text):
         return Slow("timed out")
-    if _HEADER.search(text):
-        return Unreadable()
-    return Away("the connection failed")
+    if _NETWORK.search(text):
+        return Away("the connection failed")
+    return Unreadable()

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 
 from imagemill.object_store.port import ObjectInfo
-from imagemill.object_store.s3.connection import Found
+from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.listing import ListedObject
 
 SHA256 = "imagemill-sha256"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imagemill.object_store.durable import write_all
 from imagemill.object_store.port import ObjectInfo
-from imagemill.object_store.s3.connection import Found
+from imagemill.object_store.s3.found import Found
 from imagemill.object_store.threads import Threads
 
 IN_MEMORY = 16 * 1024 * 1024

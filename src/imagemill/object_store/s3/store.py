@@ -15,17 +15,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagemill.errors import InvalidRequest, Overloaded, PreconditionFailed, Refused
+from imagemill.errors import InvalidRequest, Overloaded, PreconditionFailed, Refused, Unprocessable, shown
 from imagemill.object_store.condition import demand
 from imagemill.object_store.durable import translated
 from imagemill.object_store.key_locks import KeyLocks
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, Page
 from imagemill.object_store.s3 import pages
-from imagemill.object_store.s3.connection import Found, S3Connection
-from imagemill.object_store.s3.failures import Denied, Missing, Odd, Unmet
+from imagemill.object_store.s3.connection import Overlong, S3Connection
+from imagemill.object_store.s3.failures import Denied, Missing, Unmet
+from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.identity import WRITE, identity_of, info_of, labels
 from imagemill.object_store.s3.listing import ListedPage
 from imagemill.object_store.s3.opened import Fetching, S3Object, nameless
+from imagemill.object_store.s3.rights import PROBE, Rights
 from imagemill.object_store.s3.upload import S3Upload
 from imagemill.object_store.s3.words import told
 from imagemill.object_store.threads import Threads
@@ -33,38 +35,38 @@ from imagemill.object_store.threads import Threads
 T = TypeVar("T")
 
 MAX_PAGE = 1000
+MOST_BYTES = 512 * 1024 * 1024
+"""The most that any upload may have; an object that others put there may be longer."""
 TURNS = 8
 """How often a write whose condition still holds is tried again while others write the same key."""
-PROBE = ".imagemill-may-we-write"
-"""A key that never exists: a write over it is refused either way, and why says whether we may write."""
-LEARNED_SECONDS = 60.0
-"""For how long we believe what the store would not let us do; permissions are changed by hand."""
-_NO_TAG = '"00000000000000000000000000000000"'
 
 
 class S3Objects:
     """Objects in a bucket, or below a prefix of it. See `port.ObjectStore`."""
 
-    def __init__(self, connection: S3Connection, spool: Path, *, threads: int = 4) -> None:
-        """`spool` is a local folder for uploads while they arrive and for long originals while they are open."""
+    def __init__(self, connection: S3Connection, spool: Path, *, most: int = MOST_BYTES, threads: int = 4) -> None:
+        """`spool` is a local folder for uploads while they arrive and for long originals while they are open.
+
+        `most` is how many bytes of an object are fetched: opening it means having it here.
+        """
+        self._most = most
         self._connection = connection
         self._spool = spool
         self._threads = Threads("s3-spool", threads)
         self._keys = KeyLocks()
         self._uploads: set[S3Upload] = set()
-        self._may_write = _Learned(yes_for_good=True)  # a no that comes later is told by the write itself
-        self._may_list = _Learned()
+        self._rights = Rights(connection)
 
     @property
     def writable(self) -> bool:
         """Whether the store lets us write, as far as we know: `check` and the first `begin` find out."""
-        return self._may_write.value is not False
+        return self._rights.writable
 
     async def check(self) -> None:
         """Find out whether the bucket is there and ours to read, and whether we may write; raises Overloaded."""
         with told("be read", to_read=True):
             await self._look(PROBE)
-        await self._writing_allowed()
+        await self._rights.may_write()
 
     async def begin(self) -> S3Upload:
         """Start a write; see `port.ObjectStore.begin`."""
@@ -86,12 +88,18 @@ class S3Objects:
         return None if info is None else info.stamp
 
     async def open(self, key: str, *, known: ObjectInfo | None = None) -> S3Object | None:
-        """Fetch the object; what is `known` of it is not asked, for the answer says it again."""
+        """Fetch the object; what is `known` of it is not asked, for the answer says it again.
+
+        Raises Unprocessable (`too_long`) where it is longer than is ever fetched.
+        """
         sink = Fetching(self._spool, self._threads)
         try:
             with told("be read", to_read=True), translated("read an object", to_read=True):
-                found = await self._readable(lambda: self._connection.fetch(key, sink))
+                found = await self._readable(lambda: self._connection.fetch(key, sink, most=self._most))
                 return None if found is None else S3Object(info_of(key, found), sink.done())
+        except Overlong as error:
+            words = f"“{shown(key)}” has {error.size} bytes; at most {self._most} are fetched from a bucket."
+            raise Unprocessable(words, code="too_long") from error
         finally:
             sink.close()
 
@@ -142,54 +150,18 @@ class S3Objects:
         except Missing as error:
             if error.bucket:
                 raise
-            await self._listing_allowed()
+            await self._rights.may_list()
             return None
         except Denied as error:
-            if error.code in ("", "AccessDenied") and not await self._listing_allowed():
+            if error.code in ("", "AccessDenied") and not await self._rights.may_list():
                 return None
             raise
-
-    async def _listing_allowed(self) -> bool:
-        """Whether we may list; raises Missing where there is not even a bucket. Asked once a minute at most."""
-
-        async def ask() -> bool:
-            try:
-                await self._connection.page(limit=1)
-            except Denied as error:
-                if error.code in ("", "AccessDenied"):
-                    return False
-                raise
-            return True
-
-        return await self._may_list.learn(ask)
 
     # ---- writing
 
     async def _check_writable(self) -> None:
-        if not await self._writing_allowed():
+        if not await self._rights.may_write():
             raise Refused("This store is read-only: we are not allowed to write there.", code="read_only")
-
-    async def _writing_allowed(self) -> bool:
-        """Find out without writing: a write over what does not exist fails, by its condition or by our rights."""
-
-        async def ask() -> bool:
-            try:
-                await self._connection.place(PROBE, b"", content_type="text/plain", only_over=_NO_TAG)
-            except (Unmet, Odd):
-                return True
-            except Missing as error:
-                if error.bucket:
-                    raise
-                return True
-            except Denied as error:
-                if error.code in ("", "AccessDenied", "AllAccessDisabled", "MethodNotAllowed"):
-                    return False
-                raise
-            await self._connection.remove(PROBE)  # a server that knows no conditions
-            return True
-
-        with told("be written"):
-            return await self._may_write.learn(ask)
 
     async def _commit(
         self, key: str, body: Any, sha256: str, content_type: str, condition: Condition, metadata: Mapping[str, str]
@@ -263,27 +235,6 @@ class S3Objects:
                     continue
                 return True
         raise PreconditionFailed("The object is being changed by many at once.")
-
-
-class _Learned:
-    """One thing that the store allows or not, asked again after a while; a yes may be for good."""
-
-    def __init__(self, *, yes_for_good: bool = False) -> None:
-        self.value: bool | None = None
-        self._for_good = yes_for_good
-        self._until = 0.0
-        self._asking = asyncio.Lock()
-
-    async def learn(self, ask: Callable[[], Awaitable[bool]]) -> bool:
-        """Return what `ask` says, now or lately; one asks, however many want to know."""
-        async with self._asking:
-            if self.value is None or self._doubtful():
-                self.value = await ask()
-                self._until = time.monotonic() + LEARNED_SECONDS
-            return self.value
-
-    def _doubtful(self) -> bool:
-        return not (self.value and self._for_good) and time.monotonic() >= self._until
 
 
 async def _to_the_end(work: Awaitable[T]) -> T:
