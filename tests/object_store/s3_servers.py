@@ -23,7 +23,7 @@ class S3Server:
 
     def settings(self, **changes: Any) -> S3Settings:
         """Return the settings that reach it."""
-        given = {"endpoint": self.url, "access_key_id": self.access, "secret_access_key": self.secret}
+        given: dict[str, Any] = {"endpoint": self.url, "access_key_id": self.access, "secret_access_key": self.secret}
         return S3Settings(**(given | {"region": "us-east-1", "request_seconds": 20.0} | changes))
 
     def boto(self) -> Any:

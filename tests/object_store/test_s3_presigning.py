@@ -106,8 +106,8 @@ def link_of(server: S3Server, bucket: str, **wanted: Any) -> Link:
         connection = server.connection(bucket, "q/")
         try:
             if "most_bytes" in wanted:
-                return await connection.post_form("one", **{"content_type": None, "expires_in": 60} | wanted)
-            return await connection.put_link("one", **{"headers": {}, "expires_in": 60} | wanted)
+                return await connection.post_form("one", expires_in=60, **wanted)
+            return await connection.put_link("one", expires_in=60, **wanted)
         finally:
             await connection.close()
 

@@ -6,12 +6,17 @@ unchecked and under no key of a picture; it is fetched to be checked, and nothin
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from imagemill.errors import Conflict
 from imagemill.object_store.port import ObjectStore, OpenObject
+from imagemill.originals.uploads import check_declared_length
+
+READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +88,36 @@ class DirectStore:
     async def close(self) -> None:
         """Close the store."""
         await self._store.close()
+
+
+class Arrived:
+    """Bytes in the store's quarantine, as a check takes them."""
+
+    def __init__(self, direct: DirectStore, upload_id: str, most: int) -> None:
+        """`most` bytes are allowed."""
+        self._direct = direct
+        self._id = upload_id
+        self._most = most
+        self._opened: OpenObject | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the bytes; refuses what is too long before it is fetched."""
+        check_declared_length(await self._direct.size(self._id), self._most)
+        if self._opened is None:
+            self._opened = await self._direct.open(self._id)
+        if self._opened is None:
+            raise Conflict("The bytes of this upload have gone.", code="nothing_received")
+        at = 0
+        while data := os.pread(self._opened.fileno(), READ_BYTES, at):
+            at += len(data)
+            yield data
+
+    async def release(self) -> None:
+        """Close what was opened."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    async def remove(self) -> None:
+        """Remove the object from the quarantine."""
+        await self._direct.remove(self._id)

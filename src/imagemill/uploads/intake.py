@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -19,12 +18,11 @@ import msgspec
 from imagemill.errors import Conflict, ImagemillError, InvalidRequest, Kind, MethodNotAllowed, NotFound, TooMany
 from imagemill.object_store.condition import already_there
 from imagemill.object_store.naming import check_new_key
-from imagemill.object_store.port import OpenObject
 from imagemill.originals.library import Originals
 from imagemill.originals.uploads import check_declared_length
 from imagemill.originals.values import Original
 from imagemill.uploads.checking import Checking, Outcome, Waiting
-from imagemill.uploads.direct import DirectStore, Presigned
+from imagemill.uploads.direct import Arrived, DirectStore, Presigned
 from imagemill.uploads.quarantine import Quarantine
 from imagemill.uploads.settings import UploadsSettings
 from imagemill.uploads.ticket import Method, Ticket
@@ -33,7 +31,6 @@ from imagemill.uploads.token import Token, new_token, read_token
 
 MAX_EXPIRES = 7 * 86_400
 """Seconds; what a presigned link of S3 may last (SigV4, X-Amz-Expires)."""
-READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +152,7 @@ class Intake:
         size = await self.direct.size(upload_id)
         if size is None:
             raise Conflict("Nothing has arrived for this upload yet.", code="nothing_received")
-        return await self.check(ticket, _Arrived(self.direct, ticket), shared=True)
+        return await self.check(ticket, Arrived(self.direct, ticket.id, ticket.max_bytes), shared=True)
 
     # ---- for the holder of a token
 
@@ -295,37 +292,6 @@ class Intake:
         except NotFound:
             return None
         return present if present.info.etag == ticket.sha256 else None
-
-
-class _Arrived:
-    """Bytes in the store's quarantine, as a check takes them."""
-
-    def __init__(self, direct: DirectStore, ticket: Ticket) -> None:
-        self._direct = direct
-        self._ticket = ticket
-        self._opened: OpenObject | None = None
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the bytes; refuses what is too long before it is fetched."""
-        check_declared_length(await self._direct.size(self._ticket.id), self._ticket.max_bytes)
-        if self._opened is None:
-            self._opened = await self._direct.open(self._ticket.id)
-        if self._opened is None:
-            raise Conflict("The bytes of this upload have gone.", code="nothing_received")
-        at = 0
-        while data := os.pread(self._opened.fileno(), READ_BYTES, at):
-            at += len(data)
-            yield data
-
-    async def release(self) -> None:
-        """Close what was opened."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
-
-    async def remove(self) -> None:
-        """Remove the object from the quarantine."""
-        await self._direct.remove(self._ticket.id)
 
 
 ALLOWED = {"put": ("PUT",), "post": ("POST",), "tus": ("DELETE", "HEAD", "PATCH", "POST")}
