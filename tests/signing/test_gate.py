@@ -378,7 +378,7 @@ def test_only_the_curves_and_lengths_of_cloudfront_are_keys() -> None:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    others = [
+    others: list[rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey] = [
         rsa.generate_private_key(65537, 1024),  # noqa: S505 - that is the point
         ec.generate_private_key(ec.SECP384R1()),
         ed25519.Ed25519PrivateKey.generate(),
