@@ -6,6 +6,7 @@ Separate from what is made of them: `json_body` decodes, `originals.uploads` ver
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
@@ -39,10 +40,21 @@ def declared_length(request: Request) -> int | None:
     return int(text)
 
 
+GRACE_SECONDS = 5.0
+MIN_RATE = 1024
+"""Bytes a second that a body must come with on average, after a start of its own (threat H2)."""
+
+
 async def stream(request: Request, pause: float) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives; raise InvalidRequest (`body_stalled`) after `pause` seconds without a byte."""
+    """Yield the body as it arrives; raise InvalidRequest (`body_stalled`) after `pause` seconds without a byte.
+
+    Or when they come more slowly than `MIN_RATE`: a byte now and then would hold a connection for days. Only the
+    waiting for the client counts, not what is done with the bytes.
+    """
     chunks = request.stream()
+    received, waited = 0, 0.0
     while True:
+        came = time.monotonic()
         try:
             async with asyncio.timeout(pause):
                 chunk = await anext(chunks)
@@ -52,6 +64,13 @@ async def stream(request: Request, pause: float) -> AsyncIterator[bytes]:
             raise InvalidRequest(
                 f"No byte of the body came for {pause:g} seconds, so the request was given up.", code="body_stalled"
             ) from None
+        received += len(chunk)
+        waited += time.monotonic() - came
+        if waited > GRACE_SECONDS + received / MIN_RATE:
+            raise InvalidRequest(
+                f"The body came with less than {MIN_RATE} bytes a second, so the request was given up.",
+                code="body_stalled",
+            )
         if chunk:
             yield chunk
 

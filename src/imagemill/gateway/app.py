@@ -34,6 +34,7 @@ from imagemill.gateway.lingering import Lingering
 from imagemill.gateway.loops import HEADER, check_loop
 from imagemill.gateway.pages import Pages
 from imagemill.gateway.problems import internal_error, problem_response, rate_limit_fields
+from imagemill.gateway.sending import WHOLE, send_body
 from imagemill.observability.access_log import Log, quoted, timestamp
 from imagemill.observability.logging import events
 from imagemill.observability.metrics import Metrics, render
@@ -77,6 +78,7 @@ class Gateway:
         limits: Limits,
         is_remote: Callable[[str], bool] | None = None,
         gate: Gate | None = None,
+        write_seconds: float = 20.0,
         totals: Totals | None = None,
     ) -> None:
         """`control` returns the control application and is first called when it is needed; `gate` None: no rates.
@@ -99,6 +101,7 @@ class Gateway:
         self._gate = gate
         self._totals = totals
         self._last_headers: Headers = [SERVER]
+        self._write_seconds = write_seconds
         self._hits_gate = gate if gate is not None and gate.judges(Route.DELIVERY) else None
         self._next_id = 0
         self._id_prefix = os.urandom(5).hex()
@@ -185,7 +188,10 @@ class Gateway:
                 ],
             }
         )
-        await send({"type": "http.response.body", "body": data})
+        if len(data) <= WHOLE:
+            await send({"type": "http.response.body", "body": data})
+        elif not await self._send_long(send, data):
+            return
         self._metrics.requests["delivery", "200"] += 1
         self._metrics.observe("total", took)
         self._log.write(
@@ -323,9 +329,21 @@ class Gateway:
             headers.append((b"content-length", b"%d" % len(response.body)))
         body = b"" if request.method == "HEAD" else response.body
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        if not await self._send_long(send, body):
+            return
         surface = "delivery" if request.path.startswith((b"/img/", b"/info/")) else "other"
         self._record(request, surface, response.status, len(body), took, _cache_word(response))
+
+    async def _send_long(self, send: Send, body: bytes) -> bool:
+        """Send a body of any length; count a client that does not take it as one that has left."""
+        self.under_way += 1
+        try:
+            if await send_body(send, body, self._write_seconds):
+                return True
+        finally:
+            self.under_way -= 1
+        self._metrics.count("imagemill_requests", "delivery", "stalled")
+        return False
 
     def _record(self, request: HttpRequest, surface: str, status: int, size: int, took: float, cache: str) -> None:
         self._metrics.requests[surface, str(status)] += 1

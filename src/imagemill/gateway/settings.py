@@ -19,6 +19,9 @@ class ServerSettings:
     ] = ()
     header_seconds: Annotated[float, "Seconds in which a client must have sent its headers."] = 10.0
     body_seconds: Annotated[float, "Seconds an upload may pause before it is given up."] = 20.0
+    write_seconds: Annotated[
+        float, "Seconds a client may take nothing of its answer before the connection is closed."
+    ] = 20.0
     drain_seconds: Annotated[float, "Seconds in which a stopping server finishes what is running."] = 25.0
     access_log: Annotated[bool, "Write one JSON line for each request."] = True
 
