@@ -217,6 +217,7 @@ class Platform:
             limits=settings.limits,
             is_remote=remote_keys(self.store),
             gate=self.throttling.gate,
+            write_seconds=settings.server.write_seconds,
             totals=self._totals,
         )
 

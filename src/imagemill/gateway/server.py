@@ -21,9 +21,12 @@ from granian.server.embed import Server
 
 from imagemill.gateway.listener import BACKLOG, open_connections, stop_accepting
 from imagemill.gateway.settings import ServerSettings
+from imagemill.gateway.stalls import end_connections, end_stalled
 
 HEADER_BUFFER = 65_536
 """Bytes of a request's line and headers; more is 431 (threat H1)."""
+LAST_SECONDS = 2.0
+"""How long the connections of a stopping server may take to send what the kernel or they still hold."""
 QUIET_POLL = 0.05
 LINGER_SECONDS = 2.0
 """How long a process that is replaced waits for clients that keep a connection open and ask nothing on it."""
@@ -102,6 +105,7 @@ async def serve(
     running = asyncio.ensure_future(server.serve())
     try:
         await _accepting(settings.host, settings.port, running)
+        end_stalled(settings.port, settings.write_seconds)
         on_ready()
         replaced = asyncio.Event() if inherited is None else inherited.replaced
         await _first(running, stopping.wait(), replaced.wait())
@@ -113,7 +117,7 @@ async def serve(
             app.drain()
         await _quiet(app, settings.drain_seconds)
         server.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
-        await running
+        await _ended(running, settings.port)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
@@ -128,6 +132,14 @@ async def _accepting(host: str, port: int, running: asyncio.Future[None]) -> Non
             return
         await asyncio.sleep(0.005)
     running.result()
+
+
+async def _ended(running: asyncio.Future[None], port: int) -> None:
+    """Wait for the server's end; it waits for its connections, so those that do not end by themselves are closed."""
+    done, _ = await asyncio.wait({running}, timeout=LAST_SECONDS)
+    if not done:
+        end_connections(port)
+    await running
 
 
 async def _first(*waits: Any) -> None:

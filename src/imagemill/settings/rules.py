@@ -32,6 +32,7 @@ RULES: dict[str, Rule] = {
     "server.trusted_proxies": Rule(unit=Unit.NETWORKS),
     "server.header_seconds": _TIME_LIMIT,
     "server.body_seconds": _TIME_LIMIT,
+    "server.write_seconds": _TIME_LIMIT,
     "server.drain_seconds": _TIME,
     "originals.url": Rule(unit=Unit.STORE),
     "originals.replica_url": Rule(unit=Unit.STORE),
