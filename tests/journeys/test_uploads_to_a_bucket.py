@@ -74,7 +74,9 @@ def test_a_presigned_form(bucket: tuple[RunningServer, Any, str]) -> None:
     assert good.status_code in (200, 204), good.text
     with server.client() as client:
         done = client.post(f"/v1/uploads/{told['id']}/complete")
-    assert done.json()["original"]["sha256"] == hashlib.sha256(SMALL).hexdigest()
+    assert done.status_code == 201, done.text
+    assert "tags" not in done.json(), "a browser learns no more than its page needs"
+    assert shown(server, told)["original"]["sha256"] == hashlib.sha256(SMALL).hexdigest()
 
 
 @pytest.mark.parametrize(

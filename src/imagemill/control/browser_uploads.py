@@ -15,15 +15,14 @@ from fastapi import APIRouter, Request, Response
 from multipart import MultipartSegment  # type: ignore[import-untyped]  # the parser ships no types
 
 from imagemill.control import body, tus, uploads
-from imagemill.control.answers import answer, empty
+from imagemill.control.answers import empty
 from imagemill.control.content_digest import digests_of
 from imagemill.control.multipart_form import Event, FormFile, bad_form, boundary_of, events_of
 from imagemill.control.routing import says, takes_bytes
 from imagemill.control.services import Services
-from imagemill.control.uploads import PATH, Upload, opened
+from imagemill.control.uploads import PATH, Upload, Uploaded, check, opened, stored
 from imagemill.errors import InvalidRequest, TooLarge
 from imagemill.originals.digest import DeclaredDigests
-from imagemill.uploads.checking import Outcome
 from imagemill.uploads.resumable import Piece, Resumable
 from imagemill.uploads.ticket import Method, Ticket
 from imagemill.uploads.token import PREFIX
@@ -33,25 +32,11 @@ MAX_FIELDS = 20
 """Bytes and number of a form's fields beside its file; they mean nothing here, and a form made for S3 has some."""
 
 
-class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a browser learns of its upload: that it is stored, and where the picture can be had (null: not by all)."""
-
-    id: str
-    state: str
-    key: str
-    version: str
-    size: int
-    content_type: str
-    width: int
-    height: int
-    url: str | None
-
-
 def browser_uploads_router(services: Services) -> APIRouter:
     """Return the routes for the holder of a token."""
     router = APIRouter(tags=["uploads"])
     receiver = _Receiver(services)
-    stored = {
+    answers = {
         **says(Uploaded, 201, "Stored as a new original."),
         **says(Uploaded, 200, "Stored; another was replaced."),
     }
@@ -60,7 +45,7 @@ def browser_uploads_router(services: Services) -> APIRouter:
     @router.put(
         PATH,
         summary="Upload the bytes (token)",
-        responses=stored,
+        responses=answers,
         openapi_extra={**takes_bytes("The image."), **by_token},
     )
     async def put(request: Request, upload: Upload) -> Response:
@@ -69,7 +54,7 @@ def browser_uploads_router(services: Services) -> APIRouter:
     @router.post(
         PATH,
         summary="Upload a form with one file, or begin a resumable upload (token)",
-        responses=stored,
+        responses=answers,
         openapi_extra={**takes_bytes("A form with one file.", "multipart/form-data"), **by_token},
     )
     async def post(request: Request, upload: Upload) -> Response:
@@ -121,7 +106,7 @@ class _Receiver:
         chunks = body.stream(request, self._services.pause)
         digests = digests_of(request.headers.get("content-digest"))
         declared = body.declared_length(request)
-        return self._told(await self._intake.take(ticket, _verified(chunks, digests), declared))
+        return stored(self._services, await self._intake.take(ticket, _verified(chunks, digests), declared))
 
     async def post(self, request: Request, token: str) -> Response:
         ticket = await self._admitted(request, token, "post")
@@ -131,7 +116,7 @@ class _Receiver:
         if length is not None and length > ticket.max_bytes + MAX_FIELDS * MAX_FIELD:
             raise TooLarge(f"The form is longer than the {ticket.max_bytes} bytes that its file may have.")
         file = _one_file(events_of(request, boundary, self._services.pause))
-        return self._told(await self._intake.take(ticket, file, None))
+        return stored(self._services, await self._intake.take(ticket, file, None))
 
     async def tus(self, request: Request, token: str) -> Response:
         tus.check_version(request)
@@ -170,7 +155,7 @@ class _Receiver:
                 checksum=checksum,
             )
             offset, outcome = await self._resumable.append(ticket, piece)
-            _check(outcome)
+            check(outcome)
             progress = msgspec.structs.replace(progress, offset=offset)
         return empty(201, **headers, **tus.headers_of(progress, ticket.expires))
 
@@ -184,33 +169,11 @@ class _Receiver:
             checksum=tus.checksum_of(request),
         )
         offset, outcome = await self._resumable.append(ticket, piece)
-        _check(outcome)
+        check(outcome)
         headers = {"upload_offset": str(offset)}
         if outcome is None:
             headers |= {"upload_expires": tus.expires_of(ticket.expires)}
         return empty(204, **headers)
-
-    def _told(self, outcome: Outcome) -> Response:
-        _check(outcome)
-        original = outcome.original
-        assert original is not None
-        view = Uploaded(
-            id=outcome.ticket.id,
-            state=outcome.ticket.state,
-            key=original.key,
-            version=original.version,
-            size=original.info.size,
-            content_type=original.info.content_type,
-            width=original.facts.width,
-            height=original.facts.height,
-            url=self._services.addresses.of(original),
-        )
-        return answer(view, 201 if outcome.created else 200)
-
-
-def _check(outcome: Outcome | None) -> None:
-    if outcome is not None and outcome.error is not None:
-        raise outcome.error
 
 
 async def _verified(chunks: AsyncIterator[bytes], declared: dict[str, bytes]) -> AsyncIterator[bytes]:

@@ -8,7 +8,6 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from imagemill.control.browser_uploads import Uploaded
 from imagemill.control.info import InfoAsked, InfoList, InfoView
 from imagemill.control.originals import OriginalChanges
 from imagemill.control.presets import PresetList, PresetView, PresetWritten
@@ -22,7 +21,7 @@ from imagemill.control.signing_keys import (
     UrlsToSign,
 )
 from imagemill.control.store_events import StoreEventsView
-from imagemill.control.uploads import UploadTicketView, UploadView, UploadWanted
+from imagemill.control.uploads import Uploaded, UploadTicketView, UploadView, UploadWanted
 from imagemill.control.variants import PurgedView, VariantsView
 from imagemill.control.views import OriginalView
 

@@ -17,6 +17,7 @@ from imagemill.control.views import OriginalView, time_of, view_of
 from imagemill.delivery.caching_headers import not_modified
 from imagemill.errors import InvalidRequest, shown
 from imagemill.gateway.problems import problem_details
+from imagemill.uploads.checking import Outcome
 from imagemill.uploads.direct import Presigned
 from imagemill.uploads.intake import Intake, Shown, Wanted, no_such_upload
 from imagemill.uploads.ticket import Ticket
@@ -89,6 +90,20 @@ class UploadTicketView(msgspec.Struct, frozen=True, kw_only=True):
     expires: datetime
 
 
+class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a browser learns of its upload: that it is stored, and where the picture can be had (null: not by all)."""
+
+    id: str
+    state: str
+    key: str
+    version: str
+    size: int
+    content_type: str
+    width: int
+    height: int
+    url: str | None
+
+
 def uploads_router(services: Services) -> APIRouter:
     """Return the routes for the holder of a key."""
     router = APIRouter(tags=["uploads"])
@@ -122,17 +137,39 @@ def uploads_router(services: Services) -> APIRouter:
     @router.post(
         "/v1/uploads/{upload}/complete",
         summary="Check what a browser put into the store",
-        responses=says(UploadView, 200, "Checked; `state` says with which outcome."),
+        responses={**says(Uploaded, 201, "Stored, a new original."), **says(Uploaded, 200, "Stored; it replaced one.")},
     )
     async def complete(request: Request, upload: Upload) -> Response:
         by_token = upload.startswith(PREFIX)
         upload_id = (await opened(services, request, upload)).id if by_token else id_of(upload)
-        outcome = await intake.complete(upload_id)
-        if outcome.error is not None:
-            raise outcome.error
-        return told(await intake.show(upload_id), request)
+        return stored(services, await intake.complete(upload_id))
 
     return router
+
+
+def check(outcome: Outcome | None) -> None:
+    """Raise why an upload failed."""
+    if outcome is not None and outcome.error is not None:
+        raise outcome.error
+
+
+def stored(services: Services, outcome: Outcome) -> Response:
+    """Return what a browser learns of its upload; raise why it failed."""
+    check(outcome)
+    original = outcome.original
+    assert original is not None
+    view = Uploaded(
+        id=outcome.ticket.id,
+        state=outcome.ticket.state,
+        key=original.key,
+        version=original.version,
+        size=original.info.size,
+        content_type=original.info.content_type,
+        width=original.facts.width,
+        height=original.facts.height,
+        url=services.addresses.of(original),
+    )
+    return answer(view, 201 if outcome.created else 200)
 
 
 async def opened(services: Services, request: Request, token: str) -> Ticket:
