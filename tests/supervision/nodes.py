@@ -19,6 +19,8 @@ from tests.serving import RunningServer, serving
 from imagemill import demo
 
 SECONDS = 30.0
+PATIENCE = 120.0
+"""A rolling restart is several starts, one after the other, while clients use all there is of the machine."""
 PHOTOS = Path(demo.__file__).parent / "photos"
 
 
@@ -38,7 +40,7 @@ def node(
 
 def until(true: Callable[[], bool], what: str) -> None:
     """Wait for a condition; fail with `what` when it does not come."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,13 @@ def test_200_first_askers_over_four_processes_cause_one_transcode(four: RunningS
     assert sum("detail=made" in status for status in statuses) == 1
     assert any("collapsed" in status for status in statuses)
     assert made(four) - before == 1
+
+
+def test_connections_are_spread_over_the_processes(four: RunningServer) -> None:
+    """Whoever opens many connections at once, as a proxy does, has them in all processes."""
+    counts = Counter(map(process_of, ask_at_once(f"{four.url}/healthz/live", 100)))
+    assert len(counts) == PROCESSES
+    assert max(counts.values()) < 60
 
 
 def test_another_process_makes_what_a_killed_one_began(four: RunningServer) -> None:

@@ -1,12 +1,13 @@
 """`imagemill serve --http N`: what the command itself does where several processes serve. It holds what is the node's.
 
-The data folder's lock, the admin key, the listening socket and the line with the address belong to this process; the
+The data folder's lock, the admin key, the listening sockets and the line with the address belong to this process; the
 serving ones inherit them or are told.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from imagemill.assembly.keys import admin_key
 from imagemill.assembly.nodes import sweep_leftovers
 from imagemill.cli.serve import cannot_listen, free_port, tell_ready
 from imagemill.data_folder import open_data_folder
-from imagemill.gateway.listener import open_listener
+from imagemill.gateway.listener import open_listeners
 from imagemill.observability.logging import configure
 from imagemill.settings import Settings, SettingsError
 from imagemill.settings.values import folder_of
@@ -38,10 +39,12 @@ def run_processes(
         )
     host, port = settings.server.host, free_port(settings)  # which has the sentences for all that may be wrong
     try:
-        listener = open_listener(host, port)
+        listeners = open_listeners(host, port, settings.server.processes)
     except OSError as error:
         raise cannot_listen(host, port, error) from None
-    with listener:
+    with contextlib.ExitStack() as opened:
+        for listener in listeners:
+            opened.enter_context(listener)
         settings = replace(settings, server=replace(settings.server, port=port))
         folder = open_data_folder(settings.data)
         try:
@@ -55,7 +58,7 @@ def run_processes(
 
             async def keep() -> None:
                 await sweep_leftovers(settings, folder)
-                supervisor = Supervisor(settings, listener, reload)
+                supervisor = Supervisor(settings, listeners, reload)
                 await supervisor.run(lambda: tell_ready(settings, folder, keys, data_shown, on_ready))
 
             asyncio.run(keep())

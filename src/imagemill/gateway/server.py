@@ -1,7 +1,7 @@
 """The HTTP server: Granian inside this process, with the gateway as its application.
 
 Embedded rather than Granian's own process manager, because one process holds a cache, a queue and its workers; several
-of them are started and watched by `supervision`, and take connections from one socket (`listener`). Granian parses
+of them are started and watched by `supervision`, each with a socket of theirs (`listener`). Granian parses
 HTTP/1 strictly: 47 raw requests were tried.
 """
 

@@ -1,7 +1,7 @@
 """Several serving processes, kept: started together, replaced when one dies, exchanged one by one, stopped together.
 
 It serves nothing itself and touches no picture, so it has little to die of. It holds what belongs to the node: the data
-folder's lock, the listening socket, and what processes that are no more have counted.
+folder's lock, the listening sockets, and what processes that are no more have counted.
 
     SIGTERM, SIGINT   all finish what is running, then the end (exit 0)
     SIGHUP            each is replaced by a new one, with the settings as they now are: the new one is ready before the
@@ -15,12 +15,13 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
 from imagemill.assembly.nodes import cores_of
 from imagemill.errors import ImagemillError
+from imagemill.gateway.listener import open_beside
 from imagemill.observability.logging import events
 from imagemill.observability.snapshot import Snapshot
 from imagemill.settings import Settings
@@ -46,12 +47,15 @@ class CannotServe(ImagemillError):
 
 
 class Supervisor:
-    """Keeps `server.processes` processes serving on one socket."""
+    """Keeps `server.processes` processes serving on one port."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, reload: Callable[[], Settings]) -> None:
-        """`reload` reads the settings again, for a rolling restart; raises ImagemillError where they are wrong."""
+    def __init__(self, settings: Settings, listeners: Sequence[socket.socket], reload: Callable[[], Settings]) -> None:
+        """`listeners` are as many as processes, one for each; they stay open, whoever serves on them.
+
+        `reload` reads the settings again, for a rolling restart; raises ImagemillError where they are wrong.
+        """
         self._settings = settings
-        self._listener = listener
+        self._listeners = list(listeners)
         self._reload = reload
         self._places: list[Child | None] = [None] * settings.server.processes
         self._children: set[Child] = set()
@@ -108,7 +112,7 @@ class Supervisor:
     async def _spawn(self, index: int) -> Child:
         try:
             child = await start_child(
-                share_of(self._settings, index), cores_of(self._settings), self._listener, self._answer
+                share_of(self._settings, index), cores_of(self._settings), self._listener_of(index), self._answer
             )
         except OSError as error:
             raise CannotServe(f"A serving process could not be started: {error.strerror or error}.") from None
@@ -166,10 +170,27 @@ class Supervisor:
                 new = await self._ready_child(index)
             except ImagemillError as error:
                 events().error("process.not_started", process=index, detail=error.sentence)
+                self._send_elsewhere(index)
                 continue
             self._places[index] = new
             events().warning("process.replaced", process=index, pid=new.pid)
             return pause
+
+    def _listener_of(self, index: int) -> socket.socket:
+        """Return the listening socket of a place, a new one where it was closed. Raises OSError."""
+        listener = self._listeners[index]
+        if listener.fileno() < 0:
+            open_ones = (one for one in self._listeners if one.fileno() >= 0)
+            listener = self._listeners[index] = open_beside(next(open_ones))
+        return listener
+
+    def _send_elsewhere(self, index: int) -> None:
+        """Let no connection wait for a process that will not start: the kernel gives them to the sockets that listen.
+
+        Those that wait already are reset. Where this is the last socket, they may as well wait.
+        """
+        if sum(one.fileno() >= 0 for one in self._listeners) > 1:
+            self._listeners[index].close()
 
     async def _roll(self) -> None:
         """Replace all by new ones with the settings as they now are; stop at the first that will not start."""
