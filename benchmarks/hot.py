@@ -47,17 +47,17 @@ def nearest_quality(sizes: dict[int, int], wanted: int) -> int:
 def measure() -> Outcome:
     """Make 1 000 variants, then run the interleaved pairs."""
     with Imagemill() as server:
-        small = _small_photo(server.scratch)
+        small = small_photo(server.scratch)
         names = pictures.copies(small, server.data, URLS, "hot")
         server.start()
-        options, size = _options(server, names[0])
+        options, size = options_for(server, names[0])
         paths = [f"/img/{options}/{name}" for name in names]
         load.run(load.Load(port=server.port, paths=paths)).require_good("hot, filling the cache")
         load.run(load.Load(port=server.port, paths=paths)).require_good("hot, warm-up")
         _require_contract(server, paths[0])
         listing = server.scratch / "paths.txt"
         listing.write_text("\n".join(paths) + "\n")
-        ours, bare = _pairs(server, listing, size)
+        ours, bare = pairs(server, listing, size)
     by_rate = shutil.which("wrk") is not None
     rate = median_ratio([b.rate for b in ours], [b.rate for b in bare])
     cpu = median_ratio([b.cpu for b in bare], [b.cpu for b in ours])
@@ -92,17 +92,18 @@ def measure() -> Outcome:
     )
 
 
-def _pairs(server: Imagemill, listing: Path, size: int) -> tuple[list[Burst], list[Burst]]:
+def pairs(server: Imagemill, listing: Path, size: int) -> tuple[list[Burst], list[Burst]]:
+    """Interleaved bursts on our server and on a bare application that answers `size` bytes."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.bare_asgi", str(port), str(size)]
     bare = subprocess.Popen(command, cwd=load.ROOT, start_new_session=True)
     try:
         processes.wait_until(lambda: status_of(port, "/") == 200, 10, "bare ASGI", bare)
         _burst(port, bare.pid, listing)
-        pairs = [(_burst(server.port, server.pid, listing), _burst(port, bare.pid, listing)) for _ in range(PAIRS)]
+        bursts = [(_burst(server.port, server.pid, listing), _burst(port, bare.pid, listing)) for _ in range(PAIRS)]
     finally:
         processes.stop(bare)
-    return [mine for mine, _ in pairs], [other for _, other in pairs]
+    return [mine for mine, _ in bursts], [other for _, other in bursts]
 
 
 def _burst(port: int, pid: int, listing: Path) -> Burst:
@@ -133,7 +134,7 @@ def _own(port: int, listing: Path) -> tuple[int, float, float, float]:
     return len(paths), report.wall, report.latency(0.5), report.latency(0.99)
 
 
-def _small_photo(folder: Path) -> Path:
+def small_photo(folder: Path) -> Path:
     """A picture small enough that a thousand variants of it are made in seconds."""
     import pyvips
 
@@ -143,7 +144,7 @@ def _small_photo(folder: Path) -> Path:
     return path
 
 
-def _options(server: Imagemill, name: str) -> tuple[str, int]:
+def options_for(server: Imagemill, name: str) -> tuple[str, int]:
     """The options whose answer is nearest to 15 kB, and its size."""
     sizes = {}
     for quality in range(20, 96, 5):

@@ -5,13 +5,14 @@ away. It is a help and never the truth: a full or broken disk is bypassed, a dam
 forgotten is gone when the call returns, for every process that shares the folder; a fill that was overtaken is told by
 its caller (`delivery.fills`).
 
-A small file is read in place: what the kernel has in memory takes some ten microseconds, a turn of a thread a hundred.
-A disk that makes readers wait is left to threads for a while.
+A small file that the kernel has in memory is read in place (`RWF_NOWAIT`): that takes some ten microseconds, a turn of
+a thread a hundred. Where a file system cannot tell, it is read in place until that once took long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import time
@@ -25,8 +26,7 @@ from imagemill.object_store.durable import translated
 from imagemill.object_store.threads import DISTRUST_SECONDS, SLOW_SECONDS, Threads
 from imagemill.variants.port import Kept, VariantName
 
-SMALL = 256 * 1024
-"""Bytes of a file that is read in place."""
+_CANNOT_TELL = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 BYPASS_SECONDS = 10.0
 """For how long nothing is written after the disk refused."""
 
@@ -48,6 +48,7 @@ class DiskCache:
         self._threads = Threads("disk-cache", threads)
         self._housekeeper = Threads("disk-cache-housekeeper", 1)
         self._clock = clock
+        self._can_tell = hasattr(os, "RWF_NOWAIT")
         self._slow_until = 0.0
         self._bypass_until = 0.0
         self._hidden: list[tuple[str, str]] = []
@@ -62,10 +63,19 @@ class DiskCache:
 
     def near(self, name: VariantName) -> Kept | None:
         """Return the variant if that takes no time; None says nothing of whether it is here."""
-        began = self._clock()
-        if began < self._slow_until or self._is_hidden(name):
+        if self._hidden and self._is_hidden(name):
             return None
-        kept = self._shelf.get(name, SMALL)
+        if self._can_tell:
+            try:
+                return self._shelf.near(name)
+            except OSError as error:
+                if error.errno not in _CANNOT_TELL:
+                    return None
+                self._can_tell = False
+        began = self._clock()
+        if began < self._slow_until:
+            return None
+        kept = self._shelf.get(name)
         if self._clock() - began > SLOW_SECONDS:
             self._slow_until = self._clock() + DISTRUST_SECONDS
         return kept
@@ -125,9 +135,7 @@ class DiskCache:
         try:
             await self._threads.run(partial(self._shelf.note_purges, number))
         except OSError as error:
-            log.warning(
-                "The disk cache could not note a purge, which will come again: %s", error.strerror
-            )
+            log.warning("The disk cache could not note a purge, which will come again: %s", error.strerror)
 
     async def settled(self) -> None:
         """Wait until what runs in the background has ended."""

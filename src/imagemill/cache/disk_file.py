@@ -14,26 +14,33 @@ import hashlib
 from imagemill.variants.port import Kept, VariantName
 
 MAGIC = b"imagemill variant 1"
+LINES = 5
+LONGEST_LINES = 4096
+"""Bytes of the lines about a variant at most: a key has 1024, each of which may be written as three."""
+STEP = 1984
+"""Bytes hashed at once. From 2048 on hashlib gives the interpreter's lock away, and to get it back on a busy server
+costs more than to hash a picture (measured: 50 µs against 8)."""
 
 
 def encode(name: VariantName, kept: Kept) -> bytes:
     """Return the file of a variant."""
-    about = _about(name, kept.etag.encode(), repr(kept.modified).encode())
+    about = b"\n".join((_named(name), kept.etag.encode(), repr(kept.modified).encode()))
     return b"\n".join((MAGIC, _mark(about), about)) + b"\n" + kept.data
 
 
-def decode(name: VariantName, file: bytes) -> Kept | None:
+def decode(name: VariantName, file: memoryview) -> Kept | None:
     """Return the variant in a file, None where it is not whole, not as it was written, or another's."""
-    parts = file.split(b"\n", 5)
-    if len(parts) != 6 or parts[0] != MAGIC:
+    head = bytes(file[:LONGEST_LINES])
+    parts = head.split(b"\n", LINES)
+    if len(parts) <= LINES or parts[0] != MAGIC:
         return None
-    about = b"\n".join(parts[2:5])
-    digest, data = parts[3], parts[5]
+    about = head[len(parts[0]) + len(parts[1]) + 2 : len(head) - len(parts[LINES]) - 1]
     if parts[1] != _mark(about) or parts[2] != _named(name):
         return None
-    if hashlib.sha256(data).hexdigest().encode() != digest:
+    data = file[len(head) - len(parts[LINES]) :]
+    if _digest(data) != parts[3]:
         return None
-    return Kept(data, digest.decode(), float(parts[4]))
+    return Kept(bytes(data), parts[3].decode(), float(parts[4]))
 
 
 def key_in(start: bytes) -> tuple[str, str]:
@@ -46,10 +53,6 @@ def key_in(start: bytes) -> tuple[str, str]:
     return site, key
 
 
-def _about(name: VariantName, digest: bytes, modified: bytes) -> bytes:
-    return b"\n".join((_named(name), digest, modified))
-
-
 def _named(name: VariantName) -> bytes:
     """Return a name in one line, whatever characters an odd key has."""
     return str(name).encode("utf-8", "surrogatepass").replace(b"%", b"%25").replace(b"\n", b"%0A")
@@ -57,3 +60,10 @@ def _named(name: VariantName) -> bytes:
 
 def _mark(about: bytes) -> bytes:
     return hashlib.sha256(about).hexdigest()[:16].encode()
+
+
+def _digest(data: memoryview) -> bytes:
+    digest = hashlib.sha256()
+    for start in range(0, len(data), STEP):
+        digest.update(data[start : start + STEP])
+    return digest.hexdigest().encode()

@@ -32,6 +32,9 @@ BLOCK = 4096
 """What a file takes is a multiple of this."""
 TOUCH_SECONDS = 60.0
 """A hit is noted in the file's times at most so often."""
+MOST_TOUCHED = 100_000
+SMALL = 256 * 1024
+"""Bytes of a file that may be read in place, its lines included."""
 PRUNE_RACES = 20
 PURGES = ".purges"
 
@@ -44,17 +47,38 @@ class DiskShelf:
         os.makedirs(root, mode=0o700, exist_ok=True)
         self.paths = Paths(root)
         self._workshop = Workshop(self.paths)
+        self._buffer = bytearray(SMALL)
+        self._view = memoryview(self._buffer)
+        self._touched: dict[str, float] = {}
         self.count = SharedCount(f"{root}/.used", max_bytes)
 
     def has(self, name: VariantName) -> bool:
         """Say whether there is a file of this name, readable or not; one system call."""
         return _size(self.paths.variant(name)) is not None
 
-    def get(self, name: VariantName, most: int | None = None) -> Kept | None:
-        """Return a variant; None where there is none or, given `most`, where its file has more bytes than that.
+    def near(self, name: VariantName) -> Kept | None:
+        """Return a small variant that the kernel has in memory, without waiting for the disk; None for whatever else.
 
-        A file that is damaged or cannot be read is removed: it is fetched again.
+        Raises OSError (EOPNOTSUPP) on file systems that cannot say. Belongs to one thread.
         """
+        path = self.paths.variant(name)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            size = os.preadv(descriptor, (self._buffer,), 0, os.RWF_NOWAIT)
+            kept = decode(name, self._view[:size]) if size < len(self._buffer) else None
+            if kept is not None and self._touch(path):
+                os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))
+        except BlockingIOError:
+            return None
+        finally:
+            os.close(descriptor)
+        return kept
+
+    def get(self, name: VariantName) -> Kept | None:
+        """Return a variant; a file that is damaged or cannot be read is removed: it is fetched again."""
         path = self.paths.variant(name)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -64,10 +88,9 @@ class DiskShelf:
             return None
         try:
             status = os.fstat(descriptor)
-            if most is not None and status.st_size > most:
-                return None
-            kept = decode(name, os.read(descriptor, status.st_size)) if stat.S_ISREG(status.st_mode) else None
-            if kept is not None and time.time() - max(status.st_atime, status.st_mtime) > TOUCH_SECONDS:
+            file = memoryview(os.read(descriptor, status.st_size)) if stat.S_ISREG(status.st_mode) else None
+            kept = None if file is None else decode(name, file)
+            if kept is not None and self._touch(path):
                 with contextlib.suppress(OSError):
                     os.utime(descriptor, ns=(time.time_ns(), status.st_mtime_ns))
         except OSError:
@@ -166,6 +189,16 @@ class DiskShelf:
                 write_file(self._workshop.new_name(), path, file, durable=False)
                 return
         raise OSError(errno.ENOENT, "the folder does not stay")
+
+    def _touch(self, path: str) -> bool:
+        """Whether a hit should be noted in the file's times."""
+        now = time.monotonic()
+        if now - self._touched.get(path, 0.0) < TOUCH_SECONDS:
+            return False
+        if len(self._touched) >= MOST_TOUCHED:
+            self._touched.clear()
+        self._touched[path] = now
+        return True
 
     def _forget_home(self, home: str, leaf: str | None) -> int:
         if leaf is not None:
