@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.object_store.s3_servers import S3Server
@@ -50,7 +51,7 @@ class Place:
         self._through = S3Server(proxy.url, server.access, server.secret)
         self._spool = spool
 
-    def run(self, scenario: Callable[[S3Objects], Awaitable[None]], **settings: float) -> None:
+    def run(self, scenario: Callable[[S3Objects], Awaitable[None]], **settings: Any) -> None:
         """Run `scenario` with a store on the proxy that has found out what it may."""
 
         async def whole() -> None:
