@@ -46,9 +46,9 @@ def measure() -> Outcome:
     cpu = median_ratio([b.cpu for b in bare], [b.cpu for b in ours])
     return Outcome(
         method=(
-            f"{ORIGINALS * WIDTHS} variants of {ORIGINALS} originals at random, about {size} bytes each, "
-            f"no cache in memory, variants.url in a bucket, all contract headers and the JSON access log on; {CLIENTS} connections for "
-            f"{SECONDS} s, {PAIRS} interleaved pairs; load by "
+            f"{ORIGINALS * WIDTHS} variants of {ORIGINALS} originals at random, about {size} bytes each, no cache in "
+            "memory, variants.url in a bucket, all contract headers and the JSON access log on; "
+            f"{CLIENTS} connections for {SECONDS} s, {PAIRS} interleaved pairs; load by "
             f"{'wrk, one thread' if by_rate else 'our own generator (wrk is not installed)'}"
         ),
         figures=(
