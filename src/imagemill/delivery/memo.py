@@ -23,6 +23,7 @@ from imagemill.observability.access_log import quoted
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.recipe.negotiation import bucket_of, webp_named
+from imagemill.signing.grant import Grant
 from imagemill.signing.keys import KeyRing
 from imagemill.signing.policy import SKEW
 from imagemill.variants.port import Kept
@@ -39,7 +40,8 @@ class Shortcut:
     """A plan with its headers for the bytes with one etag and time, and its path ready for the log.
 
     `tier` is where the bytes come from: the same shortcut has other headers when they come from the disk (`on_disk`).
-    `lifetime` is where Cache-Control stands among the headers: a signed answer's grows shorter.
+    Of a signed URL: `grant` is what was verified, `lifetime` where Cache-Control stands among the headers, which grows
+    shorter, and `second` the one for which it was written.
     """
 
     plan: Plan
@@ -47,7 +49,9 @@ class Shortcut:
     modified: float
     headers: Headers
     logged_path: str
+    grant: Grant | None = None
     lifetime: int = -1
+    second: int = 0
     tier: str = "memory"
     on_disk: Shortcut | None = None
 
@@ -91,6 +95,7 @@ class Memo:
         headers += [(b"cache-status", FROM_MEMORY), (b"content-length", b"%d" % len(kept.data))]
         shortcut = Shortcut(plan, kept.etag, kept.modified, headers, quoted(request.path.decode("ascii", "replace")))
         if grant is not None:
+            shortcut.grant = grant
             shortcut.lifetime = [name for name, _ in headers].index(b"cache-control")
         if len(self._fixed) + len(self._negotiated) >= MAX_URLS:
             self.forget()
@@ -125,24 +130,26 @@ class Memo:
         for name in CONDITIONS:
             if name in headers:
                 return None
-        if shortcut.lifetime >= 0 and not self._still_open(shortcut, headers):
+        if shortcut.grant is not None and not self._still_open(shortcut, shortcut.grant, headers):
             return None
         self._metrics.results[shortcut.tier,] += 1
         self._metrics.sent(len(kept.data), plan.original.info.size)
         return shortcut, kept
 
-    def _still_open(self, shortcut: Shortcut, headers: dict[bytes, bytes]) -> bool:
-        """Whether a signed URL is good now, as it was when it was verified; its Cache-Control is brought up to now."""
-        plan = shortcut.plan
-        grant, now = plan.grant, self._clock()
-        if grant is None or (grant.until is not None and now >= grant.until):
-            return False
-        if grant.policy is not None and grant.policy.since is not None and now < grant.policy.since - SKEW:
+    def _still_open(self, shortcut: Shortcut, grant: Grant, headers: dict[bytes, bytes]) -> bool:
+        """Whether a signed URL is good now, as it was when verified; its Cache-Control is that of this second."""
+        now = self._clock()
+        if grant.until is not None and now >= grant.until:
             return False
         if grant.host and headers.get(b"host", b"").decode("latin-1").lower() != grant.host:
             return False
-        fresh = private_cache_control(plan.private_age, grant.until, now)
-        shortcut.headers[shortcut.lifetime] = (b"cache-control", fresh)
+        second = int(now)
+        if second != shortcut.second:
+            if grant.policy is not None and grant.policy.since is not None and now < grant.policy.since - SKEW:
+                return False
+            fresh = private_cache_control(shortcut.plan.private_age, grant.until, second + 1)  # never longer than it is
+            shortcut.headers[shortcut.lifetime] = (b"cache-control", fresh)
+            shortcut.second = second
         return True
 
     def _class_of(self, accept: bytes | None) -> str:

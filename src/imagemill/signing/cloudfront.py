@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 POLICY, EXPIRES, SIGNATURE, KEY_PAIR_ID, HASH = "Policy", "Expires", "Signature", "Key-Pair-Id", "Hash-Algorithm"
 NAMES = frozenset({POLICY, EXPIRES, SIGNATURE, KEY_PAIR_ID, HASH})
+_SHOWN = frozenset({POLICY, SIGNATURE, KEY_PAIR_ID})
 COOKIE = "CloudFront-"
 HOST_COOKIE = "__Host-CloudFront-"
 """The same with the prefix that keeps a sibling host from setting them (RFC 6265bis); where any is there, only they
@@ -48,7 +49,9 @@ def split_query(query: str) -> tuple[str, list[tuple[str, str]]]:
 
 def shows_link(query: str) -> bool:
     """Whether a query has a part of a signed URL; `Expires` alone is none, others use that word too."""
-    return any(pair.partition("=")[0] in NAMES - {EXPIRES, HASH} for pair in query.split("&"))
+    if SIGNATURE not in query and POLICY not in query and KEY_PAIR_ID not in query:
+        return False
+    return any(pair.partition("=")[0] in _SHOWN for pair in query.split("&"))
 
 
 def from_cookies(field: str) -> list[tuple[str, str]]:

@@ -128,9 +128,10 @@ class Gate:
                 good = key
         if good is None:
             raise refused()
-        until = self._end_of(claim, now)
-        ends = [end for end in (until, good.retires) if end is not None]
-        return Grant(kid=good.kid, until=min(ends) if ends else None, ring=ring)
+        until: float | None = self._end_of(claim, now)
+        if good.retires is not None:
+            until = good.retires if until is None else min(until, good.retires)
+        return Grant(kid=good.kid, until=until, ring=ring)
 
     def _end_of(self, claim: ShortClaim, now: float) -> int | None:
         if claim.exp is None:

@@ -55,10 +55,10 @@ class KeyRing:
 
     def secrets(self, kid: str | None, now: float) -> tuple[tuple[SigningKey, bytes], ...]:
         """Return what a short signature is tried with: the named key, or the first few where none is named."""
-        live = (one for one in self._secrets if not _retired(one[0], now))
+        live = tuple([one for one in self._secrets if one[0].retires is None or now < one[0].retires])
         if kid is not None:
-            return tuple(one for one in live if one[0].kid == kid)
-        return tuple(live)[:MAX_TRIES]
+            return tuple([one for one in live if one[0].kid == kid])
+        return live[:MAX_TRIES]
 
     def public(self, key_pair_id: str, now: float) -> tuple[SigningKey, PublicKey] | None:
         """Return the CloudFront key of this id, None where there is none that counts."""
