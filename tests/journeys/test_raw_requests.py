@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -35,7 +35,16 @@ def test_the_raw_requests_are_there(corpus: Path) -> None:
     assert len(CASES) == 46
 
 
-def send(server: RunningServer, data: bytes, answers: int = 1) -> tuple[list[int], bool, bytes]:
+class Listening(Protocol):
+    """Anything on a port of loopback."""
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        ...
+
+
+def send(server: Listening, data: bytes, answers: int = 1) -> tuple[list[int], bool, bytes]:
     """Return the statuses that came back, whether the server closed, and all its bytes."""
     received = b""
     closed = False

@@ -6,13 +6,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
-from tests.serving import RunningServer, environment
+from tests.serving import environment
 
 SECONDS = 20.0
+
+
+class Origin(Protocol):
+    """Where a server in front gets its answers: `data` is the folder that its settings are read from."""
+
+    @property
+    def port(self) -> int:
+        """Its port on loopback."""
+        ...
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        ...
 
 
 @dataclass
@@ -21,8 +36,9 @@ class Edge:
 
     word: str
     port: int
-    server: RunningServer
+    server: Origin
     process: subprocess.Popen[bytes]
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
 
     @property
     def url(self) -> str:
@@ -32,7 +48,7 @@ class Edge:
     def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
         """Ask it; `_` in a header's name is a dash."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.request(method, self.url + path, headers=named, trust_env=False, timeout=30)
+        return self.client.request(method, self.url + path, headers=named)
 
     def hit(self, path: str, **headers: str) -> httpx.Response:
         """Ask until it answers by itself: a variant is kept after its first answer went out."""
@@ -49,6 +65,7 @@ class Edge:
 
     def stop(self) -> None:
         """End it; safe twice."""
+        self.client.close()
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(SECONDS)
@@ -59,7 +76,7 @@ def wait_for(edge: Edge) -> None:
     deadline = time.monotonic() + SECONDS
     while True:
         try:
-            httpx.get(edge.url + "/robots.txt", trust_env=False)
+            edge.get("/robots.txt")
         except httpx.TransportError:
             assert edge.process.poll() is None, (edge.process.communicate()[1] or b"").decode()
             assert time.monotonic() < deadline

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.serving import RunningServer, free_port
-from tests.servers.edges import Edge, wait_for, written
+from tests.servers.edges import Edge, Origin, wait_for, written
+from tests.serving import free_port
 from tests.tools import need
 
 FRAME = """
@@ -37,9 +37,7 @@ def framed(text: str, folder: Path) -> Path:
 
 
 @contextmanager
-def nginx(
-    server: RunningServer, folder: Path, *arguments: str, env: Mapping[str, str] | None = None
-) -> Iterator[Edge]:
+def nginx(server: Origin, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Edge]:
     """Run nginx before `server`; `env` are the settings it is configured from."""
     binary = need("nginx", "nginx-light")
     port = free_port()

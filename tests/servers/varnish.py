@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.serving import RunningServer, free_port
-from tests.servers.edges import Edge, wait_for, written
+from tests.servers.edges import Edge, Origin, wait_for, written
+from tests.serving import free_port
 from tests.tools import need
 
 
 @contextmanager
-def varnish(
-    server: RunningServer, folder: Path, *arguments: str, env: Mapping[str, str] | None = None
-) -> Iterator[Edge]:
+def varnish(server: Origin, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Edge]:
     """Run Varnish before `server`; `env` are the settings it is configured from."""
     binary = need("varnishd", "varnish")
     port = free_port()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from imagemill.edge_config import answers, nginx_cache, nginx_files
 from imagemill.edge_config.facts import Facts
-from imagemill.edge_config.nginx_proxy import AUTHORIZE, CONTROL, PROXY
+from imagemill.edge_config.nginx_proxy import AUTHORIZE, CONTROL, NO_BODY, PROXY
 from imagemill.edge_config.patterns import escaped, private_keys
 from imagemill.edge_config.text import fill, quoted
 
@@ -24,7 +24,8 @@ upstream imagemill {
     keepalive 64;  # connections kept open to Imagemill; a new one for each request costs more than a hit
 }
 
-# The path as Imagemill knows it, byte for byte as the client sent it.
+# The path as Imagemill knows it, byte for byte as the client sent it. nginx decides by a path that it has cleaned; what
+# is not ours before that ("/metrics/../info/x") is nothing.
 map $request_uri $imagemill_uri {
     «uris»
 }
@@ -47,11 +48,13 @@ server {
 
     # What Imagemill answers beside pictures: /info/<key>, robots.txt, favicon.ico.
     location ~ ^«mount»/(info/|robots\\.txt$|favicon\\.ico$) {
+        «no_body»
         «proxy»
     }
 «control»
     # Everything else of Imagemill is not for the public: its control API, /metrics, /healthz, /internal.
     location / {
+        «no_body»
         return 404;
     }
 
@@ -60,6 +63,7 @@ server {
     error_page 502 504 =503 @imagemill_away;
     location @imagemill_nothing {
         internal;
+        types { }
         default_type application/problem+json;
         add_header Cache-Control "public, max-age=5" always;
         add_header Imagemill-Error not_found always;
@@ -68,6 +72,7 @@ server {
     }
     location @imagemill_away {
         internal;
+        types { }
         default_type application/problem+json;
         add_header Cache-Control no-store always;
         add_header Retry-After 5 always;
@@ -91,13 +96,14 @@ def nginx_config(facts: Facts) -> str:
     return fill(
         CONFIGURATION,
         servers="\n".join(f"server {origin};" for origin in facts.origins),
-        uris=_uris(facts.mount),
+        uris=_uris(facts),
         maps=way.maps(facts),
         listen=str(facts.listen),
         names=f"server_name {' '.join(facts.names)};" if facts.names else "",
         url_kb=str(max(16, facts.url_bytes // 1024 + 8)),
         locations=_locations(facts),
         mount=escaped(facts.mount),
+        no_body=NO_BODY,
         proxy=PROXY,
         nothing=answers.body(answers.NOTHING, "$request_id"),
         away=answers.body(answers.AWAY, "$request_id"),
@@ -105,10 +111,11 @@ def nginx_config(facts: Facts) -> str:
     )
 
 
-def _uris(mount: str) -> str:
-    if not mount:
-        return "default $request_uri;"
-    return f"default /;\n{quoted(f'~^{escaped(mount)}(/.*)$')} $1;"
+def _uris(facts: Facts) -> str:
+    served = r"/(?:img|info)/.*|/(?:robots\.txt|favicon\.ico)(?:[?].*)?"
+    if facts.control:
+        served += r"|/(?:v1|docs)(?:[/?].*)?|/openapi\.json(?:[?].*)?"
+    return f"default /;\n{quoted(f'~^{escaped(facts.mount)}({served})$')} $1;"
 
 
 def _locations(facts: Facts) -> str:

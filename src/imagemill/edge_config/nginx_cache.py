@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from imagemill.edge_config import patterns
 from imagemill.edge_config.facts import Facts
-from imagemill.edge_config.nginx_proxy import PROXY
+from imagemill.edge_config.nginx_proxy import NO_BODY, PROXY
 from imagemill.edge_config.text import fill, quoted
 
 FRESH = 10
@@ -71,6 +71,7 @@ map $upstream_cache_status $imagemill_timing {
 
 LOCATION = """\
 location ~ ^«mount»/img/ {
+    «no_body»
     if ($imagemill_unsure) {
         return 418;
     }
@@ -106,6 +107,7 @@ location ~ ^«mount»/img/ {
 PRIVATE_LOCATION = """\
 # Private: Imagemill answers each request itself, nothing is kept.
 location ~ "^«mount»/img/[^/]+/+«keys»" {
+    «no_body»
     «proxy»
 }
 """
@@ -133,6 +135,7 @@ def location(facts: Facts) -> str:
     """Return the location of pictures that anyone may see."""
     return fill(
         LOCATION,
+        no_body=NO_BODY,
         mount=patterns.escaped(facts.mount),
         fresh=str(FRESH),
         not_found=str(facts.not_found_max_age),
@@ -142,7 +145,7 @@ def location(facts: Facts) -> str:
 
 def private_location(facts: Facts, keys: str) -> str:
     """Return the location of pictures that we answer ourselves; `keys` is the pattern that their keys begin with."""
-    return fill(PRIVATE_LOCATION, mount=patterns.escaped(facts.mount), keys=keys, proxy=PROXY)
+    return fill(PRIVATE_LOCATION, no_body=NO_BODY, mount=patterns.escaped(facts.mount), keys=keys, proxy=PROXY)
 
 
 def _accepts(facts: Facts) -> str:

@@ -10,6 +10,7 @@ from imagemill.delivery.cache_tags import MAX_FOLDERS
 from imagemill.delivery.plan import SECURITY
 from imagemill.edge_config import patterns
 from imagemill.edge_config.facts import Facts
+from imagemill.edge_config.nginx_proxy import NO_BODY
 from imagemill.edge_config.text import fill, quoted
 from imagemill.recipe.vocabulary import Format
 
@@ -87,6 +88,7 @@ map $imagemill_format $imagemill_vary {
 
 LOCATION = """\
 location ~ "^«mount»/img/(?<imagemill_options>[^/]+)/(?<imagemill_key>.+)$" {
+    «no_body»
     root «folder»;
     try_files /$imagemill_key/~/$imagemill_folder/$imagemill_rest$imagemill_ending @imagemill;
     «serving»
@@ -97,6 +99,7 @@ location ~ "^«mount»/img/(?<imagemill_options>[^/]+)/(?<imagemill_key>.+)$" {
 
 PRIVATE_LOCATION = """\
 location ~ "^«mount»/img/(?<imagemill_options>[^/]+)/+(?<imagemill_key>«keys».+)$" {
+    «no_body»
     auth_request /imagemill-authorize;
     auth_request_set $imagemill_private $upstream_http_imagemill_cache_control;
     # 403: Imagemill gives the true answer (403, 404, 410) with its reason; without Imagemill there is none.
@@ -174,6 +177,7 @@ def location(facts: Facts) -> str:
     """Return the location of pictures that anyone may see."""
     return fill(
         LOCATION,
+        no_body=NO_BODY,
         mount=patterns.escaped(facts.mount),
         folder=quoted(str(facts.folder)),
         serving=fill(SERVING, types=_TYPES),
@@ -193,6 +197,7 @@ def private_location(facts: Facts, keys: str) -> str:
         candidates.insert(0, home + name)
     return fill(
         PRIVATE_LOCATION,
+        no_body=NO_BODY,
         mount=patterns.escaped(facts.mount),
         keys=keys,
         folder=quoted(str(facts.folder)),

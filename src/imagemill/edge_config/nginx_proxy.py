@@ -17,6 +17,9 @@ proxy_connect_timeout 2s;
 proxy_read_timeout 30s;
 """
 
+NO_BODY = "if ($http_transfer_encoding) { return 400; }  # a body that nobody asked for (threat H1)"
+"""For every location that is not the control API; its requests have no body."""
+
 CONTROL = """
     # The control API and its documentation; uploads stream through, Imagemill itself knows their limits.
     location ~ ^«mount»/(v1(/|$)|openapi\\.json$|docs(/|$)) {

@@ -48,13 +48,17 @@ sub vcl_recv {
         }
         std.collect(req.http.Accept, ", ");
         # Several ranges, and what is none, get the whole picture (RFC 9110 section 14.2).
-        if (req.http.Range !~ "^bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})$") {
+        if (req.http.Range !~ "^bytes=([0-9]{1,15}-[0-9]{0,15}|-[1-9][0-9]{0,14})$") {
             unset req.http.Range;
         } elseif (req.http.Range ~ "-[0-9]" && req.http.Range !~ "=-"
             && std.integer(regsub(req.http.Range, "^bytes=([0-9]+)-.*$", "\\1"), 0)
                 > std.integer(regsub(req.http.Range, "^.*-", ""), 0)) {
             unset req.http.Range;
         }
+    }
+
+    if (!req.http.Host) {
+        return (synth(400, "Bad Request"));
     }
 
     # Purging: Imagemill sends BAN with a pattern of cache tags, which no key of a stranger can be mistaken for.
@@ -189,6 +193,9 @@ sub vcl_deliver {
 # Errors of Varnish itself, in the form of Imagemill's own (RFC 9457).
 sub vcl_synth {
     unset resp.http.Retry-After;
+    if (req.http.Content-Length || req.http.Transfer-Encoding) {
+        set resp.http.Connection = "close";  # else Varnish would read a body that nobody wants to its end
+    }
     set resp.http.Cache-Control = "no-store";
     set resp.http.Content-Type = "application/problem+json";
     set resp.http.X-Content-Type-Options = "nosniff";
