@@ -142,7 +142,8 @@ class Settings:
             sections["signing"],
             public_keys=_named_files(given.get("signing.public_keys"), sections["signing"].public_keys),
         )
-        sections["admin"] = AdminSettings(key_file=_admin_key_file(given.get("admin.key_file")))
+        sections["admin"] = AdminSettings(key_file=_named_path(given.get("admin.key_file")))
+        sections["cache"] = replace(sections["cache"], disk_dir=_named_path(given.get("cache.disk_dir")))
         return cls(
             data=_data_folder(given, cwd),
             presets={name: str(one.value) for name, one in presets.items()},
@@ -222,7 +223,7 @@ def _path_of(given: Given | None, value: object, cwd: Path) -> Path:
     return Path(os.path.abspath(base / Path(str(value)).expanduser()))  # noqa: PTH100 - resolve() would follow links
 
 
-def _admin_key_file(given: Given | None) -> str:
+def _named_path(given: Given | None) -> str:
     return "" if given is None or not given.value else str(_path_of(given, given.value, given.base))
 
 
@@ -295,6 +296,12 @@ def _mixed_folders(settings: Settings) -> Iterator[str]:
             f"data.dir: expected a folder outside of originals.url ({originals}), received {settings.data} inside of"
             f" it; choose another --data, or that folder itself: --data {originals}"
         )
+    if settings.cache.disk_dir and _inside(Path(settings.cache.disk_dir), originals):
+        if not _inside(Path(settings.cache.disk_dir), ours):
+            yield (
+                f"cache.disk_dir: expected a folder outside of the originals ({originals}), received"
+                f" {settings.cache.disk_dir} inside of it; what lies there would be listed as originals."
+            )
     variants = folder_of(settings.variants.url)
     if variants is not None and _inside(variants, originals) and not _inside(variants, ours):
         yield (
