@@ -18,7 +18,7 @@ NOT_RUN = {
     "make bench": "takes minutes; tests/benchmarks runs a short one",
 }
 """Commands of the pages that no test runs, and why."""
-TOOLS = {"curl": "curl", "nginx": "nginx-light"}
+TOOLS = {"curl": "curl", "nginx": "nginx-light", "openssl": "openssl"}
 """Commands that a page may use and Debian's package of each."""
 PAGES = [page for page in all_pages() if steps_of(page)]
 

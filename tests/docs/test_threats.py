@@ -20,6 +20,7 @@ def test_every_threat_has_a_row() -> None:
     wanted = {f"D{n}" for n in range(1, 19)} | {f"{part}{n}" for part in "AP" for n in range(1, 4)}
     wanted |= {f"S{n}" for n in range(1, 8)}
     wanted |= {f"O{n}" for n in range(1, 7)} | {"A4", "C1", "H2"}
+    wanted |= {f"G{n}" for n in range(1, 10)} | {"J3"}
     assert ROWS.keys() >= wanted
 
 
