@@ -24,7 +24,7 @@ def test_a_relative_folder_starts_where_it_was_written(tmp_path: Path) -> None:
 def test_it_is_not_among_the_originals(tmp_path: Path, place: str) -> None:
     """There its files would be listed as originals; apart it may be."""
     flags = {"data.dir": str(tmp_path / "data")}
-    with pytest.raises(SettingsError, match="cache.disk_dir: expected a folder outside of the originals"):
+    with pytest.raises(SettingsError, match=r"cache\.disk_dir: expected a folder outside of the originals"):
         Settings.load(flags, {"IMAGEMILL_CACHE__DISK_DIR": place}, tmp_path)
     for apart in ("elsewhere", "data/.imagemill/fast"):
         assert Settings.load(flags, {"IMAGEMILL_CACHE__DISK_DIR": apart}, tmp_path).cache.disk_dir.endswith(apart)

@@ -296,12 +296,12 @@ def _mixed_folders(settings: Settings) -> Iterator[str]:
             f"data.dir: expected a folder outside of originals.url ({originals}), received {settings.data} inside of"
             f" it; choose another --data, or that folder itself: --data {originals}"
         )
-    if settings.cache.disk_dir and _inside(Path(settings.cache.disk_dir), originals):
-        if not _inside(Path(settings.cache.disk_dir), ours):
-            yield (
-                f"cache.disk_dir: expected a folder outside of the originals ({originals}), received"
-                f" {settings.cache.disk_dir} inside of it; what lies there would be listed as originals."
-            )
+    disk = settings.cache.disk_dir
+    if disk and _inside(Path(disk), originals) and not _inside(Path(disk), ours):
+        yield (
+            f"cache.disk_dir: expected a folder outside of the originals ({originals}), received {disk} inside of it;"
+            " what lies there would be listed as originals."
+        )
     variants = folder_of(settings.variants.url)
     if variants is not None and _inside(variants, originals) and not _inside(variants, ours):
         yield (
