@@ -146,6 +146,8 @@ class Platform:
             await book.load()
         if self.presets.unreadable:
             events().warning("presets.unreadable", names=list(self.presets.unreadable))
+        if self.signing_keys.unreadable:
+            events().warning("signing_keys.unreadable", names=list(self.signing_keys.unreadable))
         await self.engine.start()
         self.originals.on_change(self._forget)
         if not self.settings.originals.url and self.settings.server.processes == 1:

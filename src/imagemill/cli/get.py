@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -18,7 +18,9 @@ from imagemill.cli.words import bytes_in_words, say
 if TYPE_CHECKING:  # imported when the command runs: httpx alone takes 100 ms
     import httpx
 
-    from imagemill.cli.client import Target
+    from imagemill.cli.client import Remote, Target
+
+_MINUTE = 60
 
 
 def get(
@@ -61,7 +63,7 @@ def get(
 async def _fetch(target: Target, path: str, key: str, output: str | None, *, force: bool) -> None:
     from imagemill.cli.client import connected
 
-    async with connected(target) as remote, remote.stream("GET", path) as response:
+    async with connected(target) as remote, _answer(remote, path) as response:
         if output == "-":
             async for chunk in response.aiter_raw():
                 sys.stdout.buffer.write(chunk)
@@ -72,6 +74,22 @@ async def _fetch(target: Target, path: str, key: str, output: str | None, *, for
             raise UsageError(f"{file} exists already; write elsewhere with -o, or overwrite it with --force.")
         size = await _write(response, file)
     say(f"{file}  {bytes_in_words(size)}")
+
+
+@asynccontextmanager
+async def _answer(remote: Remote, path: str) -> AsyncIterator[httpx.Response]:
+    """Ask for `path`; what strangers may not see is asked once more, signed: whoever has the key may sign."""
+    from imagemill.cli.client import ServerSaid
+
+    async with AsyncExitStack() as held:
+        try:
+            response = await held.enter_async_context(remote.stream("GET", path))
+        except ServerSaid as error:
+            if error.code != "needs_signature":
+                raise
+            signed = await remote.call("POST", "/v1/signed-urls", json={"urls": [path], "expires": _MINUTE})
+            response = await held.enter_async_context(remote.stream("GET", signed.json()["items"][0]["url"]))
+        yield response
 
 
 def _place(output: str | None, name: str) -> Path:

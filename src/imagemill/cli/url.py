@@ -59,8 +59,8 @@ def url(
     elif options is None and version is not None:
         if found.path is None:
             raise Refused(
-                f"This site lets nobody ask for {key} without a signature or a preset: delivery.access is not open, "
-                "and neither a size nor a preset is listed.",
+                f"This site lets nobody ask for {key} without a signature or a preset: it is private, or "
+                "delivery.access is not open and neither a size nor a preset is listed. --sign prints a link for it.",
                 code="nothing_listed",
             )
         link = found.address + found.path
