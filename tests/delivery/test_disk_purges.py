@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ class Node:
         await self.disk.close()
 
 
-def play(scene: Callable[[Callable[[], Node], MemoryStore], Awaitable[None]], folder: Path) -> None:
+def play(scene: Callable[[Callable[[], Node], MemoryStore], Coroutine[Any, Any, None]], folder: Path) -> None:
     """Run `scene` with a way to start this node, and the documents that another shares with it."""
     documents = MemoryStore()
     asyncio.run(scene(lambda: Node(folder / "here", documents), documents))

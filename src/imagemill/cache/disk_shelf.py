@@ -108,12 +108,13 @@ class DiskShelf:
         room = _room(len(file))
         if not self.count.reserve(room):
             return False
+        written = False
         try:
             before = _size(path)
             self._write(path, file)
-        except OSError:
-            self.count.release(room)
-            raise
+            written = True
+        finally:
+            self.count.settle(room, kept=written)
         if before is not None:
             self.count.release(_room(before))
         return True

@@ -1,7 +1,8 @@
 """How many bytes a folder holds that several processes of a node fill: one number in a file, changed under a lock.
 
 Separate from `variants.ledger`, which counts for one process. Its lock is flock(2), dropped with a process; what one
-that was killed had reserved is found by the next walk (`correct`).
+that was killed had reserved is found by the next walk (`correct`). What other processes are just writing, a walk may
+miss: the next one finds it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class SharedCount:
         self.limit = limit
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._threads = threading.Lock()
+        self._pending = 0
 
     @property
     def total(self) -> int:
@@ -32,13 +34,21 @@ class SharedCount:
         return self._read()[0]
 
     def reserve(self, size: int) -> bool:
-        """Take `size` bytes if there is room."""
+        """Take `size` bytes if there is room; `settle` them when they are in place, or not to be."""
         with self._alone():
             total, moved = self._read()
             if total + size > self.limit:
                 return False
             self._write(total + size, moved + size)
+            self._pending += size
             return True
+
+    def settle(self, size: int, *, kept: bool) -> None:
+        """End a reservation; the room of what was not kept is given back."""
+        with self._threads:
+            self._pending -= size
+        if not kept:
+            self.release(size)
 
     def release(self, size: int) -> None:
         """Give `size` bytes back."""
@@ -47,9 +57,10 @@ class SharedCount:
             self._write(total - size, moved + size)
 
     def read(self) -> tuple[int, int]:
-        """Return the sum and all that ever moved, for `correct`."""
+        """Return the sum, and what had moved by now without what is not in place yet, for `correct`."""
         with self._alone():
-            return self._read()
+            total, moved = self._read()
+            return total, moved - self._pending
 
     def correct(self, walked: int, before: tuple[int, int]) -> None:
         """Believe a walk begun at `before`, unless what moved meanwhile explains the difference."""
