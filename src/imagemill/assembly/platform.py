@@ -23,6 +23,7 @@ from imagemill.assembly.uploads import build_uploads
 from imagemill.cache.memory import MemoryCache
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.access import Access
+from imagemill.delivery.closing import Closing
 from imagemill.delivery.explain import Explain
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.info import Info
@@ -32,6 +33,7 @@ from imagemill.delivery.memo import Memo
 from imagemill.delivery.offered import offered
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.purge_target import PurgeTarget
 from imagemill.delivery.signed_link import Links
 from imagemill.delivery.slots import Slots
 from imagemill.errors import ImagemillError
@@ -149,6 +151,7 @@ class Platform:
         if self.signing_keys.unreadable:
             events().warning("signing_keys.unreadable", names=list(self.signing_keys.unreadable))
         await self.engine.start()
+        await self._close_private()
         self.originals.on_change(self._forget)
         if not self.settings.originals.url and self.settings.server.processes == 1:
             # We hold this folder's lock, so whatever upload is unfinished was left by a crash. Where several processes
@@ -162,6 +165,17 @@ class Platform:
         if shares(self.settings):
             self._tasks.append(asyncio.create_task(follow(self._books)))
         self._tasks.append(asyncio.create_task(_import_control()))
+
+    async def _close_private(self) -> None:
+        """Purge what the settings have closed since the last start; while a store is away, the next start does."""
+        closing = Closing(self.documents, lambda prefix: self.purging.purge(PurgeTarget(site=SITE, prefix=prefix)))
+        try:
+            closed = await closing.close(self.access.private)
+        except ImagemillError as error:
+            events().warning("private.not_purged", detail=error.sentence)
+        else:
+            if closed:
+                events().info("private.purged", prefixes=closed)
 
     async def close(self) -> None:
         """Finish what is being made and kept, then stop everything in reverse order."""
