@@ -192,7 +192,7 @@ def test_allowed_formats(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        ({"IMAGEMILL_DELIVERY__ACCESS": "signed"}, "delivery.access"),
+        ({"IMAGEMILL_SIGNING__KEYS": "web:short"}, "signing.keys"),
         ({"IMAGEMILL_PRESETS__CARD": "w=0"}, "presets.card"),
         ({"IMAGEMILL_PRESETS__CARD": "p=other"}, "names another preset"),
         ({"IMAGEMILL_SIZES__ELSE": "guess"}, "one of refuse, snap"),
