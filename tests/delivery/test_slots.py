@@ -266,3 +266,24 @@ def test_a_waiter_cancelled_as_its_turn_comes_passes_the_slot_on() -> None:
         await job(hold=False)
 
     run(scene())
+
+
+def test_a_check_says_what_a_slot_would_and_changes_nothing() -> None:
+    """Whoever asks beforehand is refused for the same reason, and takes nobody's place."""
+
+    async def scene() -> None:
+        slots = Slots(workers=1, queue=10, queue_seconds=5.0)
+        slots.check("a", 1e6)  # the first make always enters
+        async with slots.slot("a", 4.0):
+            slots.check("a", 1.0)
+            slots.check("b", 2.0)
+            for client, seconds in (("a", 1.1), ("b", 2.6)):
+                with pytest.raises(Overloaded):
+                    slots.check(client, seconds)
+                with pytest.raises(Overloaded):
+                    async with slots.slot(client, seconds):
+                        pass
+            assert slots.pending_seconds == 4.0
+            assert slots.waiting == 0
+
+    run(scene())

@@ -102,3 +102,25 @@ def test_a_refused_upload_is_not_read(tmp_path: Path) -> None:
         assert (await client.get("/img/_/c.png")).status_code == 404
 
     play(tmp_path, scene, **{"throttle.uploads_client": "0.001/s burst 2"})
+
+
+def test_a_full_queue_refuses_only_what_would_have_to_be_made(tmp_path: Path) -> None:
+    """From memory and from the store everything is answered; a refusal leaves nothing behind (O4)."""
+
+    async def scene(client: httpx.AsyncClient, platform: assembly.Platform) -> None:
+        assert (await client.get("/img/w=64,fm=png/a.png")).status_code == 200
+        await platform.maker.drain()
+        async with platform.slots.slot("127.0.0.1", 1e6):
+            assert (await client.get("/img/w=64,fm=png/a.png")).status_code == 200
+            platform.cache.forget("default", "a.png")
+            stored = await client.get("/img/w=64,fm=png/a.png")
+            assert stored.headers["cache-status"] == "imagemill; hit; detail=store"
+            for width in range(70, 90):
+                refused = await client.get(f"/img/w={width},fm=png/a.png")
+                assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+                assert int(refused.headers["retry-after"]) >= 1
+            assert platform.maker.under_way == 0
+            assert platform.slots.waiting == 0
+        assert (await client.get("/img/w=70,fm=png/a.png")).status_code == 200
+
+    play(tmp_path, scene)

@@ -23,6 +23,7 @@ async def admitted(
     `client` waits in its own queue and pays from its bucket, where there is `spending`. What fails in the engine stays
     paid, because pictures that fail are the dearest; what never began is given back. Raises TooMany, Overloaded.
     """
+    slots.check(client, seconds)
     if spending is not None:
         await spending.take(client, seconds)
     came = time.perf_counter()

@@ -58,10 +58,19 @@ class Slots:
         """Estimated CPU-seconds admitted and not finished."""
         return sum(self._pending.values())
 
+    def check(self, client: str, estimate: float) -> None:
+        """Raise Overloaded where `slot` would; nothing is taken and nobody displaced.
+
+        So that a refusal costs nothing (threat O4): asked before a budget is spent, a lease is taken, a task is made.
+        """
+        wait = self._wait(client, estimate)
+        if wait > self._seconds:
+            raise self._busy(wait)
+
     @asynccontextmanager
     async def slot(self, client: str, estimate: float) -> AsyncIterator[None]:
         """Hold a slot for a make of `estimate` CPU-seconds; raise Overloaded at once when it would wait too long."""
-        self._check(client, estimate)
+        self._enter_queue(client, estimate)
         self._pending[client] = self._pending.get(client, 0.0) + estimate
         try:
             await self._enter(client, estimate)
@@ -80,17 +89,19 @@ class Slots:
         else:
             del self._pending[client]
 
-    def _check(self, client: str, estimate: float) -> None:
+    def _enter_queue(self, client: str, estimate: float) -> None:
         """Refuse what would wait too long, and make room where too many wait."""
+        self.check(client, estimate)
+        if self._pending and self._waiting >= self._queue:
+            self._displace(client, self._wait(client, estimate))
+
+    def _wait(self, client: str, estimate: float) -> float:
+        """Return the seconds that a make would wait at most for its end."""
         if not self._pending:
-            return  # the first make always enters: what a single picture may cost is the engine's to judge
+            return 0.0  # the first make always enters: what a single picture may cost is the engine's to judge
         own = self._pending.get(client, 0.0) + estimate
         before = sum(min(pending, own) for other, pending in self._pending.items() if other != client)
-        wait = (before + own) / self._workers
-        if wait > self._seconds:
-            raise self._busy(wait)
-        if self._waiting >= self._queue:
-            self._displace(client, wait)
+        return (before + own) / self._workers
 
     def _displace(self, client: str, wait: float) -> None:
         """Send away the newest waiter of the client that has the most, or the newcomer if that is its own client."""
