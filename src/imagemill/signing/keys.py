@@ -65,11 +65,6 @@ class KeyRing:
         found = self._public.get(key_pair_id)
         return None if found is None or _retired(found[0], now) else found
 
-    @property
-    def has_public(self) -> bool:
-        """Whether links and cookies of CloudFront can be good at all."""
-        return bool(self._public)
-
 
 def _retired(key: SigningKey, now: float) -> bool:
     return key.retires is not None and now >= key.retires
