@@ -3,6 +3,11 @@
 An entry is asked for again after `FRESH` seconds, whatever lifetime a browser is told: with If-None-Match and its tag,
 so that it costs us a look and no bytes. That bounds how long a replaced or deleted picture can be seen here, for nginx
 cannot purge by tag; while we are away, what is there is shown.
+
+Two things follow that are easily got wrong (threats C7, G8). Nobody is shown an old entry while it is being looked at:
+it may be hours old, as nothing but a request looks. And our refusal must take the entry's place, or a picture that was
+made private would be shown from it as soon as we are away: so a 403 is kept, for a second, and who brings cookies that
+may open it is passed on.
 """
 
 from __future__ import annotations
@@ -38,7 +43,11 @@ map $http_accept $imagemill_accept {
     «accepts»
 }
 # What only one caller may see, or what may have another answer than the picture, is passed on too.
-map "$http_authorization $http_if_match $http_if_unmodified_since $http_range" $imagemill_usual {
+map $http_cookie $imagemill_cookies {
+    default "";
+    "~CloudFront-" 1;
+}
+map "$http_authorization$imagemill_cookies $http_if_match $http_if_unmodified_since $http_range" $imagemill_usual {
     default "";
     "~^   (?:«range»)?$" 1;
 }
@@ -48,10 +57,12 @@ map "$imagemill_path $imagemill_query $imagemill_accept $imagemill_usual" $image
 }
 
 # --- what may be kept -------------------------------------------------------------------------------------------------
-# Nothing private, nothing of one caller, nothing that was read off a client's hints (threats C1, C5).
-map "$upstream_http_cache_control|$upstream_http_set_cookie|$upstream_http_vary" $imagemill_unkept {
+# Nothing private, nothing of one caller, nothing that was read off a client's hints (threats C1, C5). A refusal takes
+# the place of a picture that was made private, for a moment: else that would be shown again when Imagemill is away.
+map "$upstream_status|$upstream_http_cache_control|$upstream_http_set_cookie|$upstream_http_vary" $imagemill_unkept {
     default 1;
     "~*^(?!.*(?:private|no-store|no-cache)).*\\|\\|(?:accept)?$" 0;
+    "~^403\\|no-store\\|\\|$" 0;
 }
 map $upstream_cache_status $imagemill_cache_status {
     default "nginx; fwd=uri-miss";
@@ -59,13 +70,11 @@ map $upstream_cache_status $imagemill_cache_status {
     HIT "nginx; hit";
     REVALIDATED "nginx; fwd=stale; fwd-status=304";
     STALE "nginx; hit; detail=stale";
-    UPDATING "nginx; hit; detail=stale";
 }
 map $upstream_cache_status $imagemill_timing {
     default $upstream_http_server_timing;
     HIT "";
     STALE "";
-    UPDATING "";
 }
 """
 
@@ -76,19 +85,20 @@ location ~ ^«mount»/img/ {
         return 418;
     }
     error_page 418 = @imagemill;
+    error_page 502 504 =503 @imagemill_away;
 
     proxy_cache imagemill;
     proxy_cache_key "$imagemill_path $imagemill_query $imagemill_accept";
     proxy_cache_valid 200 «fresh»s;
     proxy_cache_valid 404 410 «not_found»s;
+    proxy_cache_valid 403 1s;
     proxy_ignore_headers Cache-Control Expires Vary X-Accel-Expires;  # for the browser; here the lines above count
     proxy_no_cache $imagemill_unkept;
     proxy_cache_revalidate on;       # the same bytes are not sent twice
     proxy_cache_lock on;             # of many who ask for what is not there, one asks Imagemill
     proxy_cache_lock_timeout 15s;
     proxy_cache_lock_age 15s;
-    proxy_cache_background_update on;
-    proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
+    proxy_cache_use_stale error timeout http_500 http_502 http_503 http_504;  # not "updating": it may be hours old
     proxy_force_ranges on;
     max_ranges 1;
 
