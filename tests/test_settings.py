@@ -188,7 +188,7 @@ def test_unknown_names_get_the_nearest_right_one(tmp_path: Path, toml: str, mean
     ("toml", "capability"),
     [
         ("[catalog]\nurl = 'postgresql://u:pw@h/db'", "C1"),
-        ("[cdn]\nkind = 'cloudfront'", "E2"),
+        ("[rules.office]\naction = 'block'", "E8"),
     ],
 )
 def test_names_of_the_contract_that_come_later_say_so(tmp_path: Path, toml: str, capability: str) -> None:
@@ -200,7 +200,7 @@ def test_names_of_the_contract_that_come_later_say_so(tmp_path: Path, toml: str,
 
 
 def test_keys_of_signatures_are_never_shown(tmp_path: Path) -> None:
-    """Neither the list of settings nor a complaint repeats a secret; a public key's file is found from its own folder."""
+    """Neither the list of settings nor a complaint repeats a secret; a public key's file is found from its folder."""
     (tmp_path / "imagemill.toml").write_text(
         f"[signing]\nkeys = ['web:{PASSWORD}']\npublic_keys = ['K2JC:keys/k.pem']\n"
     )
