@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import random
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from imagemill.cache.disk import DiskCache
 from imagemill.cache.disk_file import decode, encode, key_in
 from imagemill.cache.disk_shelf import BLOCK, SMALL
+from imagemill.cache.quick_read import QuickReader
 from imagemill.variants.port import Kept, VariantName
 
 VERSION = "0123456789ab"
@@ -355,22 +357,36 @@ def test_processes_of_a_node_share_one_folder(root: Path) -> None:
 def test_what_the_kernel_has_not_in_memory_is_left_to_a_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that would have to be waited for, or is there in part, is not near; a thread reads it, and it stays."""
 
-    def waits(descriptor: int, buffers: object, offset: int, flags: int) -> int:
-        raise BlockingIOError
-
-    def in_part(descriptor: int, buffers: object, offset: int, flags: int) -> int:
-        return 4096
-
-    monkeypatch.setattr(os, "RWF_NOWAIT", 8, raising=False)
+    def cut(reader: QuickReader, path: str) -> memoryview:
+        return memoryview(Path(path).read_bytes())[:4096]
 
     async def scenario(cache: DiskCache) -> None:
         assert await cache.put(name(), kept(bytes(50_000)))
-        for preadv in (waits, in_part):
-            monkeypatch.setattr(os, "preadv", preadv)
+        for read in (lambda reader, path: None, cut):
+            monkeypatch.setattr(QuickReader, "read", read)
             assert cache.near(name()) is None
             assert await cache.get(name()) == kept(bytes(50_000))
 
     with_cache(root, scenario)
+
+
+def test_a_quick_read_never_waits(tmp_path: Path) -> None:
+    """What is there, small and in memory; nothing of what is absent, large, empty, a link or a folder."""
+    reader = QuickReader(100)
+    (tmp_path / "file").write_bytes(b"data")
+    (tmp_path / "large").write_bytes(bytes(100))
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    try:
+        found = reader.read(str(tmp_path / "file"))
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return  # a file system in memory, which cannot say
+    assert found is not None
+    assert bytes(found) == b"data"
+    for other in ("absent", "large", "empty", "link", "absent/file"):
+        assert reader.read(str(tmp_path / other)) is None, other
 
 
 def test_a_disk_that_cannot_say_and_makes_readers_wait_is_left_to_threads(

@@ -1,54 +1,59 @@
 """One variant as a file of the disk cache: five lines about it, then its bytes.
 
-    imagemill variant 1  |  mark  |  name  |  SHA-256 of the bytes, hex  |  modified  |  the bytes
+    imagemill variant 1  |  CRC-32 of all that follows  |  name  |  SHA-256 of the bytes, hex  |  modified  |  the bytes
 
-Separate from `disk`, which says where files lie. A disk lies more often than one thinks: everything before the bytes is
-covered by `mark`, the bytes by their SHA-256, and a file is only believed under its own name. So a flipped bit, half a
-file after a power cut, and a file moved by hand are all no hit (threat C9).
+Separate from `disk`, which says where files lie. A disk lies more often than one thinks, and a file is only believed
+whole, as it was written, and under its own name: a flipped bit, half a file after a power cut, and a file moved by hand
+are no hit (threat C9). CRC-32 finds every damage of up to 32 bits in a row and all but one in four thousand million
+others, in a quarter of the time of SHA-256, which is looked at as well where a thread reads the file.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 
 from imagemill.variants.port import Kept, VariantName
 
-MAGIC = b"imagemill variant 1"
-LINES = 5
+MAGIC = b"imagemill variant 1\n"
+START = len(MAGIC) + 9
+"""Where that begins of which the CRC is."""
 LONGEST_LINES = 4096
 """Bytes of the lines about a variant at most: a key has 1024, each of which may be written as three."""
-STEP = 1984
-"""Bytes hashed at once. From 2048 on hashlib gives the interpreter's lock away, and to get it back on a busy server
-costs more than to hash a picture (measured: 50 µs against 8)."""
+STEP = 4096
+"""Bytes summed at once. Of more than 5120 zlib gives the interpreter's lock away, and on a busy server it costs more to
+get that back than to sum a picture."""
 
 
 def encode(name: VariantName, kept: Kept) -> bytes:
     """Return the file of a variant."""
-    about = b"\n".join((_named(name), kept.etag.encode(), repr(kept.modified).encode()))
-    return b"\n".join((MAGIC, _mark(about), about)) + b"\n" + kept.data
+    rest = b"\n".join((_named(name), kept.etag.encode(), repr(kept.modified).encode(), kept.data))
+    return MAGIC + b"%08x\n" % zlib.crc32(rest) + rest
 
 
-def decode(name: VariantName, file: memoryview) -> Kept | None:
-    """Return the variant in a file, None where it is not whole, not as it was written, or another's."""
-    head = bytes(file[:LONGEST_LINES])
-    parts = head.split(b"\n", LINES)
-    if len(parts) <= LINES or parts[0] != MAGIC:
+def decode(name: VariantName, file: memoryview, *, thoroughly: bool = True) -> Kept | None:
+    """Return the variant in a file, None where it is not whole, not as it was written, or another's.
+
+    `thoroughly` compares the SHA-256 as well.
+    """
+    lines = bytes(file[:LONGEST_LINES])
+    if not lines.startswith(MAGIC) or lines[START - 9 : START] != b"%08x\n" % _sum(file[START:]):
         return None
-    about = head[len(parts[0]) + len(parts[1]) + 2 : len(head) - len(parts[LINES]) - 1]
-    if parts[1] != _mark(about) or parts[2] != _named(name):
+    parts = lines[START:].split(b"\n", 3)
+    if len(parts) != 4 or parts[0] != _named(name):
         return None
-    data = file[len(head) - len(parts[LINES]) :]
-    if _digest(data) != parts[3]:
+    data = bytes(file[len(lines) - len(parts[3]) :])
+    if thoroughly and hashlib.sha256(data).hexdigest().encode() != parts[1]:
         return None
-    return Kept(bytes(data), parts[3].decode(), float(parts[4]))
+    return Kept(data, parts[1].decode(), float(parts[2]))
 
 
 def key_in(start: bytes) -> tuple[str, str]:
     """Return site and key of the variant whose file begins with `start`; empty where it is none."""
-    parts = start.split(b"\n", 3)
-    if len(parts) < 4 or parts[0] != MAGIC:
+    if not start.startswith(MAGIC):
         return "", ""
-    owner, _, _ = parts[2].replace(b"%0A", b"\n").replace(b"%25", b"%").decode("utf-8", "replace").rpartition("/~/")
+    named = start[START:].partition(b"\n")[0].replace(b"%0A", b"\n").replace(b"%25", b"%")
+    owner, _, _ = named.decode("utf-8", "replace").rpartition("/~/")
     site, _, key = owner.partition("/")
     return site, key
 
@@ -58,12 +63,8 @@ def _named(name: VariantName) -> bytes:
     return str(name).encode("utf-8", "surrogatepass").replace(b"%", b"%25").replace(b"\n", b"%0A")
 
 
-def _mark(about: bytes) -> bytes:
-    return hashlib.sha256(about).hexdigest()[:16].encode()
-
-
-def _digest(data: memoryview) -> bytes:
-    digest = hashlib.sha256()
+def _sum(data: memoryview) -> int:
+    found = 0
     for start in range(0, len(data), STEP):
-        digest.update(data[start : start + STEP])
-    return digest.hexdigest().encode()
+        found = zlib.crc32(data[start : start + STEP], found)
+    return found

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 
 from imagemill.cache.disk_file import decode, encode, key_in
+from imagemill.cache.quick_read import QuickReader
 from imagemill.cache.shared_count import SharedCount
 from imagemill.object_store.durable import write_file
 from imagemill.variants.ledger import TRIMMED_TO
@@ -47,8 +48,7 @@ class DiskShelf:
         os.makedirs(root, mode=0o700, exist_ok=True)
         self.paths = Paths(root)
         self._workshop = Workshop(self.paths)
-        self._buffer = bytearray(SMALL)
-        self._view = memoryview(self._buffer)
+        self._quick = QuickReader(SMALL)
         self._touched: dict[str, float] = {}
         self.count = SharedCount(f"{root}/.used", max_bytes)
 
@@ -62,19 +62,11 @@ class DiskShelf:
         Raises OSError (EOPNOTSUPP) on file systems that cannot say. Belongs to one thread.
         """
         path = self.paths.variant(name)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            size = os.preadv(descriptor, (self._buffer,), 0, os.RWF_NOWAIT)
-            kept = decode(name, self._view[:size]) if size < len(self._buffer) else None
-            if kept is not None and self._touch(path):
-                os.utime(descriptor, ns=(time.time_ns(), os.fstat(descriptor).st_mtime_ns))
-        except BlockingIOError:
-            return None
-        finally:
-            os.close(descriptor)
+        file = self._quick.read(path)
+        kept = None if file is None else decode(name, file, thoroughly=False)
+        if kept is not None and self._touch(path):
+            with contextlib.suppress(OSError):
+                os.utime(path, ns=(time.time_ns(), os.lstat(path).st_mtime_ns), follow_symlinks=False)
         return kept
 
     def get(self, name: VariantName) -> Kept | None:
