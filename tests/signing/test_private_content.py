@@ -273,15 +273,19 @@ def test_nothing_is_told_of_what_may_be_there(tmp_path: Path, flags: dict[str, s
     """Whether there is such an original is for those with a signature."""
 
     async def story(client: httpx.AsyncClient, _: assembly.Platform, owner: Owner) -> None:
+        await owner.put("open.png")
         for key in ("a.png", "absent.png"):
             for address in (f"/img/w=32/{key}", f"/info/{key}"):
                 refused = await client.get(address)
                 assert (refused.status_code, refused.json()["code"]) == (403, "needs_signature")
+            as_layer = await client.get(f"/img/w=32,wm={key}/open.png")
+            assert (as_layer.status_code, as_layer.json()["code"]) == (403, "needs_signature")
         assert (await client.get(signed("/img/w=32/absent.png"))).status_code == 404
         record = (await owner.call("GET", "/v1/originals/a.png")).json()
         listed = (await owner.call("GET", "/v1/originals")).json()["items"]
         assert record["url"] is None
-        assert [one["url"] for one in listed] == [None]
+        assert listed[0]["key"] == "a.png"
+        assert listed[0]["url"] is None
 
     tell(tmp_path, story, **flags)
 

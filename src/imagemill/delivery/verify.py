@@ -13,6 +13,7 @@ from imagemill.dialects.values import ImageRequest
 from imagemill.engine.limits import Limits
 from imagemill.recipe.availability import check_available
 from imagemill.recipe.bounds import check_bounds
+from imagemill.recipe.model import ImageLayer
 from imagemill.recipe.presets import Preset, Presets, expand, find_preset
 from imagemill.signing.grant import Grant
 
@@ -33,7 +34,10 @@ def verify(
     check_possible(image, limits)
     side, pixels = limits.side_result, limits.pixels_result
     verdict = judge(image.asked, preset, access, side=side, pixels=pixels)
-    if access.hides(image.key):
+    words = closed_words(image.asked, preset, access)
+    # A layer below a private prefix as the picture itself: whether there is such an original is for who may see it.
+    layers = image.asked.recipe.layers if "wm" in words else ()
+    if access.hides(image.key) or any(isinstance(one, ImageLayer) and access.hides(one.key) for one in layers):
         grant: Grant | None = permission.demand()
     elif verdict.reason is not None:
         grant = permission.given()
@@ -45,7 +49,6 @@ def verify(
         raise verdict.reason
     if verdict.options is not None:
         return Redirect(path_for(verdict.options, image.key, image.v))
-    words = closed_words(image.asked, preset, access)
     return VerifiedRequest(image, grant, own_layers="wm" not in words, reveals="meta" in words)
 
 

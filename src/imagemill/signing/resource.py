@@ -5,7 +5,10 @@ compared as it was received, byte for byte. Narrower than CloudFront in what cou
 
 * scheme and host are literal (but `http*` for both schemes), so no `*` crosses the host; `*` alone covers nothing;
 * in `…/img/<options>/<key>` a `*` of the options ends where they end: `/img/*/users/alice/*` must not cover
-  `/img/w=9/users/bob/users/alice/x.jpg`, whose key only ends alike.
+  `/img/w=9/users/bob/users/alice/x.jpg`, whose key only ends alike;
+* what stands after a `*` is looked for in the path, not in the query, which anybody can write: `/img/*/*/small.jpg`
+  must not cover `/img/_/users/bob/whole.jpg?x=/small.jpg`. A query is covered by a `*` at the pattern's very end, or by
+  what follows a `?` in the pattern.
 """
 
 from __future__ import annotations
@@ -64,8 +67,19 @@ def _covers(pattern: str, text: str, mount: str) -> bool:
         options, divided, key = pattern[len(lead) :].partition("/")
         if divided:
             asked, _, asked_key = text[len(lead) :].partition("/")
-            return glob(options, asked) and glob(key, asked_key)
-    return glob(pattern, text)
+            return glob(options, asked) and _covers_query(key, asked_key)
+    return _covers_query(pattern, text)
+
+
+def _covers_query(pattern: str, text: str) -> bool:
+    """Say whether `pattern` covers `text`, with a query that none of its inner stars reaches into."""
+    path, asked, query = text.partition("?")
+    if not asked:
+        return glob(pattern, path)
+    if pattern.endswith("*") and glob(pattern, path):
+        return True
+    marks = (place for place, character in enumerate(pattern) if character == "?")
+    return any(glob(pattern[mark + 1 :], query) and glob(pattern[:mark], path) for mark in marks)
 
 
 def glob(pattern: str, text: str) -> bool:
