@@ -90,7 +90,7 @@ class Maker:
                 known = await self._recall(plan, mark)
             if known is not None:
                 return known
-            # Before a lease is taken, which may be a server away, and a budget: a refusal must cost nothing (threat O4).
+            # Before a lease, which may be a server away, and a budget: a refusal must cost nothing (threat O4).
             self._slots.check(client, plan.job.estimate)
             turn = await self._turns.await_turn(str(plan.name), lambda: self._recall(plan, mark))
             if isinstance(turn, Variant):
