@@ -18,12 +18,18 @@ class Listener:
         self.redis = SharedRedis(url)
         self.keys: list[str] = []
         self.looks = 0
-        self.fanout = Fanout(self.redis, scope, original=self._original, documents=self._documents)
+        self.listening = False
+        self.fanout = Fanout(
+            self.redis, scope, original=self._original, documents=self._documents, listening=self._listening
+        )
         self.task = asyncio.ensure_future(self.fanout.run())
 
     async def _original(self, key: str) -> None:
         self.keys.append(key)
         self.fanout.original_changed(key)  # it notices the change itself now
+
+    def _listening(self, heard: bool) -> None:
+        self.listening = heard
 
     async def _documents(self) -> None:
         self.looks += 1
@@ -63,19 +69,22 @@ def test_a_change_is_told_to_everyone_else_once(redis_server: RedisServer) -> No
 
 
 def test_after_an_absence_everything_is_looked_at(redis_server: RedisServer) -> None:
-    """Redis goes and comes back: who listens looks at all documents, and hears again."""
+    """Redis goes and comes back: who listens knows so, looks at all documents, and hears what it was not told."""
 
     async def run() -> None:
         one, two = Listener(redis_server.url, "t"), Listener(redis_server.url, "t")
         await until(lambda: bool(one.looks and two.looks))
         await asyncio.to_thread(redis_server.stop)
-        one.fanout.original_changed("lost.jpg")
+        await until(lambda: not one.listening and not two.listening)
+        one.fanout.original_changed("late.jpg")
         await one.fanout.settled()
         await asyncio.to_thread(redis_server.start)
         await until(lambda: one.looks > 1 and two.looks > 1)
         one.fanout.original_changed("heard.jpg")
         await until(lambda: bool(two.keys))
-        assert two.keys == ["heard.jpg"]
+        await until(lambda: "heard.jpg" in two.keys)
+        assert two.keys == ["late.jpg", "heard.jpg"]
+        assert one.listening
         for each in (one, two):
             await each.close()
 

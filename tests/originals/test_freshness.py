@@ -19,6 +19,7 @@ from imagemill.originals.description import DescriptionChanges
 from imagemill.originals.entries import Entries
 from imagemill.originals.freshness import LONGEST_RETRY, Freshness
 from imagemill.originals.library import Originals
+from imagemill.originals.settings import OriginalsSettings
 from imagemill.originals.values import Original
 from imagemill.recipe.model import FocalPoint
 from imagemill.variants.memory import MemoryVariants
@@ -416,3 +417,32 @@ def test_records_that_are_away_keep_originals_up_as_the_store_does() -> None:
         await kit.originals.close()
 
     asyncio.run(scenario())
+
+
+def test_while_changes_are_told_an_original_is_believed_for_longer() -> None:
+    """What is looked at from then on; when nobody tells any more, what was believed for longer is looked at at once."""
+
+    async def run() -> None:
+        kit = Kit()
+        clock = kit.clock
+        originals = Originals(
+            kit.store,
+            kit.variants,
+            kit.engine,
+            OriginalsSettings(),
+            kit.limits,
+            clock=clock,
+            freshness=Freshness.shared(1.0, 100.0),
+        )
+        await originals.put("a.png", pieces(picture()))
+        originals.follow(Freshness.told(10.0, 100.0))
+        clock.now += 3  # it was looked at before, so it is believed as without
+        assert originals.peek("a.png") is None
+        await originals.locate("a.png")
+        clock.now += 7
+        assert originals.peek("a.png") is not None
+        originals.follow(None)
+        assert originals.peek("a.png") is None
+        await originals.close()
+
+    asyncio.run(run())

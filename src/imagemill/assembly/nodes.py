@@ -18,6 +18,7 @@ from imagemill.delivery.turns import Turns
 from imagemill.gateway.app import Totals
 from imagemill.object_store.key_locks import KeyLocks, NodeKeyLocks
 from imagemill.object_store.port import ObjectStore
+from imagemill.originals.freshness import Freshness
 from imagemill.settings import Settings
 from imagemill.settings.values import s3_address
 
@@ -61,14 +62,20 @@ def build_fanout(
     redis: SharedRedis | None,
     original: Callable[[str], Awaitable[object]],
     documents: Callable[[], Awaitable[object]],
+    follow: Callable[[Freshness | None], None],
 ) -> Fanout | None:
     """Return what tells other processes of changes at once; None without Redis: they look within two seconds."""
     if redis is None:
         return None
     from imagemill.coordination.fanout import Fanout
 
+    told = Freshness.told(settings.freshness.told, settings.delivery.stale_if_error)
+
+    def listening(heard: bool) -> None:
+        follow(told if heard else None)
+
     scope = settings.originals.url or str(settings.data)
-    return Fanout(redis, scope, original=original, documents=documents)
+    return Fanout(redis, scope, original=original, documents=documents, listening=listening)
 
 
 def build_turns(settings: Settings, data: DataFolder, documents: ObjectStore, redis: SharedRedis | None) -> Turns:

@@ -104,7 +104,9 @@ class Platform:
             "signing-keys": self.signing_keys,
             "disk": DiskPurges(self.disk, self.purging),
         }
-        self.fanout = build_fanout(settings, self.redis, self._look_again, lambda: look_at_all(self._books))
+        self.fanout = build_fanout(
+            settings, self.redis, self._look_again, lambda: look_at_all(self._books), self.originals.follow
+        )
         self.slots = Slots(
             workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
         )

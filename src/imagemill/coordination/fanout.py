@@ -1,8 +1,9 @@
 """Changes told to every other process at once, through Redis, where there is one.
 
-Separate from how a change is noticed without it: every process looks again within two seconds anyway (`freshness`, and
-the documents each second). So nothing depends on a message: one that is lost costs those two seconds, and Redis away
-costs no more. A message says where to look, never what is there: who can write to Redis can make us look, and no more.
+Separate from how a change is noticed without it: every process looks again within two seconds (`freshness`, and the
+documents each second). While a process hears of changes it looks less often, since each look is two requests to the
+store; when it no longer hears, it looks as before. A message that is lost all the same costs `freshness.told`. Messages
+say where to look, never what is there: who can write to Redis can make us look, and no more.
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 from imagemill.coordination.redis import RedisAway, SharedRedis
 
 ORIGINAL, DOCUMENTS = "original", "documents"
-HEARD_SECONDS = 5.0
-"""For so long a change that we were told of is not told on when we notice it ourselves."""
-MOST_HEARD = 10_000
 MOST_TELLING = 1000
 """Messages on their way; beyond it the two seconds must do."""
 AGAIN_SECONDS = 1.0
+
+_TOLD: ContextVar[bool] = ContextVar("told", default=False)
+"""Set while we look at what we were told to look at: a change that is noticed then is not told on."""
 
 
 class Fanout:
@@ -35,22 +35,24 @@ class Fanout:
         *,
         original: Callable[[str], Awaitable[object]],
         documents: Callable[[], Awaitable[object]],
-        clock: Callable[[], float] = time.monotonic,
+        listening: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`scope` names the store; `original(key)` looks at a key again, `documents()` at our own documents."""
+        """`scope` names the store; `original(key)` looks at a key again, `documents()` at our own documents.
+
+        `listening` is told whether changes of the others are heard of from now on.
+        """
         self._redis = redis
         self._channel = f"imagemill:changes:{hashlib.sha256(scope.encode()).hexdigest()[:16]}"
         self._original = original
         self._documents = documents
-        self._clock = clock
+        self._listening = listening
         self._me = secrets.token_hex(8)
-        self._heard: OrderedDict[str, float] = OrderedDict()
+        self._untold: dict[str, None] = {}
         self._telling: set[asyncio.Task[None]] = set()
 
     def original_changed(self, key: str) -> None:
-        """Tell the others to look at `key`, unless it was they who told us."""
-        at = self._heard.get(key)
-        if at is None or at < self._clock() - HEARD_SECONDS:
+        """Tell the others to look at `key`, unless we notice the change only because they told us."""
+        if not _TOLD.get():
             self._tell(f"{self._me} {ORIGINAL} {key}")
 
     def documents_changed(self) -> None:
@@ -60,9 +62,19 @@ class Fanout:
     async def run(self) -> None:
         """Listen until cancelled; after an absence everything is looked at, for nobody knows what was missed."""
         while True:
-            async for message in self._redis.messages(self._channel):
-                await (self._documents() if message is None else self._hear(message))
+            try:
+                async for message in self._redis.messages(self._channel):
+                    await (self._begin() if message is None else self._hear(message))
+            finally:
+                self._listening(False)
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _begin(self) -> None:
+        self._listening(True)
+        untold, self._untold = self._untold, {}
+        for message in untold:
+            self._tell(message)
+        await self._documents()
 
     async def _hear(self, message: str) -> None:
         by, _, rest = message.partition(" ")
@@ -72,11 +84,11 @@ class Fanout:
         if what == DOCUMENTS:
             await self._documents()
         elif what == ORIGINAL and key:
-            self._heard[key] = self._clock()
-            self._heard.move_to_end(key)
-            while len(self._heard) > MOST_HEARD:
-                self._heard.popitem(last=False)
-            await self._original(key)
+            token = _TOLD.set(True)
+            try:
+                await self._original(key)
+            finally:
+                _TOLD.reset(token)
 
     def _tell(self, message: str) -> None:
         if len(self._telling) < MOST_TELLING:
@@ -88,7 +100,8 @@ class Fanout:
         try:
             await self._redis.publish(self._channel, message)
         except RedisAway:
-            return  # the others look within two seconds
+            if len(self._untold) < MOST_TELLING:
+                self._untold[message] = None  # told when we hear again: others may have heard all the time
 
     async def settled(self) -> None:
         """Wait until everything has been told."""

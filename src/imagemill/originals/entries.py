@@ -65,12 +65,27 @@ class Entries:
     ) -> None:
         """`draw` gives a number from 0 to 1 for each jitter."""
         self._freshness = freshness
+        self._told = freshness
+        self._told_since: float | None = None
         self._most = most
         self._clock = clock
         self._draw = draw
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
         self.changes = Changes()
+
+    def follow(self, told: Freshness | None) -> None:
+        """Believe what is looked at from now on as `told` says, because changes are told; None: nobody tells any more.
+
+        What is believed for longer than without being told is then looked at before it is used again.
+        """
+        if told is not None:
+            self._told, self._told_since = told, self._clock()
+            return
+        self._told_since = None
+        for entry in self._entries.values():
+            entry.fresh_until = min(entry.fresh_until, entry.looked + self._freshness.check)
+            entry.stale_until = min(entry.stale_until, entry.looked + self._freshness.limit)
 
     def fresh(self, key: str) -> Entry | None:
         """Return the entry that needs no look at the store, else None."""
@@ -151,8 +166,10 @@ class Entries:
 
     def _believe(self, entry: Entry) -> None:
         entry.failures = 0
-        entry.fresh_until = entry.looked + self._freshness.fresh_for(self._draw())
-        entry.stale_until = entry.looked + self._freshness.limit
+        told = self._told_since is not None and entry.looked >= self._told_since
+        freshness = self._told if told else self._freshness
+        entry.fresh_until = entry.looked + freshness.fresh_for(self._draw())
+        entry.stale_until = entry.looked + freshness.limit
 
     def _excusable(self, entry: Entry, now: float) -> bool:
         return now < entry.looked + self._freshness.if_error

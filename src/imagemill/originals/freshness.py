@@ -41,6 +41,11 @@ class Freshness:
         """Return what each of several processes on one store needs: nothing is served for longer than 2 × `check`."""
         return cls(check=check, limit=2 * check, if_error=if_error)
 
+    @classmethod
+    def told(cls, seconds: float, if_error: float) -> Freshness:
+        """Return what each of several needs while changes are told: a message may be lost, so not for ever."""
+        return cls(check=seconds * SHARE_ALONE, limit=seconds, if_error=if_error)
+
     def fresh_for(self, draw: float) -> float:
         """Return how long a good look counts; `draw` is a random number from 0 to 1."""
         return min(self.limit, self.check * (1 - JITTER + 2 * JITTER * draw))

@@ -121,6 +121,10 @@ class Originals:
         """Call `listener(key)` whenever an original was replaced, described, deleted or found to be another."""
         self._listeners.append(listener)
 
+    def follow(self, told: Freshness | None) -> None:
+        """Believe originals for as long as `told` says, because others tell of their changes; None: as before."""
+        self._entries.follow(told)
+
     # ---- finding
 
     def peek(self, key: str) -> Original | None:

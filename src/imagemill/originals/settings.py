@@ -27,6 +27,9 @@ class FreshnessSettings:
     check: Annotated[
         float, "Seconds an original is believed where others may change it; nothing is answered for twice as long."
     ] = 1.0
+    told: Annotated[
+        float, "Seconds an original is believed while Redis tells of changes at once; each look is two requests."
+    ] = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ RULES: dict[str, Rule] = {
     "originals.recheck": _TIME,
     "originals.sweep": _TIME_LIMIT,
     "freshness.check": _TIME,
+    "freshness.told": _TIME,
     "variants.url": Rule(unit=Unit.STORE),
     "variants.max_bytes": _ROOM,
     "variants.max_per_original": Rule(unit=Unit.COUNT, low=0),
