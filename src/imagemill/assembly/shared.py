@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from imagemill.assembly import tiers
 from imagemill.assembly.cdn import build_purger
-from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.purge_target import PurgeTarget
@@ -21,6 +20,9 @@ from imagemill.observability.logging import events
 from imagemill.originals.freshness import Freshness
 from imagemill.settings import Settings
 from imagemill.variants.port import VariantStore
+
+if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has none
+    from imagemill.cache.disk import DiskCache
 
 LOOK_SECONDS = 1.0
 """How often documents of ours are looked at for the changes of other processes."""

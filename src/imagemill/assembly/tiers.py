@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagemill.cache.disk import DiskCache
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.purge_target import PurgeTarget
 from imagemill.delivery.purging import Purging
 from imagemill.settings import Settings
 from imagemill.settings.values import s3_address
+
+if TYPE_CHECKING:  # imported where there is one
+    from imagemill.cache.disk import DiskCache
 
 
 def build_disk(settings: Settings, data: DataFolder) -> DiskCache | None:
@@ -17,6 +20,8 @@ def build_disk(settings: Settings, data: DataFolder) -> DiskCache | None:
     remote = s3_address(settings.variants.url or settings.originals.url) is not None
     if not remote or not settings.cache.disk_bytes:
         return None
+    from imagemill.cache.disk import DiskCache
+
     folder = Path(settings.cache.disk_dir) if settings.cache.disk_dir else data.own / "cache"
     return DiskCache(folder, settings.cache.disk_bytes)
 

@@ -13,9 +13,8 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.admission import admitted
 from imagemill.delivery.cache_status import COLLAPSED, FROM_STORE, MADE
@@ -32,6 +31,9 @@ from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original, source_of
 from imagemill.variants.port import Kept, VariantStore
+
+if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has none
+    from imagemill.cache.disk import DiskCache
 
 MAX_KEEPING = 256
 """Variants being written behind their answers; beyond it makers wait for the disk, so that memory stays bounded."""

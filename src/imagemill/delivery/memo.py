@@ -12,8 +12,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.cache_status import FROM_DISK, FROM_MEMORY
 from imagemill.delivery.caching_headers import private_cache_control
@@ -27,6 +27,9 @@ from imagemill.signing.grant import Grant
 from imagemill.signing.keys import KeyRing
 from imagemill.signing.policy import SKEW
 from imagemill.variants.port import Kept
+
+if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has none
+    from imagemill.cache.disk import DiskCache
 
 MAX_URLS = 50_000
 """URLs remembered (about 1 kB each); when they are full all are forgotten, which costs one parse each."""

@@ -10,9 +10,9 @@ so that a hit in memory parses nothing (measured: parsing each time halves the r
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery import plan as planning
 from imagemill.delivery.access import Access
@@ -43,6 +43,9 @@ from imagemill.recipe.negotiation import read_hints
 from imagemill.recipe.presets import Presets
 from imagemill.signing.gate import Gate
 from imagemill.signing.grant import refused
+
+if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has none
+    from imagemill.cache.disk import DiskCache
 
 
 class Delivery:

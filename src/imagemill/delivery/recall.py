@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from imagemill.cache.disk import DiskCache
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.cache_status import FROM_DISK, FROM_MEMORY, FROM_STORE
 from imagemill.delivery.values import Plan, Variant
 from imagemill.variants.port import VariantStore
+
+if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has none
+    from imagemill.cache.disk import DiskCache
 
 
 def recall_near(plan: Plan, cache: MemoryCache, disk: DiskCache | None = None) -> Variant | None:
