@@ -431,3 +431,16 @@ def test_purges_are_remembered_over_a_restart(root: Path) -> None:
 
     with_cache(root, first)
     with_cache(root, second)
+
+
+def test_what_it_holds_can_be_asked_to_the_very_end(tmp_path: Path) -> None:
+    """A process counts once more when everything of it is closed: the number is then the last one, and no error."""
+
+    async def run() -> None:
+        cache = DiskCache(tmp_path, 1_000_000)
+        assert await cache.put(name(), kept(b"x" * 100))
+        used = cache.used_bytes
+        await cache.close()
+        assert cache.used_bytes == used > 0
+
+    asyncio.run(run())

@@ -89,3 +89,19 @@ def test_after_an_absence_everything_is_looked_at(redis_server: RedisServer) -> 
             await each.close()
 
     asyncio.run(run())
+
+
+def test_who_was_told_of_a_change_tells_the_next_one_itself(redis_server: RedisServer) -> None:
+    """A picture that one process stored and another deletes a moment later is gone for the first one too."""
+
+    async def run() -> None:
+        one, two = Listener(redis_server.url, "again"), Listener(redis_server.url, "again")
+        await until(lambda: bool(one.looks and two.looks))
+        one.fanout.original_changed("cat.jpg")
+        await until(lambda: two.keys == ["cat.jpg"])
+        two.fanout.original_changed("cat.jpg")
+        await until(lambda: one.keys == ["cat.jpg"])
+        for each in (one, two):
+            await each.close()
+
+    asyncio.run(run())

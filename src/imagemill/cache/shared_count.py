@@ -27,11 +27,13 @@ class SharedCount:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         self._threads = threading.Lock()
         self._pending = 0
+        self._last: int | None = None
 
     @property
     def total(self) -> int:
-        """Bytes kept or about to be."""
-        return self._read()[0]
+        """Bytes kept or about to be; once it is closed what they were then, for metrics are read to the very end."""
+        last = self._last
+        return self._read()[0] if last is None else last
 
     def reserve(self, size: int) -> bool:
         """Take `size` bytes if there is room; `settle` them when they are in place, or not to be."""
@@ -71,6 +73,7 @@ class SharedCount:
 
     def close(self) -> None:
         """Close the file."""
+        self._last = self.total
         os.close(self._descriptor)
 
     @contextlib.contextmanager
