@@ -6,6 +6,7 @@ read in one place and cannot be told to one server and forgotten for the other.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,13 +17,15 @@ from imagemill.delivery.caching_headers import cache_control
 from imagemill.delivery.settings import DeliverySettings, SizesSettings
 from imagemill.engine.limits import Limits
 from imagemill.engine.writable import writable
-from imagemill.errors import InvalidRequest
+from imagemill.errors import InvalidRequest, shown
 from imagemill.gateway.settings import ServerSettings
 from imagemill.recipe.canonical import Bucket
 from imagemill.recipe.vocabulary import Format
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound
 """Addresses that mean "all of this machine's", and the one that reaches it from itself."""
+_HOST = re.compile(r"[A-Za-z0-9._-]*|[0-9a-fA-F:.]+", re.ASCII)
+_MOUNT = re.compile(r"[A-Za-z0-9._~/-]*", re.ASCII)
 CACHE_FOLDER = Path("/var/cache/imagemill")
 _BUCKETS: tuple[tuple[Bucket, Format], ...] = (
     ("avif", Format.AVIF),
@@ -97,8 +100,9 @@ def facts_of(
     access = Access.of(delivery, sizes)
     public = urlsplit(server.public_url)
     formats = tuple(form for form in Format if form.concrete and form in writable() and access.writes(form))
-    for text in (*delivery.private, cdn.token, public.path, str(folder or ""), str(cache_folder or "")):
+    for text in (*delivery.private, cdn.token, str(folder or ""), str(cache_folder or "")):
         _check_text(text)
+    _check_address(public.hostname or "", public.path)
     return Facts(
         origins=tuple(map(_checked_origin, origins or (_own_address(server),))),
         names=(public.hostname,) if public.hostname else (),
@@ -149,7 +153,17 @@ def _check_text(text: str) -> None:
     """Refuse what would end a quoted string in one of the two languages, or mean something in it."""
     if not text.isprintable() or any(c in '"\\$' for c in text):
         raise InvalidRequest(
-            "A prefix in delivery.private, the path of server.public_url, the folder of variants and cdn.token "
+            "A prefix in delivery.private, the folder of variants and cdn.token "
             'can hold no ", \\, $ or control character where they stand in a configuration.',
+            code="bad_edge_text",
+        )
+
+
+def _check_address(host: str, path: str) -> None:
+    """Refuse what would end a word in one of the two languages, or be spelled otherwise when it is asked for."""
+    if not (_HOST.fullmatch(host) and _MOUNT.fullmatch(path)):
+        raise InvalidRequest(
+            "The host and path of server.public_url can hold only letters, digits, “.”, “_”, “-” and “~” (and “/”) "
+            f"where they stand in a configuration; received {shown(host + path)}.",
             code="bad_edge_text",
         )

@@ -10,6 +10,7 @@ query or an Accept header in an odd spelling costs a request to us, never a wron
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from imagemill.delivery.cache_tags import MAX_FOLDERS
 from imagemill.edge_config.facts import Facts
@@ -18,6 +19,7 @@ from imagemill.recipe.canonical import Bucket
 # --- addresses -----------------------------------------------------------------------------------------------------
 
 _SAFE = r"[A-Za-z0-9._~!$&'()*+,;=:@-]"
+_PATH_SAFE = "-._~!$&'()*+,;=:@/"
 _ESCAPE = r"%(?:[01][0-9A-F]|2[0235]|3[CEF]|5[B-E]|60|7[BCDF]|[89A-F][0-9A-F])"
 """What must be escaped in a path (RFC 3986 section 3.3), in the upper-case spelling, and nothing that need not be."""
 _NOT_DOTS = r"(?!(?:\.\.?|~)(?:[/?]|$))"
@@ -98,9 +100,10 @@ def open_options(facts: Facts) -> str | None:
     return rf"^w=(?:{widths})(?:,fm=[a-z]+)?(?:,q=(?:{qualities}))?$"
 
 
-def private_keys(facts: Facts) -> str:
-    """Return the pattern that the keys below a private prefix begin with."""
-    return f"(?:{'|'.join(re.escape(prefix) for prefix in facts.private)})"
+def private_keys(facts: Facts, *, raw: bool = False) -> str:
+    """Return the pattern that the keys below a private prefix begin with; `raw` in the one spelling of a path."""
+    prefixes = [quote(prefix, safe=_PATH_SAFE) if raw else prefix for prefix in facts.private]
+    return f"(?:{'|'.join(map(re.escape, prefixes))})"
 
 
 def escaped(mount: str) -> str:

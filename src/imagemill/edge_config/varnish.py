@@ -322,7 +322,7 @@ def _numeric_hosts(facts: Facts) -> list[str]:
 def _private(facts: Facts) -> str:
     if facts.access == "signed":
         return "return (pass);  # delivery.access is signed: nothing is kept"
-    return fill(PRIVATE, keys=patterns.private_keys(facts)) if facts.private else ""
+    return fill(PRIVATE, keys=patterns.private_keys(facts, raw=True)) if facts.private else ""
 
 
 def _accepts(facts: Facts) -> str:
