@@ -33,8 +33,11 @@ if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has non
 
 MAX_URLS = 50_000
 """URLs remembered (about 1 kB each); when they are full all are forgotten, which costs one parse each."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Bytes of all URLs remembered: anybody can make one longer with a query that means nothing (threats A5, O6)."""
 MAX_ACCEPTS = 1000
-"""Spellings of Accept remembered; browsers have some dozens, an attacker any number."""
+LONGEST_ACCEPT = 1024
+"""Spellings of Accept remembered, and their length; browsers have some dozens, an attacker any number."""
 CONDITIONS = (b"range", b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since")
 
 
@@ -81,11 +84,18 @@ class Memo:
         self._fixed: dict[tuple[bytes, bytes], Shortcut] = {}
         self._negotiated: dict[tuple[bytes, bytes, str], Shortcut] = {}
         self._accepts: dict[bytes | None, str] = {}
+        self._bytes = 0
+
+    @property
+    def remembered_bytes(self) -> int:
+        """How long the URLs that are remembered are in all."""
+        return self._bytes
 
     def forget(self) -> None:
         """Forget every URL: what some of them mean has changed (a preset), or opens (a signing key)."""
         self._fixed.clear()
         self._negotiated.clear()
+        self._bytes = 0
 
     def learn(self, request: HttpRequest, plan: Plan, kept: Kept) -> None:
         """Remember where this URL led."""
@@ -100,13 +110,21 @@ class Memo:
         if grant is not None:
             shortcut.grant = grant
             shortcut.lifetime = [name for name, _ in headers].index(b"cache-control")
-        if len(self._fixed) + len(self._negotiated) >= MAX_URLS:
-            self.forget()
         if plan.vary:
             accept = self._class_of(request.headers.get(b"accept"))
+            self._make_room(request, known=(request.path, request.query, accept) in self._negotiated)
             self._negotiated[request.path, request.query, accept] = shortcut
         else:
+            self._make_room(request, known=(request.path, request.query) in self._fixed)
             self._fixed[request.path, request.query] = shortcut
+
+    def _make_room(self, request: HttpRequest, *, known: bool) -> None:
+        """Forget everything where one more URL would be too much."""
+        if known:
+            return
+        if len(self._fixed) + len(self._negotiated) >= MAX_URLS or self._bytes >= MAX_BYTES:
+            self.forget()
+        self._bytes += 2 * len(request.path) + len(request.query)  # the path is there as text for the log too
 
     def recall(self, path: bytes, query: bytes, headers: dict[bytes, bytes]) -> tuple[Shortcut, Kept] | None:
         """Return the shortcut and the bytes when nothing has changed and nothing special is asked."""
@@ -160,9 +178,10 @@ class Memo:
         if known is None:
             text = None if accept is None else accept.decode("latin-1")
             known = f"{bucket_of(text)} {webp_named(text)}"
-            if len(self._accepts) >= MAX_ACCEPTS:
-                self._accepts.clear()
-            self._accepts[accept] = known
+            if accept is None or len(accept) <= LONGEST_ACCEPT:
+                if len(self._accepts) >= MAX_ACCEPTS:
+                    self._accepts.clear()
+                self._accepts[accept] = known
         return known
 
 
