@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from imagemill.observability.snapshot import Snapshot
 from imagemill.settings import Settings
 from imagemill.supervision.channel import Channel, Message, open_channel
+from imagemill.supervision.handover import packed
 
 COMMAND = (sys.executable, "-m", "imagemill.supervision.serving")
 POLL_SECONDS = 0.02
@@ -119,7 +119,7 @@ async def start_child(settings: Settings, cores: int, listener: socket.socket, o
     with theirs:
         given = os.memfd_create("imagemill-settings", os.MFD_CLOEXEC)
         try:
-            os.write(given, pickle.dumps((settings, cores)))
+            os.write(given, packed(settings, cores))
             os.lseek(given, 0, os.SEEK_SET)
             numbers = (listener.fileno(), theirs.fileno(), given)
             # A group of its own: Ctrl-C in a terminal reaches the supervisor, which stops all in order.

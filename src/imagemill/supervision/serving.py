@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import pickle
 import signal
 import socket
 import sys
@@ -146,8 +145,12 @@ def main() -> None:
     channel.setblocking(False)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with os.fdopen(given, "rb") as file:
-        settings, cores = pickle.load(file)  # noqa: S301 - written by our parent, into memory that nobody else has
+        told = file.read()
     import uvloop
+
+    from imagemill.supervision.handover import unpacked
+
+    settings, cores = unpacked(told)
 
     # Until the first line of `_serve` nobody can end the half-started loop: a signal waits for that line.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
