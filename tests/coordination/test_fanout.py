@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 from tests.servers.redis import RedisServer
@@ -103,5 +104,23 @@ def test_who_was_told_of_a_change_tells_the_next_one_itself(redis_server: RedisS
         await until(lambda: one.keys == ["cat.jpg"])
         for each in (one, two):
             await each.close()
+
+    asyncio.run(run())
+
+
+def test_a_redis_that_hangs_is_no_longer_trusted(redis_server: RedisServer) -> None:
+    """It closes no connection and says nothing: who listens finds out unasked, and looks for itself."""
+
+    async def run() -> None:
+        one = Listener(redis_server.url, "hang")
+        await until(lambda: one.listening)
+        assert redis_server.process is not None
+        redis_server.process.send_signal(signal.SIGSTOP)
+        try:
+            await until(lambda: not one.listening)
+        finally:
+            redis_server.process.send_signal(signal.SIGCONT)
+        await until(lambda: one.listening)
+        await one.close()
 
     asyncio.run(run())

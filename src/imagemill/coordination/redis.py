@@ -35,8 +35,11 @@ COMMAND_SECONDS = 0.25
 """How long one command may take, connecting included twice at most; a healthy Redis answers in well under 5 ms."""
 PAUSE_SECONDS = 0.5
 """After a failure, for how long every command fails at once without a try."""
-LISTEN_SECONDS = 5.0
-"""After so long without a message a listener looks whether it is still wanted."""
+LISTEN_SECONDS = 0.75
+"""After so long without a message a listener asks whether Redis is still there, and after as long again gives it up.
+
+Together less than the two seconds in which everybody sees a change: a Redis that hangs says nothing of its own accord.
+"""
 CONNECTIONS = 16
 """Connections of one process; further commands wait for one, within their time."""
 
@@ -108,10 +111,16 @@ class SharedRedis:
         try:
             await self._ask(listener.subscribe(channel))
             yield None
+            asked = False
             while True:
                 message = await listener.get_message(timeout=LISTEN_SECONDS)
-                if message is not None:
+                if message is not None and message["type"] == "message":
                     yield str(message["data"].decode("utf-8", "replace"))
+                elif message is None and asked:
+                    raise TooSlow
+                elif message is None:
+                    await self._ask(listener.ping())
+                asked = message is None
         except (RedisError, TooSlow, OSError) as error:
             self._failed(error)
         except RedisAway:
