@@ -444,3 +444,23 @@ def test_what_it_holds_can_be_asked_to_the_very_end(tmp_path: Path) -> None:
         assert cache.used_bytes == used > 0
 
     asyncio.run(run())
+
+
+def test_what_a_failing_disk_cannot_drop_is_hidden(tmp_path: Path) -> None:
+    """A purge and a change of an original neither fail by it nor leave the old bytes to be served."""
+
+    async def run() -> None:
+        cache = DiskCache(tmp_path, 1_000_000)
+        for key in ("a.jpg", "b/1.jpg", "c.jpg"):
+            assert await cache.put(name(key), kept(b"x" * 100))
+        trash = tmp_path / ".trash"
+        trash.rmdir()
+        trash.write_bytes(b"")  # what is dropped is moved there first, which fails now
+        assert cache.forget("default", "a.jpg") == 0
+        assert await cache.forget_prefix("default", "b/") == 0
+        assert [await cache.get(name(key)) is None for key in ("a.jpg", "b/1.jpg", "c.jpg")] == [True, True, False]
+        assert cache.near(name("a.jpg")) is None
+        assert not await cache.put(name("a.jpg"), kept(b"y" * 100))
+        await cache.close()
+
+    asyncio.run(run())

@@ -27,6 +27,8 @@ from imagemill.object_store.threads import DISTRUST_SECONDS, SLOW_SECONDS, Threa
 from imagemill.variants.port import Kept, VariantName
 
 _CANNOT_TELL = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+MOST_HIDDEN = 1000
+"""Purges that a failing disk could not carry out; beyond it the whole site is hidden."""
 BYPASS_SECONDS = 10.0
 """For how long nothing is written after the disk refused."""
 
@@ -52,6 +54,7 @@ class DiskCache:
         self._slow_until = 0.0
         self._bypass_until = 0.0
         self._hidden: list[tuple[str, str]] = []
+        self._undropped: set[tuple[str, str]] = set()
         self._tidying: Future[None] | None = None
         self._work: list[Future[None]] = []
         self._tidy_soon()
@@ -63,7 +66,7 @@ class DiskCache:
 
     def near(self, name: VariantName) -> Kept | None:
         """Return the variant if that takes no time; None says nothing of whether it is here."""
-        if self._hidden and self._is_hidden(name):
+        if (self._hidden or self._undropped) and self._is_hidden(name):
             return None
         if self._can_tell:
             try:
@@ -107,7 +110,11 @@ class DiskCache:
 
     def forget(self, site: str, key: str, leaf: str | None = None) -> int:
         """Drop every variant of an original, or the one `leaf`; return how many."""
-        count = self._shelf.forget(site, key, leaf)
+        try:
+            count = self._shelf.forget(site, key, leaf)
+        except OSError as error:
+            self._hide_for_good(site, key, error)
+            return 0
         if count:
             self._start(self._shelf.empty_trash)
         return count
@@ -118,9 +125,21 @@ class DiskCache:
         self._hidden.append(hidden)
         try:
             return await self._housekeeper.run(partial(self._shelf.forget_prefix, site, prefix))
+        except OSError as error:
+            self._hide_for_good(site, prefix, error)
+            return 0
         finally:
             self._hidden.remove(hidden)
             self._start(self._shelf.empty_trash)
+
+    def _hide_for_good(self, site: str, prefix: str, error: OSError) -> None:
+        """Never serve what a failing disk does not let us remove; a purge and a change of an original go on without.
+
+        A start after that carries purges out again, as far as they were not noted (`note_purges`).
+        """
+        reason = os.strerror(error.errno) if error.errno else "unknown error"
+        log.warning("The disk cache cannot drop what was purged, and hides it: %s", reason)
+        self._undropped.add((site, "" if len(self._undropped) >= MOST_HIDDEN else prefix))
 
     async def clear(self) -> None:
         """Drop everything."""
@@ -150,7 +169,8 @@ class DiskCache:
         self._shelf.close()
 
     def _is_hidden(self, name: VariantName) -> bool:
-        return any(name.site == site and name.key.startswith(prefix) for site, prefix in self._hidden)
+        hidden = (*self._hidden, *self._undropped)
+        return any(name.site == site and name.key.startswith(prefix) for site, prefix in hidden)
 
     def _tidy_soon(self) -> None:
         if self._tidying is None or self._tidying.done():
