@@ -78,6 +78,9 @@ def examine(flags: Mapping[str, object]) -> Iterator[Finding]:
     from imagemill.cli.signing_checks import signing
 
     yield signing(settings)
+    from imagemill.cli.shared_checks import redis_findings
+
+    yield from redis_findings(settings)
     if settings.attached:
         from imagemill.cli.source_checks import source_findings
 
