@@ -356,6 +356,25 @@ def test_other_spellings_and_schemes_are_refused(kit: Kit, key: str) -> None:
     assert isinstance(failure(kit, key), InvalidRequest | Refused)
 
 
+@pytest.mark.parametrize("path", ["/media/%73ecret/a.png", "/media//a.png", "/media/%c3%a9.png", "/%7Ea.png"])
+def test_an_address_has_one_spelling(kit: Kit, path: str) -> None:
+    """Else what is private under one name would be open under another, for hosts read both alike (threats C3, G8)."""
+    assert isinstance(failure(kit, kit.whole("images.example.com", path)), InvalidRequest)
+    assert kit.web.asked == []
+
+
+@pytest.mark.parametrize("key", ["/secret/a.png", "secret//a.png", "x\\secret/a.png", "secret/"])
+def test_a_key_that_a_host_would_mend_is_nothing(kit: Kit, key: str) -> None:
+    """A slash too many or a backslash: the same picture to many hosts, another key to us."""
+
+    async def scenario(store: HttpsStore) -> None:
+        assert await store.head(key) is None
+        assert await store.open(key) is None
+
+    run(kit, scenario)
+    assert kit.web.asked == []
+
+
 def test_the_addresses_of_the_corpus_are_refused_and_nobody_is_connected_to(kit: Kit, corpus: Path) -> None:
     """All 71, as whole addresses: 400 or 403, no name resolved, no byte sent."""
     import json

@@ -25,6 +25,10 @@ _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 """A last label that inet_aton and browsers take for part of a number (WHATWG URL, "ends in a number")."""
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _UNSAFE_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})|%(?:0[0-9A-Fa-f]|1[0-9A-Fa-f]|7[Ff])")
+_SECOND_SPELLING = re.compile(
+    r"//|%(?:2[DEde]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])|%(?:[a-f].|.[a-f])"
+)
+"""Of a path: slashes that a host merges, escapes of what needs none, and lower-case ones (RFC 3986 section 6.2.2)."""
 _TARGET = re.compile(r"[!-~]*", re.ASCII)
 _PATH_SAFE = "/~!$&'()*+,;=:@"
 MAX_URL = 8192
@@ -94,6 +98,8 @@ def read_location(text: str, *, canonical: bool = True) -> Location:
     if not target.startswith("/"):
         target = "/" + target
     location = Location(scheme, host, port, target)
+    if canonical and _SECOND_SPELLING.search(target.partition("?")[0]):
+        raise bad_url(text, "has a path that is written simpler: one original has one address")
     if canonical and str(location) != text:
         raise bad_url(text, f"is written “{shown(str(location))}” here: one original has one address")
     return location

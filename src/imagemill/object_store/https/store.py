@@ -214,7 +214,10 @@ class HttpsStore:
             if not self._reach.lists(location):
                 raise not_allowed()
             return location
-        return None if self._reach.base is None else self._reach.base.below(key)
+        # A host may merge slashes and turn backslashes: then one original had two keys, and one of them not private.
+        if self._reach.base is None or "\\" in key or "" in key.split("/"):
+            return None
+        return self._reach.base.below(key)
 
     async def _seen(self, key: str) -> Seen | None:
         seen = self._fresh(key)
