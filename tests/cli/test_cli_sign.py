@@ -102,6 +102,8 @@ def test_doctor_finds_a_site_that_nobody_can_see(tmp_path: Path) -> None:
     named = {"server.host": EVERYWHERE, "server.public_url": "https://img.example.com"}
     assert finding(tmp_path, **public, **named).state == "ok"
     assert finding(tmp_path, **{"signing.public_keys": f"{KEY_ID}:absent.pem"}).state == "fail"
+    elsewhere = {"delivery.access": "signed", "originals.url": "s3://pictures"}
+    assert finding(tmp_path, **elsewhere).state == "warn", "keys may lie in the bucket, where it does not look"
     (tmp_path / ".imagemill").mkdir()
     (tmp_path / ".imagemill" / DOCUMENT).write_text("{}")
     assert finding(tmp_path, **{"delivery.access": "signed"}).state == "ok"

@@ -6,6 +6,7 @@ from imagemill.cli.checks import Finding, ok
 from imagemill.cli.serve import is_loopback
 from imagemill.errors import InvalidRequest
 from imagemill.settings import OWN_FOLDER, Settings
+from imagemill.settings.values import s3_address
 
 DOCUMENT = "signing-keys.json"
 """The same as `signing.key_book.KEY` (a test compares them): doctor looks whether it is there, and not inside."""
@@ -21,6 +22,13 @@ def signing(settings: Settings) -> Finding:
         return Finding("signing", "fail", error.sentence, "correct [signing]; the server does not start with it")
     made = (settings.data / OWN_FOLDER / DOCUMENT).is_file()
     closed = settings.delivery.access == "signed" or settings.delivery.private
+    if closed and not keys and (s3_address(settings.variants.url) or s3_address(settings.originals.url)):
+        return Finding(
+            "signing",
+            "warn",
+            "pictures need a signature and the settings have no key; those made with the API lie in the bucket",
+            "see GET /v1/signing-keys; if it is empty set signing.keys, or make a key with POST",
+        )
     if closed and not keys and not made:
         return Finding(
             "signing",
