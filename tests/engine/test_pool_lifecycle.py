@@ -54,9 +54,23 @@ def open_descriptors() -> set[str]:
     return {name for name in found if "/proc/" not in name}
 
 
-def children() -> list[int]:
+def started() -> list[int]:
     """The processes this one has started and not reaped."""
     return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """Note the servers that other tests keep for the whole session."""
+    OTHERS[:] = started()
+
+
+OTHERS: list[int] = []
+
+
+def children() -> list[int]:
+    """The processes that the test has started and not reaped."""
+    return [pid for pid in started() if pid not in OTHERS]
 
 
 def test_a_worker_gets_nothing_it_does_not_need() -> None:

@@ -27,6 +27,17 @@ def respond(request: HttpRequest, plan: Plan, variant: Variant, *, changed: floa
     return answer(request.method, request.headers, headers, variant.kept, dated=plan.dated, replaced=changed)
 
 
+def _without_dates(asked: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the request's headers without conditions on a date: another picture of the address may have the same.
+
+    A preset or a layer may change without its original, and no step of time is begun by that.
+    """
+    asked = {name: value for name, value in asked.items() if name != b"if-modified-since"}
+    if b"range" in asked and not asked.get(b"if-range", b'"').startswith(b'"'):
+        del asked[b"range"]
+    return asked
+
+
 def answer(
     method: str, asked: dict[bytes, bytes], headers: Headers, kept: Kept, *, dated: bool, replaced: float = 0
 ) -> HttpResponse:
@@ -34,6 +45,8 @@ def answer(
 
     `dated` is as in `Plan`; `replaced` is when something else was last under this key, in seconds since 1970.
     """
+    if not dated:
+        asked = _without_dates(asked)
     etag = entity_tag(kept, dated=dated)
     if precondition_fails(asked, etag=etag, modified=kept.modified):
         raise PreconditionFailed("If-Match or If-Unmodified-Since names another version of the picture.")
