@@ -143,9 +143,11 @@ def test_another_process_hears_of_a_purge(tmp_path: Path) -> None:
         assert await came_by(client, "one.png") == "memory"
         other = Purging(site="default", variants=platform.variants, fills=Fills(), caches={}, shared=platform.documents)
         await other.load()
-        await other.purge(PurgeTarget(site="default", prefix=""))
+        receipt = await other.purge(PurgeTarget(site="default", prefix=""))
         async with asyncio.timeout(10):
             while await came_by(client, "one.png") == "memory":
                 await asyncio.sleep(0.05)
+        told = (await client.get(f"/v1/purges/{receipt.id}", headers=admin(tmp_path))).json()
+        assert (told["prefix"], told["removed"], told["layers"]["store"]) == ("", 1, "done")
 
     play(tmp_path, scene, **{"server.processes": "2"})

@@ -14,7 +14,7 @@ from imagemill.assembly.cdn import tagging_for
 from imagemill.assembly.keys import admin_key
 from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.nodes import Beside, build_fanout, build_locks, build_redis, build_turns
-from imagemill.assembly.shared import Book, build_purging, follow, freshness_of, look_at_all, shares
+from imagemill.assembly.shared import Book, build_purging, copy_of, follow, freshness_of, load_all, look_at_all, shares
 from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.sources import event_places, remote_keys, with_sources
 from imagemill.assembly.stores import build_document_store, build_stores, with_replica
@@ -83,7 +83,7 @@ class Platform:
             locks=build_locks(settings, data),
             is_closed=self.access.is_private,
         )
-        self.signing_keys = build_signing_keys(settings, self.documents)
+        self.signing_keys = build_signing_keys(settings, self.documents, copy_of("signing-keys", settings, data))
         self.signatures = build_signatures(settings, self.signing_keys)
         self.uploads = build_uploads(settings, data, self.originals, self.documents)
         self.presets = PresetBook(
@@ -91,12 +91,21 @@ class Platform:
             self.documents,
             side=settings.limits.side_result,
             pixels=settings.limits.pixels_result,
+            copy=copy_of("presets", settings, data),
         )
         self.log: Log = self._access_log()
         cores = self.engine.size
         self.fills = Fills()
         self.purging = build_purging(
-            settings, SITE, self.variants, self.cache, self.fills, self.documents, self.disk, self._tell_of_documents
+            settings,
+            SITE,
+            self.variants,
+            self.cache,
+            self.fills,
+            self.documents,
+            disk=self.disk,
+            copy=copy_of("purges", settings, data),
+            announce=self._tell_of_documents,
         )
         self._books: dict[str, Book] = {
             "presets": self.presets,
@@ -135,7 +144,7 @@ class Platform:
             limits=settings.limits,
         )
         self.keys = admin_key(settings, data)
-        self.health = Health({"store": self._check_store, "workers": self._check_workers})
+        self.health = Health({"store": self._check_store, "workers": self._check_workers}, self._spared)
         memo = Memo(self.originals, self.cache, self.metrics, lambda: self.signing_keys.ring, disk=self.disk)
         self.presets.on_change(memo.forget)
         self.signing_keys.on_change(memo.forget)
@@ -146,8 +155,7 @@ class Platform:
 
     async def start(self) -> None:
         """Start the workers and the housekeeping; raises when a worker cannot start."""
-        for book in self._books.values():
-            await book.load()
+        await load_all(self._books)
         if self.presets.unreadable:
             events().warning("presets.unreadable", names=list(self.presets.unreadable))
         if self.signing_keys.unreadable:
@@ -316,6 +324,10 @@ class Platform:
         except ImagemillError as error:
             return error.sentence
         return None
+
+    def _spared(self) -> frozenset[str]:
+        """What is known is served while the store is away: with something known, that is no reason to leave."""
+        return frozenset({"store"} if self.originals.remembered else ())
 
     async def _check_workers(self) -> str | None:
         return None if self.engine.ready_workers else "no worker is ready"

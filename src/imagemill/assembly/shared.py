@@ -6,24 +6,29 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imagemill.assembly import tiers
 from imagemill.assembly.cdn import build_purger
 from imagemill.cache.memory import MemoryCache
+from imagemill.data_folder import DataFolder
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.purge_target import PurgeTarget
 from imagemill.delivery.purging import Forget, Purging
-from imagemill.errors import ImagemillError
+from imagemill.errors import ImagemillError, Overloaded
 from imagemill.object_store.port import ObjectStore
 from imagemill.observability.logging import events
 from imagemill.originals.freshness import Freshness
 from imagemill.settings import Settings
+from imagemill.settings.values import s3_address
 from imagemill.variants.port import VariantStore
 
 if TYPE_CHECKING:  # it reads through ctypes; a platform on a local disk has none
     from imagemill.cache.disk import DiskCache
 
+COPIES = "copies"
+"""The folder of the last good copies of documents."""
 LOOK_SECONDS = 1.0
 """How often documents of ours are looked at for the changes of other processes."""
 
@@ -52,6 +57,25 @@ def freshness_of(settings: Settings) -> Freshness:
     if shares(settings):
         return Freshness.shared(settings.freshness.check, if_error)
     return Freshness.alone(settings.originals.recheck, if_error)
+
+
+def copy_of(name: str, settings: Settings, data: DataFolder) -> Path | None:
+    """Return where the last good copy of a document lies, for a start while the bucket that it is in is away."""
+    if not any(s3_address(url) for url in (settings.variants.url, settings.originals.url)):
+        return None
+    folder = data.own / COPIES
+    folder.mkdir(mode=0o700, exist_ok=True)  # secrets of signatures among them
+    return folder / f"{name}.json"
+
+
+async def load_all(books: Mapping[str, Book]) -> None:
+    """Read every book for the first time; raise Overloaded that says what could not be read."""
+    for name, book in books.items():
+        try:
+            await book.load()
+        except Overloaded as error:
+            words = f"The document of {name} could not be read, and there is no copy of it here: {error.sentence}"
+            raise Overloaded(f"{words} `imagemill doctor` tries every store.", code=error.code) from None
 
 
 async def look_at_all(books: Mapping[str, Book]) -> None:
@@ -84,6 +108,7 @@ def build_purging(
     fills: Fills,
     documents: ObjectStore,
     disk: DiskCache | None = None,
+    copy: Path | None = None,
     announce: Callable[[], None] = lambda: None,
 ) -> Purging:
     """Return what purges: the caches of this process, the store, the others, the CDN that is configured."""
@@ -105,4 +130,5 @@ def build_purging(
         shared=documents if shares(settings) else None,
         cdn=build_purger(settings.cdn),
         announce=announce,
+        copy=copy,
     )

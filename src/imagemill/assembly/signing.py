@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from imagemill.errors import InvalidRequest
 from imagemill.object_store.port import ObjectStore
 from imagemill.settings import Settings, SettingsError
@@ -10,10 +12,10 @@ from imagemill.signing.key_book import KeyBook
 from imagemill.signing.written_keys import written_keys
 
 
-def build_signing_keys(settings: Settings, documents: ObjectStore) -> KeyBook:
+def build_signing_keys(settings: Settings, documents: ObjectStore, copy: Path | None) -> KeyBook:
     """Return the keys of the settings and of the control API; raise SettingsError for one that cannot be used."""
     try:
-        return KeyBook(written_keys(settings.signing), documents)
+        return KeyBook(written_keys(settings.signing), documents, copy=copy)
     except InvalidRequest as error:
         raise SettingsError(error.sentence) from None
 

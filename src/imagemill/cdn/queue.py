@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from imagemill.cdn.port import CdnError, Purger
 from imagemill.observability.logging import events
@@ -27,8 +27,16 @@ CLOSING = 5.0
 class CdnQueue:
     """The tags that wait for one CDN; calls belong to one event loop."""
 
-    def __init__(self, purger: Purger, *, gather: float = GATHER, pauses: tuple[float, ...] = PAUSES) -> None:
-        """Times are in seconds; tests shorten them."""
+    def __init__(
+        self,
+        purger: Purger,
+        *,
+        gather: float = GATHER,
+        pauses: tuple[float, ...] = PAUSES,
+        finished: Callable[[str, str], None] = lambda number, state: None,
+    ) -> None:
+        """Times are in seconds; tests shorten them. `finished` is told a purge's number and how it ended."""
+        self._finished = finished
         self._purger = purger
         self._gather = gather
         self._pauses = pauses
@@ -92,6 +100,7 @@ class CdnQueue:
             self._open.pop(number, None)
             if self._states.get(number) != "failed":
                 self._note(number, "done")
+            self._finished(number, self._states[number])
 
     def _note(self, number: str, state: str) -> None:
         self._states[number] = state

@@ -87,7 +87,7 @@ def purges_router(services: Services) -> APIRouter:
         receipt = services.purging.receipt(number)
         if receipt is None:
             raise NotFound(
-                f"There is no purge “{shown(number)}” here; the newest thousand are remembered until a restart.",
+                f"There is no purge “{shown(number)}” here; only the newest ones are remembered.",
                 code="no_such_purge",
             )
         return answer(view_of_purge(receipt))

@@ -10,6 +10,7 @@ read (written by a later one) stay in it untouched, and are unknown to URLs.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from imagemill.errors import Conflict, ImagemillError, InvalidRequest, NotFound, shown
+from imagemill.errors import Conflict, ImagemillError, InvalidRequest, NotFound, Overloaded, shown
 from imagemill.object_store.condition import demand
 from imagemill.object_store.document import StoredDocument
 from imagemill.object_store.port import Condition, ObjectStore
@@ -66,8 +67,9 @@ class PresetBook:
 
     async def load(self) -> None:
         """Read the document; raise ImagemillError where it cannot be read, rather than serve other presets."""
-        if self._store.writable:
-            await self._store.sweep(_ABANDONED)
+        with contextlib.suppress(Overloaded):  # what is left over can wait; `load` says whether the store is away
+            if self._store.writable:
+                await self._store.sweep(_ABANDONED)
         await self._stored.load()
 
     async def put(self, name: str, options: str, condition: Condition) -> tuple[Preset, bool]:

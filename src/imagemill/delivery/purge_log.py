@@ -25,6 +25,8 @@ from imagemill.object_store.port import ObjectStore
 
 KEY = "purges.json"
 KEPT = 500
+RECEIPTS = 200
+"""Receipts that every process can tell of; each is some 200 bytes."""
 TOLD = 1000
 """Originals of which we remember for which state the CDN was purged; forgetting one costs one more purge."""
 
@@ -43,6 +45,7 @@ class _State:
     last: int = 0
     purges: tuple[Logged, ...] = ()
     told: tuple[tuple[str, str], ...] = ()
+    receipts: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 class PurgeLog:
@@ -96,6 +99,20 @@ class PurgeLog:
 
         await self._stored.change(edit)
 
+    async def note(self, number: str, receipt: dict[str, Any]) -> None:
+        """Let every process tell what became of the purge `number`; raises what the store raises."""
+
+        def edit(data: bytes | None) -> bytes:
+            state = self._decoded(data)
+            receipts = dict(state.receipts) | {number: receipt}
+            return _encoded(replace(state, receipts=tuple(receipts.items())[-RECEIPTS:]), self._clock())
+
+        await self._stored.change(edit)
+
+    def receipt(self, number: str) -> dict[str, Any] | None:
+        """Return what was noted of a purge, by whichever process."""
+        return dict(self._state.receipts).get(number)
+
     async def claim(self, key: str, state: str) -> bool:
         """Say whether we are the first to notice that `key` is in this `state` (its version, or "gone")."""
         first = False
@@ -136,6 +153,7 @@ class PurgeLog:
                 last=int(found["last"]),
                 purges=tuple(self._logged(one) for one in found["purges"]),
                 told=tuple((str(key), str(state)) for key, state in found["told"]),
+                receipts=tuple((str(number), dict(one)) for number, one in found.get("receipts", [])),
             )
         except (ValueError, KeyError, TypeError, AttributeError, ImagemillError):
             raise InvalidRequest(
@@ -157,5 +175,11 @@ def _encoded(state: _State, now: float) -> bytes:
         }
         for one in state.purges
     ]
-    document = {"last": state.last, "written": int(now), "purges": purges, "told": [list(one) for one in state.told]}
+    document = {
+        "last": state.last,
+        "written": int(now),
+        "purges": purges,
+        "told": [list(one) for one in state.told],
+        "receipts": [list(one) for one in state.receipts],
+    }
     return json.dumps(document, ensure_ascii=False).encode()

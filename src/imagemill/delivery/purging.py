@@ -17,6 +17,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from imagemill.cdn.port import Purger
 from imagemill.cdn.queue import CdnQueue
@@ -67,11 +69,12 @@ class Purging:
         cdn: Purger | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         announce: Callable[[], None] = lambda: None,
+        copy: Path | None = None,
     ) -> None:
         """`caches` by the name of their layer; `shared` is the store of the log, None where nobody shares with us.
 
         `pause` waits for so many seconds before a purge is carried out once more; `announce` is called when there is
-        something new in the log.
+        something new in the log; `copy` as in `PurgeLog`.
         """
         self._announce = announce
         self._pause = pause
@@ -79,8 +82,8 @@ class Purging:
         self._variants = variants
         self._fills = fills
         self._caches = caches
-        self._log = None if shared is None else PurgeLog(shared, site, self._apply)
-        self._cdn = None if cdn is None else CdnQueue(cdn)
+        self._log = None if shared is None else PurgeLog(shared, site, self._apply, copy=copy)
+        self._cdn = None if cdn is None else CdnQueue(cdn, finished=self._cdn_finished)
         self._receipts: OrderedDict[str, Receipt] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,21 +92,33 @@ class Purging:
     async def purge(self, target: PurgeTarget) -> Receipt:
         """Remove what `target` names everywhere and return how far that has come. Raises what the stores raise."""
         removed = await self._remove_everywhere(target)
-        return self._receipt(removed, target=target, tags=(target.tag,))
+        return await self._receipt(removed, target=target, tags=(target.tag,))
 
     async def purge_tagged(self, word: str, keys: list[str]) -> Receipt:
         """Remove the variants of the originals `keys`, which are those tagged `word`."""
         removed = 0
         for key in keys:
             removed += await self._remove_everywhere(PurgeTarget(site=self.site, key=key))
-        return self._receipt(removed, word=word, tags=(tag_of_word(word),))
+        return await self._receipt(removed, word=word, tags=(tag_of_word(word),))
 
     def receipt(self, number: str) -> Receipt | None:
-        """Return what became of an earlier purge; None where it is not, or no longer, known."""
+        """Return what became of an earlier purge of any process; None where it is not, or no longer, known."""
         found = self._receipts.get(number)
-        if found is None or found.layers.get("cdn") is None or self._cdn is None:
+        if found is None:
+            noted = None if self._log is None else self._log.receipt(number)
+            return None if noted is None else _read_receipt(self.site, number, noted)
+        if found.layers.get("cdn") is None or self._cdn is None:
             return found
         return replace(found, layers={**found.layers, "cdn": self._cdn.state(number)})
+
+    def _cdn_finished(self, number: str, state: str) -> None:
+        found = self._receipts.get(number)
+        if found is not None:
+            self._start(self._note(replace(found, layers={**found.layers, "cdn": state})))
+
+    async def _note(self, receipt: Receipt) -> None:
+        if self._log is not None:
+            await self._log.note(receipt.id, _written_receipt(receipt))
 
     def changed(self, key: str, state: str) -> None:
         """Have the CDN drop an original that was replaced, described or deleted; `state` is its version, or "gone".
@@ -141,7 +156,7 @@ class Purging:
         for forget in self._caches.values():
             await forget(target)
 
-    def _receipt(
+    async def _receipt(
         self,
         removed: int,
         *,
@@ -160,6 +175,7 @@ class Purging:
         self._receipts[number] = receipt
         while len(self._receipts) > MAX_RECEIPTS:
             self._receipts.popitem(last=False)
+        await self._note(receipt)
         return receipt
 
     # --- of the others ---------------------------------------------------------------------------------------------
@@ -226,3 +242,23 @@ class Purging:
         await self.settled()
         if self._cdn is not None:
             await self._cdn.close()
+
+
+def _written_receipt(receipt: Receipt) -> dict[str, Any]:
+    target = receipt.target
+    return {
+        "key": None if target is None else target.key,
+        "prefix": None if target is None else target.prefix,
+        "leaf": None if target is None else target.leaf,
+        "tag": receipt.tag,
+        "layers": dict(receipt.layers),
+        "removed": receipt.removed,
+        "started": receipt.started,
+    }
+
+
+def _read_receipt(site: str, number: str, noted: Mapping[str, Any]) -> Receipt:
+    target = None
+    if noted["tag"] is None:
+        target = PurgeTarget(site=site, key=noted["key"], prefix=noted["prefix"], leaf=noted["leaf"])
+    return Receipt(number, target, noted["tag"], noted["layers"], noted["removed"], noted["started"])

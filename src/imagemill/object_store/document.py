@@ -124,7 +124,7 @@ class StoredDocument:
         if self._copy is not None and data is not None:
             with contextlib.suppress(OSError, StorageFull):  # the copy is a help for the next start, no more
                 self._copy.parent.mkdir(parents=True, exist_ok=True)
-                write_file(f"{self._copy}.new", str(self._copy), data, durable=False)
+                write_file(f"{self._copy}.{os.getpid()}", str(self._copy), data, durable=False)
 
     def _read_copy(self) -> bytes | None:
         if self._copy is None:

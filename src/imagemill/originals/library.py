@@ -135,6 +135,11 @@ class Originals:
         entry = self._entries.fresh(key) or self._stale(key)
         return None if entry is None else entry.original
 
+    @property
+    def remembered(self) -> int:
+        """How many originals are known here, and served while the store is away."""
+        return len(self._entries)
+
     def changed_at(self, key: str) -> float:
         """Return when something else was last seen under `key`, in seconds since 1970; 0 where nothing is known of it.
 
