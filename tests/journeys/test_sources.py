@@ -104,7 +104,7 @@ def test_a_source_is_read_only(place: Place) -> None:
 
 
 def test_what_a_source_does_not_have_or_list(place: Place) -> None:
-    """404 where its host says so, 403 for other hosts, 400 for what is no address, 502 in the same words for the rest."""
+    """404 where its host says so, 403 for other hosts, 400 for what is no address, 502 in one wording for the rest."""
     place.web.routes["/media/broken.png"] = answer(b"", "500 Oops")
     with place.server.client(admin=False) as client:
         assert client.get("/img/w=40/cdn/absent.png").status_code == 404

@@ -21,7 +21,7 @@ from tests.servers.versity import versity
 from imagemill.errors import ImagemillError, Overloaded, Refused, Unprocessable
 from imagemill.object_store.naming import check_existing_key
 from imagemill.object_store.port import Condition, ObjectStore
-from imagemill.object_store.s3 import opened as opened_objects
+from imagemill.object_store.s3 import fetching
 from imagemill.object_store.s3.rights import PROBE
 from imagemill.object_store.s3.store import S3Objects
 
@@ -158,7 +158,7 @@ def test_a_long_object_is_held_on_the_disk_and_cannot_be_written(
     versity_s3: S3Server, connect: Callable[..., S3Objects], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Beyond some size an open object is a nameless file: whole, for reading only, gone when it is closed."""
-    monkeypatch.setattr(opened_objects, "IN_MEMORY", 1000)
+    monkeypatch.setattr(fetching, "IN_MEMORY", 1000)
     body = os.urandom(3_000_000)
 
     async def scenario(store: S3Objects) -> None:

@@ -1,4 +1,4 @@
-"""Uploads by browsers, put together: tickets in the store of our own documents, bytes in the data folder or a bucket."""
+"""Uploads by browsers, put together: tickets among our own documents, bytes in the data folder or a bucket."""
 
 from __future__ import annotations
 

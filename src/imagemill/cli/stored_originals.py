@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagemill.engine.port import Source
+from imagemill.object_store.descriptors import memory_file
+from imagemill.object_store.durable import write_all
 from imagemill.offline.originals import Stamp
 from imagemill.recipe.model import FocalPoint
 
@@ -72,12 +74,13 @@ class StoredOriginal:
         """Fetch it into memory that the workers can read."""
         from imagemill.cli.client import path_to
 
-        descriptor = os.memfd_create("original", os.MFD_CLOEXEC)
+        descriptor = memory_file()
         try:
             size = 0
             async with self.remote.stream("GET", path_to("/v1/content", self.key)) as response:
                 async for chunk in response.aiter_raw():
-                    size += os.write(descriptor, chunk)
+                    write_all(descriptor, chunk)
+                    size += len(chunk)
             yield Source(descriptor=descriptor, size=size, digest=self.shown)
         finally:
             os.close(descriptor)

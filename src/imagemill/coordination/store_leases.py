@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from imagemill.coordination.leases import FREE, Lease, digest_of
 from imagemill.errors import ImagemillError, PreconditionFailed
 from imagemill.object_store.port import Condition, ObjectInfo, ObjectStore
+from imagemill.object_store.writing import write_json
 
 OLD_SECONDS = 60.0
 MAX_WATCHED = 10_000
@@ -99,12 +100,7 @@ class StoreLeases:
         """Write a lease of ours and return its entity tag. Raises PreconditionFailed and what the store raises."""
         # What is written is new each time, or a renewal would leave the entity tag, and thus the lease, as it was.
         text = json.dumps({"owner": self._owner, "nonce": secrets.token_hex(8), "seconds": seconds})
-        upload = await self._store.begin()
-        try:
-            await upload.write(text.encode())
-            info = await upload.commit(key, content_type="application/json", condition=condition)
-        finally:
-            await upload.abort()
+        info = await write_json(self._store, key, text.encode(), condition=condition)
         return info.etag
 
     async def remove(self, key: str, etag: str) -> None:

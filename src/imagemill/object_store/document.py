@@ -18,6 +18,7 @@ from pathlib import Path
 from imagemill.errors import Overloaded, PreconditionFailed, StorageFull, TooLarge
 from imagemill.object_store.durable import write_file
 from imagemill.object_store.port import Condition, ObjectStore
+from imagemill.object_store.writing import write_json
 
 MAX_BYTES = 4 * 1024 * 1024
 ATTEMPTS = 8
@@ -107,14 +108,8 @@ class StoredDocument:
     async def _write(self, data: bytes) -> None:
         if len(data) > MAX_BYTES:
             raise TooLarge(f"This would make {self.key} longer than the {MAX_BYTES} bytes it may have.")
-        upload = await self._store.begin()
-        try:
-            await upload.write(data)
-            known = Condition(if_none_match=True) if self._etag is None else Condition(if_match=(self._etag,))
-            info = await upload.commit(self.key, content_type="application/json", condition=known)
-        except BaseException:
-            await upload.abort()
-            raise
+        known = Condition(if_none_match=True) if self._etag is None else Condition(if_match=(self._etag,))
+        info = await write_json(self._store, self.key, data, condition=known)
         self._etag, self._stamp = info.etag, info.stamp or None
 
     def _put_in_force(self, data: bytes | None) -> None:

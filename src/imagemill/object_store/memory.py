@@ -5,7 +5,6 @@ Written the plainest way, on purpose: a dictionary, and a listing that sorts eve
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import itertools
 import os
@@ -15,11 +14,11 @@ from dataclasses import dataclass
 
 from imagemill.errors import InvalidRequest
 from imagemill.object_store.condition import demand
-from imagemill.object_store.durable import translated, write_all
+from imagemill.object_store.descriptors import memory_file, seal
+from imagemill.object_store.durable import translated
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, Page
 
 MAX_PAGE = 1000
-_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class MemoryObject:
             raise ValueError("the object is closed")
         if self._descriptor < 0:
             self._descriptor = _memfd(self._stored.data)
-            fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, _SEALS)
+            seal(self._descriptor)
         return self._descriptor
 
     def close(self) -> None:
@@ -202,10 +201,4 @@ class MemoryStore:
 
 def _memfd(data: bytes) -> int:
     with translated("hand over an object"):
-        descriptor = os.memfd_create("imagemill", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            write_all(descriptor, data)
-        except OSError:
-            os.close(descriptor)
-            raise
-    return descriptor
+        return memory_file(data)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from imagemill.engine.port import Source
+from imagemill.object_store.descriptors import memory_file
 
 
 @contextmanager
@@ -38,10 +39,8 @@ def memory_source(data: bytes | bytearray | memoryview) -> Iterator[Source]:
     """Lay bytes into memory that a worker can map."""
     view = memoryview(data).cast("B")
     digest, size = hashlib.sha256(view).hexdigest(), len(view)
-    descriptor = os.memfd_create("original", os.MFD_CLOEXEC)
+    descriptor = memory_file(view)
     try:
-        while view:
-            view = view[os.write(descriptor, view) :]
         yield Source(descriptor=descriptor, size=size, digest=digest)
     finally:
         os.close(descriptor)

@@ -13,6 +13,7 @@ import msgspec
 
 from imagemill.errors import Overloaded, PreconditionFailed
 from imagemill.object_store.port import Condition, ObjectStore
+from imagemill.object_store.writing import write_json
 from imagemill.uploads.ticket import Ticket
 
 FOLDER = "tickets/"
@@ -80,13 +81,7 @@ class Tickets:
             after = page.next_after
 
     async def _write(self, ticket: Ticket, condition: Condition) -> str:
-        upload = await self._store.begin()
-        try:
-            await upload.write(msgspec.json.encode(ticket))
-            info = await upload.commit(_key(ticket.id), content_type="application/json", condition=condition)
-        except BaseException:
-            await upload.abort()
-            raise
+        info = await write_json(self._store, _key(ticket.id), msgspec.json.encode(ticket), condition=condition)
         return info.etag
 
 

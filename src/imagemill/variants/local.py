@@ -14,12 +14,11 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
-from imagemill.errors import InvalidRequest
 from imagemill.object_store.durable import translated
 from imagemill.object_store.threads import Brief, Threads
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.oldest import newest_to_go, packed, size_in
-from imagemill.variants.paths import Paths, check_leaf, check_version
+from imagemill.variants.paths import Paths, check_purge, check_version
 from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName, stamp_of
 from imagemill.variants.shelf import Shelf
 from imagemill.variants.walking import everything, mend_after_power_cut
@@ -94,10 +93,7 @@ class LocalVariants:
         self, site: str, *, key: str | None = None, prefix: str | None = None, leaf: str | None = None
     ) -> int:
         """Remove variants of one key, or of all with a prefix; with `leaf` only those of that name."""
-        if leaf is not None:
-            check_leaf(leaf)
-        if (key is None) == (prefix is None):
-            raise InvalidRequest("A purge names a key or a prefix, and not both.", code="bad_purge")
+        check_purge(key, prefix, leaf)
         if key is not None:
             work = partial(self._shelf.purge, self._shelf.paths.home(site, key), leaf)
         else:

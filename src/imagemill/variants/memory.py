@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from imagemill.errors import InvalidRequest
 from imagemill.variants.ledger import TRIMMED_TO
-from imagemill.variants.paths import check_leaf, check_site, check_version
+from imagemill.variants.paths import check_leaf, check_purge, check_site, check_version
 from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName, stamp_of
 
 
@@ -96,10 +95,7 @@ class MemoryVariants:
         self, site: str, *, key: str | None = None, prefix: str | None = None, leaf: str | None = None
     ) -> int:
         """Remove variants of one key, or of all with a prefix; with `leaf` only those of that name."""
-        if leaf is not None:
-            check_leaf(leaf)
-        if (key is None) == (prefix is None):
-            raise InvalidRequest("A purge names a key or a prefix, and not both.", code="bad_purge")
+        check_purge(key, prefix, leaf)
         check_site(site)
         count = 0
         for (owner, name), original in self._originals.items():

@@ -86,3 +86,11 @@ def check_leaf(leaf: str) -> str:
     if leaf in ("", ".", "..") or "/" in leaf or "\0" in leaf or size > MAX_SEGMENT:
         raise InvalidRequest(f"“{shown(leaf)}” is not the name of a variant.", code="bad_variant")
     return leaf
+
+
+def check_purge(key: str | None, prefix: str | None, leaf: str | None) -> None:
+    """Raise InvalidRequest unless a purge names either a key or a prefix, and no impossible variant."""
+    if leaf is not None:
+        check_leaf(leaf)
+    if (key is None) == (prefix is None):
+        raise InvalidRequest("A purge names a key or a prefix, and not both.", code="bad_purge")

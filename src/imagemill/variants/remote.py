@@ -17,7 +17,7 @@ import logging
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from imagemill.errors import ImagemillError, InvalidRequest
+from imagemill.errors import ImagemillError
 from imagemill.object_store.key_locks import KeyLocks
 from imagemill.object_store.s3.failures import Denied, Full, Missing, Odd
 from imagemill.object_store.s3.listing import ListedObject
@@ -25,7 +25,7 @@ from imagemill.object_store.s3.words import told
 from imagemill.variants.bucket import Bucket, objects, read, remove_all
 from imagemill.variants.homes import Home, Homes
 from imagemill.variants.ledger import Ledger
-from imagemill.variants.paths import HOME, KEY_TEXT, ODD, check_leaf, check_site, check_version
+from imagemill.variants.paths import HOME, KEY_TEXT, ODD, check_purge, check_site, check_version
 from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
 from imagemill.variants.remote_names import DIGEST, MODIFIED, RemoteNames, parts_of, type_of
 from imagemill.variants.remote_records import RemoteRecords
@@ -231,10 +231,7 @@ class RemoteVariants:
         self, site: str, *, key: str | None = None, prefix: str | None = None, leaf: str | None = None
     ) -> int:
         """Remove variants of one key, or of all with a prefix; with `leaf` only those of that name."""
-        if leaf is not None:
-            check_leaf(leaf)
-        if (key is None) == (prefix is None):
-            raise InvalidRequest("A purge names a key or a prefix, and not both.", code="bad_purge")
+        check_purge(key, prefix, leaf)
         check_site(site)
         with told("purge variants"):
             keys = [key] if key is not None else await self._keys(site, prefix or "")

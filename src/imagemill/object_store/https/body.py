@@ -1,22 +1,20 @@
 """The bytes of one answer: in memory while small, else in a file without a name; counted and hashed as they come.
 
 Separate from `fetch`, which receives them, and from `store`, which keeps a few of them for a moment. Many readers may
-have one body open: each gets a descriptor of its own that can only be read, and a sealed memfd or a file of mode 0400
-under it, for a worker that was taken over must not change what the next one reads.
+have one body open: each gets a descriptor of its own that can only be read (see `descriptors`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from pathlib import Path
 
+from imagemill.object_store.descriptors import memory_file, nameless_file, read_only, seal
 from imagemill.object_store.durable import write_all
 
 IN_MEMORY = 1 << 20
 """Bytes up to which a body whose length is announced stays in memory."""
-_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
 class Body:
@@ -29,7 +27,7 @@ class Body:
 
     def open(self) -> int:
         """Return a new descriptor, for reading only, with a position of its own; the caller closes it."""
-        return os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+        return read_only(self._descriptor)
 
     def close(self) -> None:
         """Give up this hold; safe to call twice."""
@@ -44,10 +42,7 @@ class Filling:
     def __init__(self, scratch: Path, announced: int | None) -> None:
         """`scratch` is a folder on a disk; `announced` the length the host has promised, if any. Raises OSError."""
         self._sealed = announced is not None and announced <= IN_MEMORY
-        if self._sealed:
-            self._descriptor = os.memfd_create("imagemill", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        else:
-            self._descriptor = os.open(scratch, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o400)
+        self._descriptor = memory_file() if self._sealed else nameless_file(scratch)
         self._digest = hashlib.sha256()
         self.size = 0
 
@@ -60,7 +55,7 @@ class Filling:
     def finish(self) -> Body:
         """Return what came; nobody can change it any more."""
         if self._sealed:
-            fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, _SEALS)
+            seal(self._descriptor)
         descriptor, self._descriptor = self._descriptor, -1
         return Body(descriptor, self.size, self._digest.hexdigest())
 

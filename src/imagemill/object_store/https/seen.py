@@ -17,6 +17,7 @@ import msgspec
 from imagemill.errors import ImagemillError
 from imagemill.object_store.https.fetch import Fetched, Validators
 from imagemill.object_store.port import ObjectInfo, ObjectStore
+from imagemill.object_store.writing import write_json
 
 log = logging.getLogger(__name__)
 MAX_DOCUMENT = 16 * 1024
@@ -91,19 +92,12 @@ class SeenBook:
 
     async def write(self, address: str, seen: Seen) -> None:
         """Keep `seen`."""
-        documents = self._documents
-        if documents is None:
+        if self._documents is None:
             return
-        upload = None
         try:
-            upload = await documents.begin()
-            await upload.write(msgspec.json.encode(seen))
-            await upload.commit(self._name(address), content_type="application/json")
+            await write_json(self._documents, self._name(address), msgspec.json.encode(seen))
         except (ImagemillError, OSError) as error:
             log.warning("What was learned of an original cannot be kept: %s", error)
-        finally:
-            if upload is not None:
-                await upload.abort()
 
     def _name(self, address: str) -> str:
         return f"{self._folder}/{hashlib.sha256(address.encode()).hexdigest()}.json"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from imagemill.object_store.https.fetch import Fetched, Fetcher, Unchanged
 from imagemill.object_store.https.location import Location, Reach, looks_like_url, read_location
 from imagemill.object_store.https.seen import Seen, SeenBook
 from imagemill.object_store.key_locks import KeyLocks
+from imagemill.object_store.opened import Opened
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, Page, Upload
 
 log = logging.getLogger(__name__)
@@ -44,31 +44,6 @@ RECENT_BODIES = 64
 SHORTEST_LOOK = 1.0
 MAX_QUESTIONS = 16
 """Questions to one source at once; more wait, and their time counts."""
-
-
-class HttpsObject:
-    """An object open for reading."""
-
-    def __init__(self, info: ObjectInfo, descriptor: int) -> None:
-        self._info = info
-        self._body = descriptor
-
-    @property
-    def info(self) -> ObjectInfo:
-        """What it is."""
-        return self._info
-
-    def fileno(self) -> int:
-        """Return a descriptor that can only be read."""
-        if self._body < 0:
-            raise ValueError("the object is closed")
-        return self._body
-
-    def close(self) -> None:
-        """Release the descriptor; safe to call twice."""
-        descriptor, self._body = self._body, -1
-        if descriptor >= 0:
-            os.close(descriptor)
 
 
 @dataclass(slots=True)
@@ -164,7 +139,7 @@ class HttpsStore:
         seen = await self._seen(key)
         return None if seen is None else seen.stamp
 
-    async def open(self, key: str, *, known: ObjectInfo | None = None) -> HttpsObject | None:
+    async def open(self, key: str, *, known: ObjectInfo | None = None) -> Opened | None:
         """Open the original: the bytes of a moment ago if they are those that are `known`, else asked for again."""
         location = self._locate(key)
         if location is None:
@@ -181,7 +156,7 @@ class HttpsStore:
                 body = None if seen is None else self._recent.find(key, seen.sha256)
             if seen is None or body is None:
                 return None
-            return HttpsObject(seen.info(key), body.open())
+            return Opened(seen.info(key), body.open())
 
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:
         """Refuse."""

@@ -24,35 +24,11 @@ from imagemill.object_store.local.listing import Window
 from imagemill.object_store.local.placing import Placing, unlink_quietly
 from imagemill.object_store.local.sidecar import info_of
 from imagemill.object_store.local.upload import Finished, LocalUpload
+from imagemill.object_store.opened import Opened
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, Page
 from imagemill.object_store.threads import Threads
 
 MAX_PAGE = 1000
-
-
-class LocalObject:
-    """An object open for reading; see `port.OpenObject`."""
-
-    def __init__(self, info: ObjectInfo, descriptor: int) -> None:
-        self._info = info
-        self._descriptor = descriptor
-
-    @property
-    def info(self) -> ObjectInfo:
-        """What it is."""
-        return self._info
-
-    def fileno(self) -> int:
-        """Return the descriptor, for reading only."""
-        if self._descriptor < 0:
-            raise ValueError("the object is closed")
-        return self._descriptor
-
-    def close(self) -> None:
-        """Release the descriptor; safe to call twice."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
 
 
 class LocalStore:
@@ -108,7 +84,7 @@ class LocalStore:
             mark = await self._threads.run(partial(self._finding.mark, key))
         return None if mark is None else str(mark)
 
-    async def open(self, key: str, *, known: ObjectInfo | None = None) -> LocalObject | None:
+    async def open(self, key: str, *, known: ObjectInfo | None = None) -> Opened | None:
         """Open the object for reading; a later replacement does not touch it, since no file is written in place.
 
         One that is `known` was looked at within a minute, so its folder is in the kernel's memory: opening it takes
@@ -117,7 +93,7 @@ class LocalStore:
         with translated("open an object", to_read=True):
             unchanged = None if known is None else self._finding.open_unchanged(key, known.stamp)
             if known is not None and unchanged is not None:
-                return LocalObject(known, unchanged)
+                return Opened(known, unchanged)
             opened = await self._threads.run(partial(self._finding.open, key), discard=_discard_opened)
             if opened is None:
                 return None
@@ -130,7 +106,7 @@ class LocalStore:
                 except BaseException:
                     os.close(descriptor)
                     raise
-        return LocalObject(found.info, descriptor)
+        return Opened(found.info, descriptor)
 
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:
         """Remove the object durably, and the folders that become empty by it."""

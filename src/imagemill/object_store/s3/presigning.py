@@ -21,8 +21,6 @@ from imagemill.object_store.s3.place import Place
 from imagemill.object_store.s3.signature import path_of, query_of
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-MAX_SECONDS = 604_800
-"""How long a link may last (X-Amz-Expires)."""
 
 
 @dataclass(frozen=True, slots=True)

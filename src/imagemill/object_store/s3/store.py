@@ -12,21 +12,24 @@ import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from imagemill.errors import InvalidRequest, Overloaded, PreconditionFailed, Refused, Unprocessable, shown
 from imagemill.object_store.condition import demand
+from imagemill.object_store.descriptors import nameless_file
 from imagemill.object_store.durable import translated
 from imagemill.object_store.key_locks import KeyLocks
+from imagemill.object_store.opened import Opened
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, Page
 from imagemill.object_store.s3 import pages
 from imagemill.object_store.s3.connection import Overlong, S3Connection
 from imagemill.object_store.s3.failures import Denied, Missing, Unmet
+from imagemill.object_store.s3.fetching import Fetching
 from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.identity import WRITE, identity_of, info_of, labels
 from imagemill.object_store.s3.listing import ListedPage
-from imagemill.object_store.s3.opened import Fetching, S3Object, nameless
 from imagemill.object_store.s3.rights import PROBE, Rights
 from imagemill.object_store.s3.upload import S3Upload
 from imagemill.object_store.s3.words import told
@@ -72,7 +75,7 @@ class S3Objects:
         """Start a write; see `port.ObjectStore.begin`."""
         await self._check_writable()
         with translated("begin an upload"):
-            descriptor = await self._threads.run(lambda: nameless(self._spool))
+            descriptor = await self._threads.run(partial(nameless_file, self._spool))
         upload = S3Upload(descriptor, self._threads, self._commit, self._uploads.discard)
         self._uploads.add(upload)
         return upload
@@ -87,7 +90,7 @@ class S3Objects:
         info = await self.head(key)
         return None if info is None else info.stamp
 
-    async def open(self, key: str, *, known: ObjectInfo | None = None) -> S3Object | None:
+    async def open(self, key: str, *, known: ObjectInfo | None = None) -> Opened | None:
         """Fetch the object; what is `known` of it is not asked, for the answer says it again.
 
         Raises Unprocessable (`too_long`) where it is longer than is ever fetched.
@@ -96,7 +99,7 @@ class S3Objects:
         try:
             with told("be read", to_read=True), translated("read an object", to_read=True):
                 found = await self._readable(lambda: self._connection.fetch(key, sink, most=self._most))
-                return None if found is None else S3Object(info_of(key, found), sink.done())
+                return None if found is None else Opened(info_of(key, found), sink.done())
         except Overlong as error:
             words = f"“{shown(key)}” has {error.size} bytes; at most {self._most} are fetched from a bucket."
             raise Unprocessable(words, code="too_long") from error

@@ -66,7 +66,7 @@ class LimiterContract:
 
     @pytest.mark.parametrize("rate", [0.1, 1 / 3, 2.0, 7.5, 250.0])
     def test_the_steady_rate_is_kept(self, rate: float) -> None:
-        """Over a minute (16 s of the fastest) of asking without pause, the burst and the rate are admitted, fractional rates too."""
+        """A minute of asking without pause (16 s of the fastest) gets the burst and the rate, fractional ones too."""
 
         async def scenario(limiter: Limiter, clock: Clock) -> None:
             demand = Demand(Bucket("site", rate, 5), "a")
