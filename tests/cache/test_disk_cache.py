@@ -357,8 +357,8 @@ def test_processes_of_a_node_share_one_folder(root: Path) -> None:
 def test_what_the_kernel_has_not_in_memory_is_left_to_a_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that would have to be waited for, or is there in part, is not near; a thread reads it, and it stays."""
 
-    def cut(reader: QuickReader, path: str) -> memoryview:
-        return memoryview(Path(path).read_bytes())[:4096]
+    def cut(reader: QuickReader, path: bytes) -> memoryview:
+        return memoryview(Path(os.fsdecode(path)).read_bytes())[:4096]
 
     async def scenario(cache: DiskCache) -> None:
         assert await cache.put(name(), kept(bytes(50_000)))
@@ -378,7 +378,7 @@ def test_a_quick_read_never_waits(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     try:
-        found = reader.read(str(tmp_path / "file"))
+        found = reader.read(os.fsencode(tmp_path / "file"))
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise
@@ -386,7 +386,7 @@ def test_a_quick_read_never_waits(tmp_path: Path) -> None:
     assert found is not None
     assert bytes(found) == b"data"
     for other in ("absent", "large", "empty", "link", "absent/file"):
-        assert reader.read(str(tmp_path / other)) is None, other
+        assert reader.read(os.fsencode(tmp_path / other)) is None, other
 
 
 def test_a_disk_that_cannot_say_and_makes_readers_wait_is_left_to_threads(

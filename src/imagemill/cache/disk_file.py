@@ -20,7 +20,7 @@ START = len(MAGIC) + 9
 """Where that begins of which the CRC is."""
 LONGEST_LINES = 4096
 """Bytes of the lines about a variant at most: a key has 1024, each of which may be written as three."""
-STEP = 4096
+STEP = 5120
 """Bytes summed at once. Of more than 5120 zlib gives the interpreter's lock away, and on a busy server it costs more to
 get that back than to sum a picture."""
 

@@ -50,6 +50,7 @@ class DiskShelf:
         self._workshop = Workshop(self.paths)
         self._quick = QuickReader(SMALL)
         self._touched: dict[str, float] = {}
+        self._places: dict[VariantName, tuple[str, bytes]] = {}
         self.count = SharedCount(f"{root}/.used", max_bytes)
 
     def has(self, name: VariantName) -> bool:
@@ -61,13 +62,21 @@ class DiskShelf:
 
         Raises OSError (EOPNOTSUPP) on file systems that cannot say. Belongs to one thread.
         """
-        path = self.paths.variant(name)
-        file = self._quick.read(path)
+        path, raw = self._places.get(name) or self._place(name)
+        file = self._quick.read(raw)
         kept = None if file is None else decode(name, file, thoroughly=False)
         if kept is not None and self._touch(path):
             with contextlib.suppress(OSError):
                 os.utime(path, ns=(time.time_ns(), os.lstat(path).st_mtime_ns), follow_symlinks=False)
         return kept
+
+    def _place(self, name: VariantName) -> tuple[str, bytes]:
+        """Return where a variant lies, as text and as the kernel takes it; checked once for each name."""
+        path = self.paths.variant(name)
+        if len(self._places) >= MOST_TOUCHED:
+            self._places.clear()
+        self._places[name] = path, os.fsencode(path)
+        return self._places[name]
 
     def get(self, name: VariantName) -> Kept | None:
         """Return a variant; a file that is damaged or cannot be read is removed: it is fetched again."""

@@ -38,12 +38,12 @@ class QuickReader:
         self._address = ctypes.addressof(self._piece)
         self._flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-    def read(self, path: str) -> memoryview | None:
+    def read(self, path: bytes) -> memoryview | None:
         """Return what the kernel has of a file, good until the next call; None where there is none, or not in memory.
 
         Raises OSError (EOPNOTSUPP, ENOSYS) where the file system cannot say.
         """
-        descriptor = self._open(os.fsencode(path), self._flags)
+        descriptor = self._open(path, self._flags)
         if descriptor < 0:
             return None
         size = self._preadv2(descriptor, self._address, 1, 0, os.RWF_NOWAIT)
