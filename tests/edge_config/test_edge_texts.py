@@ -51,7 +51,7 @@ def test_a_prefix_or_token_that_ends_a_string_is_refused(text: str) -> None:
     """A quoted text stays one."""
     for wrong in ({"private": (text,)}, {"token": text}):
         with pytest.raises(InvalidRequest) as caught:
-            facts(**wrong)  # type: ignore[arg-type]  # one of the two each time
+            facts(**wrong)
         assert caught.value.code == "bad_edge_text"
 
 

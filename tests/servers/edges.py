@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import httpx
-from tests.serving import environment
+from tests.serving import environment, free_port
 
 SECONDS = 20.0
+TURNS = 5
 
 
 class Origin(Protocol):
@@ -68,7 +70,30 @@ class Edge:
         self.client.close()
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(SECONDS)
+        self.process.communicate()
+
+
+class PortTaken(Exception):
+    """Somebody else got the port first, between looking for a free one and listening."""
+
+
+@contextmanager
+def running(begin: Callable[[int], Edge], port: int | None = None) -> Iterator[Edge]:
+    """Run what `begin` starts on a free port, or on `port`, until the block ends; once more where it was taken."""
+    for turn in range(TURNS):
+        edge = begin(port or free_port())
+        try:
+            wait_for(edge)
+        except PortTaken:
+            edge.stop()
+            if turn == TURNS - 1:
+                raise
+            continue
+        break
+    try:
+        yield edge
+    finally:
+        edge.stop()
 
 
 def wait_for(edge: Edge) -> None:
@@ -78,7 +103,11 @@ def wait_for(edge: Edge) -> None:
         try:
             edge.get("/robots.txt")
         except httpx.TransportError:
-            assert edge.process.poll() is None, (edge.process.communicate()[1] or b"").decode()
+            if edge.process.poll() is not None:
+                said = edge.process.stderr.read().decode() if edge.process.stderr else ""
+                if "in use" in said or "98" in said:
+                    raise PortTaken(said) from None
+                raise AssertionError(said) from None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         else:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.edges import Edge, Origin, wait_for, written
-from tests.serving import free_port
+from tests.servers.edges import Edge, Origin, running, written
 from tests.tools import need
 
 FRAME = """
@@ -30,25 +29,29 @@ def framed(text: str, folder: Path) -> Path:
     """Write a whole nginx.conf around `text` and return its path; what it caches lies in the folder too."""
     folder.mkdir(parents=True, exist_ok=True)
     user = "user root;" if os.getuid() == 0 else ""  # a test's folder is open to its owner only
-    (folder / "imagemill.conf").write_text(text.replace("/var/cache/imagemill", str(folder / "cache")))
+    text = text.replace("/var/cache/imagemill", str(folder / "cache")).replace("listen ", "listen 127.0.0.1:")
+    (folder / "imagemill.conf").write_text(text)
     path = folder / "nginx.conf"
     path.write_text(FRAME.format(user=user, folder=folder))
     return path
 
 
 @contextmanager
-def nginx(server: Origin, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Edge]:
-    """Run nginx before `server`; `env` are the settings it is configured from."""
+def nginx(
+    server: Origin,
+    folder: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    rewrite: Callable[[str], str] = str,
+) -> Iterator[Edge]:
+    """Run nginx before `server`; `env` are the settings it is configured from, `rewrite` may change its text."""
     binary = need("nginx", "nginx-light")
-    port = free_port()
-    origin = f"127.0.0.1:{server.port}"
-    text = written("nginx", server.data, "--listen", str(port), "--origin", origin, *arguments, env=env)
-    path = framed(text, folder)
-    process = subprocess.Popen([binary, "-c", str(path)], stderr=subprocess.PIPE)
-    edge = Edge("nginx", port, server, process)
-    try:
-        wait_for(edge)
+
+    def begin(port: int) -> Edge:
+        origin = f"127.0.0.1:{server.port}"
+        text = written("nginx", server.data, "--listen", str(port), "--origin", origin, *arguments, env=env)
+        path = framed(rewrite(text), folder)
+        return Edge("nginx", port, server, subprocess.Popen([binary, "-c", str(path)], stderr=subprocess.PIPE))
+
+    with running(begin) as edge:
         yield edge
-    finally:
-        edge.stop()
-        process.communicate()

@@ -125,7 +125,19 @@ add_header X-Request-Id $request_id;
 """
 
 PRIVATE_MAPS = """
-# What only the caller may see: Imagemill says for how long, and other pages may not use it.
+# --- what only one caller may see: judged by Imagemill on each request ------------------------------------------------
+# The parameters of its signature say nothing of the picture.
+map $args $imagemill_signed_query {
+    default "";
+    "" current;
+    «queries»
+}
+map "$request_method $imagemill_signed_query $imagemill_escaped $http_range $http_if_match$http_if_unmodified_since"
+    $imagemill_signed_folder {
+    default -;
+    "~^(?:GET|HEAD) (current|«version») [^ ]+ (?:«range»)? $" $1;
+}
+# Imagemill says for how long, and other pages may not use it.
 map $imagemill_private $imagemill_authorized_lifetime {
     default $imagemill_private;
     "" $imagemill_lifetime;
@@ -148,12 +160,7 @@ def maps(facts: Facts) -> str:
         stated=_row(patterns.STATED_FORMAT.format(formats="|".join(_stated(facts))), "$1"),
         rest=_rest(facts),
         endings=_endings(facts),
-        queries="\n".join(
-            (
-                _row(patterns.query_with_version(signed=_signed(facts)), "$1"),
-                _row(patterns.query_without_version(signed=_signed(facts)), "current"),
-            )
-        ),
+        queries=_queries(signed=False),
         plain=_row(patterns.PLAIN_URI, "$1"),
         escaped="\n".join(
             (
@@ -170,7 +177,14 @@ def maps(facts: Facts) -> str:
         immutable=facts.immutable,
         vary='"" Accept;' if facts.negotiation == "vary" else "",
     )
-    return text + (PRIVATE_MAPS if facts.private or _signed(facts) else "")
+    if not facts.private and not _signed(facts):
+        return text
+    return text + fill(
+        PRIVATE_MAPS,
+        queries=_queries(signed=True),
+        version=patterns.VERSION,
+        range=patterns.SATISFIABLE_RANGE,
+    )
 
 
 def location(facts: Facts) -> str:
@@ -190,7 +204,7 @@ def private_location(facts: Facts, keys: str) -> str:
 
     A private original's variants lie in a folder of their own name, without a link to the present version.
     """
-    home = "/$imagemill_key/~/$imagemill_folder"
+    home = "/$imagemill_key/~/$imagemill_signed_folder"
     name = "/$imagemill_rest$imagemill_ending"
     candidates = [f"{home}-private{name}"]
     if _signed(facts):
@@ -213,6 +227,15 @@ def _signed(facts: Facts) -> bool:
 
 def _row(pattern: str, value: str, *, any_case: bool = False) -> str:
     return f"{quoted(('~*' if any_case else '~') + pattern)} {value if value.isalnum() else quoted(value)};"
+
+
+def _queries(*, signed: bool) -> str:
+    return "\n".join(
+        (
+            _row(patterns.query_with_version(signed=signed), "$1"),
+            _row(patterns.query_without_version(signed=signed), "current"),
+        )
+    )
 
 
 def _buckets(facts: Facts) -> str:
