@@ -104,9 +104,9 @@ def variants_folder(settings: Settings) -> Path | None:
 
     if settings.variants.url:
         return folder_of(settings.variants.url)
-    if settings.originals.url.startswith("memory:"):
-        return None
     root = folder_of(settings.originals.url)
+    if settings.originals.url and root is None:
+        return None  # in memory, or in a bucket, where the variants are too
     beside = settings.data if root is None else root
     own = beside / OWN_FOLDER
     if beside != settings.data and not os.access(own if own.is_dir() else beside, os.W_OK):
@@ -117,12 +117,18 @@ def variants_folder(settings: Settings) -> Path | None:
 def _write(output: Path, text: str, *, secret: bool) -> None:
     """Replace the file in one step: a server that is started meanwhile must not read half of it.
 
-    With the `secret` of purges in it, it is for its owner alone.
+    A file that was there keeps its group and its mode. A new one with the `secret` of purges in it is for its owner and
+    group: Debian's Varnish reads it as the group `varnish`.
     """
     beside = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        beside.touch(mode=0o600 if secret else 0o644)
+        beside.touch(mode=0o640 if secret else 0o644)
         beside.write_text(text, encoding="utf-8")
+        if output.is_file():
+            before = output.stat()
+            if before.st_gid != beside.stat().st_gid:
+                os.chown(beside, -1, before.st_gid)
+            beside.chmod(before.st_mode & 0o777)
         beside.replace(output)
     except OSError as error:
         beside.unlink(missing_ok=True)
