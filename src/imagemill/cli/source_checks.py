@@ -45,14 +45,13 @@ def _folder(check: str, source: SourceSettings) -> Finding:
 
 def _bucket(check: str, source: SourceSettings, settings: Settings) -> Finding:
     """List one object, which needs the rights that serving needs."""
-    from imagemill.object_store.s3.connection import S3Connection
-    from imagemill.object_store.s3.store import S3Objects
+    from imagemill.assembly.stores import s3_objects
 
     address = s3_address(source.url)
     assert address is not None
 
     async def look() -> int:
-        store = S3Objects(S3Connection(address, settings.s3), settings.data)
+        store = s3_objects(address, settings, settings.data)
         try:
             return len((await store.list(limit=1)).objects)
         finally:
