@@ -118,6 +118,17 @@ def test_an_own_network_opens_itself_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
+    ("network", "text"),
+    [("100.64.0.0/10", "100.100.100.200"), ("fc00::/7", "fd00:ec2::254"), ("fc00::/7", "fd20:ce::254")],
+)
+def test_metadata_stays_shut_in_a_network_that_is_open(network: str, text: str) -> None:
+    """Some clouds hand out credentials in the middle of a private network."""
+    policy = AddressPolicy([private_network(network)])
+    assert policy.allows(private_network(network)[1])
+    assert not policy.allows(ipaddress.ip_address(text))
+
+
+@pytest.mark.parametrize(
     "text", ["0.0.0.0/0", "::/0", "169.254.169.254/32", "169.254.0.0/16", "8.8.8.8/32", "10.1.2.3/24", "fe80::/10", "x"]
 )
 def test_what_allow_private_cannot_open(text: str) -> None:

@@ -65,12 +65,13 @@ class Kit:
     documents: MemoryStore = field(default_factory=MemoryStore)
     resolved: list[str] = field(default_factory=list)
     trusted: bool = True
+    plain: bool = False
 
     def store(self) -> HttpsStore:
         """Return a store that knows nothing yet."""
         base = read_location(f"https://images.example.com:{self.web.port}/media/")
         hosts = [f"{host}:{self.web.port}" for host in self.hosts]
-        reach = Reach.of(hosts, base, plain=False)
+        reach = Reach.of(hosts, base, plain=self.plain)
         dialer = Dialer(AddressPolicy([private_network(text) for text in self.private]), self.resolve)
         tls = ssl.create_default_context(cafile=self.web.ca) if self.trusted else None
         fetcher = Fetcher(reach, dialer, self.bounds, self.scratch, tls)
@@ -435,6 +436,16 @@ def test_redirects_out_of_the_list_are_not_followed(kit: Kit, location: str) -> 
     assert len(kit.web.asked) <= 4
 
 
+def test_a_redirect_never_leads_from_https_to_http(kit: Kit) -> None:
+    """Not even where the source may ask http as well: what began encrypted stays so."""
+    kit.plain = True
+    kit.web.routes["/media/x.png"] = answer(
+        status="302 Found", location=f"http://images.example.com:{kit.web.port}/media/y.png"
+    )
+    assert status_of(failure(kit)) == 502
+    assert len(kit.resolved) == 1
+
+
 def test_every_redirect_of_the_corpus_ends_there(kit: Kit, corpus: Path) -> None:
     """Each address case as the target of a redirect: refused like the rest."""
     import json
@@ -513,6 +524,7 @@ async def _endless(asked: Asked, writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"x" * 65536)
         await writer.drain()
+        await asyncio.sleep(0)  # drain alone never gives way on a lost connection, and so never learns of it
 
 
 async def _announced(asked: Asked, writer: asyncio.StreamWriter) -> None:
@@ -524,6 +536,7 @@ async def _chunks(asked: Asked, writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
         await writer.drain()
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
