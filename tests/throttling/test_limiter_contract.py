@@ -72,14 +72,14 @@ class TestTableLimiter(LimiterContract):
                 await limiter.close()
 
 
-def test_a_million_clients_take_bounded_memory() -> None:
+def test_many_more_clients_than_buckets_take_bounded_memory() -> None:
     """The longest unasked are forgotten, and one who is still asked is not."""
 
     async def scene() -> tuple[int, bool]:
         limiter = MemoryLimiter(clock=Clock(), max_buckets=2000)
         bucket = Bucket("client", 0.001, 1)
         assert (await limiter.take((Demand(bucket, "regular"),))).met
-        for number in range(1_000_000):
+        for number in range(40_000):
             await limiter.take((Demand(bucket, str(number)),))
             if number % 1000 == 0:
                 await limiter.give(Demand(bucket, "regular", 0.0))
