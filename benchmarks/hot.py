@@ -99,14 +99,14 @@ def pairs(server: Imagemill, listing: Path, size: int) -> tuple[list[Burst], lis
     bare = subprocess.Popen(command, cwd=load.ROOT, start_new_session=True)
     try:
         processes.wait_until(lambda: status_of(port, "/") == 200, 10, "bare ASGI", bare)
-        _burst(port, bare.pid, listing)
-        bursts = [(_burst(server.port, server.pid, listing), _burst(port, bare.pid, listing)) for _ in range(PAIRS)]
+        burst(port, bare.pid, listing)
+        bursts = [(burst(server.port, server.pid, listing), burst(port, bare.pid, listing)) for _ in range(PAIRS)]
     finally:
         processes.stop(bare)
     return [mine for mine, _ in bursts], [other for _, other in bursts]
 
 
-def _burst(port: int, pid: int, listing: Path) -> Burst:
+def burst(port: int, pid: int, listing: Path) -> Burst:
     """Some seconds of load on one server."""
     before = processes.cpu_seconds(pid)
     count, wall, p50, p99 = _wrk(port, listing) if shutil.which("wrk") else _own(port, listing)

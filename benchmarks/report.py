@@ -14,6 +14,7 @@ TITLES = {
     "startup": "Starting",
     "hot": "Hot: a variant that is in the cache",
     "disk": "Disk: a variant in the disk cache",
+    "edge": "Behind nginx: a variant that is a file",
     "cold": "Cold: a variant that nobody has made",
     "set": "A set: one decode for many variants",
     "bulk": "Bulk: a folder without a server",

@@ -5,7 +5,7 @@ in its name (`version_of_layers`): a replaced logo makes other variants at once,
 more. The rest that follows stands where it belongs: `memo` remembers a URL only while every original is the same one;
 no answer is immutable, as `?v=` speaks of the picture and not of its logo (`plan`); each logo is among the cache tags.
 
-Who may put what on a picture is `verdict`'s to say: so far every original may be seen by everyone.
+Who may put what on a picture is `verdict`'s to say, and for one that is private `permission`'s.
 """
 
 from __future__ import annotations

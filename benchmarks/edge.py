@@ -1,0 +1,137 @@
+"""Hits through the nginx configuration that Imagemill writes, against the same nginx with the same files, plain.
+
+Both are one nginx with one worker: our configuration on one port, a folder of the same bodies on another. So what is
+compared is what the configuration costs: choosing the file by options, version and Accept, and our headers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import load, pictures, processes
+from benchmarks.hot import CLIENTS, SECONDS, URLS, Burst, burst, options_for, small_photo
+from benchmarks.measure import PAIRS, Figure, Outcome, at_least, median_ratio, spread
+from benchmarks.server import UNLIMITED, Imagemill, fetch, free_port, status_of
+
+GATE = 0.9
+SETTINGS = {"IMAGEMILL_SERVER__TRUSTED_PROXIES": "127.0.0.1"}
+FRAME = """
+{user} error_log {folder}/error.log warn; pid {folder}/nginx.pid; daemon off; worker_processes 1; pcre_jit on;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; include /etc/nginx/mime.types; sendfile on; tcp_nopush on; keepalive_requests 100000000;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  include {folder}/imagemill.conf;
+  server {{ listen 127.0.0.1:{plain}; root {folder}/plain; }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A running nginx and its two ports."""
+
+    pid: int
+    port: int
+    plain: int
+
+
+def measure() -> Outcome:
+    """Make 1 000 variants, copy them to a plain folder under the same paths, then run the interleaved pairs."""
+    if shutil.which("wrk") is None:
+        raise RuntimeError("edge: wrk is needed, for our own generator is slower than nginx (apt-get install wrk)")
+    with Imagemill(UNLIMITED | SETTINGS) as server:
+        small = small_photo(server.scratch)
+        names = pictures.copies(small, server.data, URLS, "edge")
+        server.start()
+        options, size = options_for(server, names[0])
+        paths = [f"/img/{options}/{name}" for name in names]
+        load.run(load.Load(port=server.port, paths=paths)).require_good("edge, making the variants")
+        folder = server.scratch / "nginx"
+        for path in paths:
+            target = folder / "plain" / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(fetch(server.port, path)[2])
+        listing = server.scratch / "paths.txt"
+        listing.write_text("\n".join(paths) + "\n")
+        with _nginx(server, folder) as front:
+            processes.wait_until(lambda: all(_hits(front.port, path) for path in paths[::50]), 30, "hits of nginx")
+            ours, plain = _pairs(front, listing)
+            _require_same(front, paths[0])
+    rate = median_ratio([b.rate for b in ours], [b.rate for b in plain])
+    cpu = median_ratio([b.cpu for b in plain], [b.cpu for b in ours])
+    return Outcome(
+        method=(
+            f"{URLS} kept variants at random, about {size} bytes each, through one nginx with one worker: the "
+            "configuration of `imagemill edge-config nginx` against a folder of the same files; no access log; "
+            f"{CLIENTS} connections for {SECONDS} s, {PAIRS} interleaved pairs; load by wrk, one thread"
+        ),
+        figures=(
+            Figure(name="throughput / nginx with a plain file", value=rate, unit="×", gate=at_least(GATE)),
+            Figure(name="CPU per request, plain / ours", value=cpu, unit="×"),
+            Figure(
+                name="requests per second",
+                value=statistics.median(b.rate for b in ours),
+                unit="/s",
+                note=spread([b.rate for b in ours]),
+            ),
+            Figure(
+                name="requests per second, plain file",
+                value=statistics.median(b.rate for b in plain),
+                unit="/s",
+                note=spread([b.rate for b in plain]),
+            ),
+            Figure(name="CPU per request", value=statistics.median(b.cpu for b in ours) * 1e6, unit="µs"),
+            Figure(name="CPU per request, plain file", value=statistics.median(b.cpu for b in plain) * 1e6, unit="µs"),
+        ),
+    )
+
+
+@contextmanager
+def _nginx(server: Imagemill, folder: Path) -> Iterator[Front]:
+    port, plain = free_port(), free_port()
+    binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
+    if binary is None:
+        raise RuntimeError("edge: nginx is needed (apt-get install nginx-light)")
+    program = str(Path(sys.executable).parent / "imagemill")
+    command = [program, "edge-config", "nginx", "--data", str(server.data), "--listen", str(port)]
+    command += ["--origin", f"127.0.0.1:{server.port}"]
+    text = subprocess.run(command, env=os.environ | SETTINGS, capture_output=True, text=True, check=True).stdout
+    folder.mkdir(exist_ok=True)
+    text = text.replace("/var/cache/imagemill", str(folder / "cache")).replace("listen ", "listen 127.0.0.1:")
+    (folder / "imagemill.conf").write_text(text)
+    (folder / "nginx.conf").write_text(FRAME.format(folder=folder, plain=plain, user="user root;"))
+    running = subprocess.Popen([binary, "-c", str(folder / "nginx.conf")], start_new_session=True)
+    try:
+        processes.wait_until(lambda: status_of(plain, "/") != 0, 10, "nginx", running)
+        yield Front(running.pid, port, plain)
+    finally:
+        processes.stop(running)
+
+
+def _pairs(front: Front, listing: Path) -> tuple[list[Burst], list[Burst]]:
+    burst(front.port, front.pid, listing)
+    burst(front.plain, front.pid, listing)
+    bursts = [(burst(front.port, front.pid, listing), burst(front.plain, front.pid, listing)) for _ in range(PAIRS)]
+    return [mine for mine, _ in bursts], [other for _, other in bursts]
+
+
+def _hits(port: int, path: str) -> bool:
+    return "nginx; hit" in fetch(port, path)[1].get("cache-status", "")
+
+
+def _require_same(front: Front, path: str) -> None:
+    """Both must have answered the same bytes, ours from its file and with the contract's headers."""
+    status, headers, body = fetch(front.port, path)
+    plain, _, same = fetch(front.plain, path)
+    if (status, plain) != (200, 200) or body != same or "nginx; hit" not in headers.get("cache-status", ""):
+        raise RuntimeError(f"edge: the same picture expected from both, got {status} and {plain}")
