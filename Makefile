@@ -41,4 +41,4 @@ bench: dev ## Run the benchmarks; writes benchmarks/results/latest.json
 
 lock: ## Resolve the dependencies again and write both lock files
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra heic --group pyproject.toml:build -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra heic --extra jxl --group pyproject.toml:build --group pyproject.toml:dev -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra functions --extra heic --extra jxl --group pyproject.toml:build --group pyproject.toml:dev -o requirements-dev.lock

@@ -1,0 +1,1 @@
+"""Where Imagemill is deployed to."""

@@ -1,0 +1,1 @@
+"""Imagemill without servers: the CDK app that turns the platform into CloudFormation."""
