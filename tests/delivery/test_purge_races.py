@@ -38,7 +38,7 @@ from imagemill.recipe.negotiation import Hints
 from imagemill.testing.engine import PillowEngine
 from imagemill.throttling.memory import MemoryLimiter
 from imagemill.variants.memory import MemoryVariants
-from imagemill.variants.port import Kept, VariantName
+from imagemill.variants.port import NO_HEADERS, FileHeaders, Kept, VariantName
 
 TARGETS: tuple[dict[str, str], ...] = ({"key": "a/x.png"}, {"prefix": "a/"})
 
@@ -80,10 +80,12 @@ class SteppedVariants(MemoryVariants):
         await self.turns.wait()
         return kept
 
-    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
+    async def keep(
+        self, name: VariantName, data: bytes, *, modified: float | None = None, headers: FileHeaders = NO_HEADERS
+    ) -> bool:
         """Keep in two steps."""
         await self.turns.wait()
-        stored = await super().keep(name, data, modified=modified)
+        stored = await super().keep(name, data, modified=modified, headers=headers)
         await self.turns.wait()
         return stored
 

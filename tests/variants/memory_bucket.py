@@ -29,6 +29,8 @@ class MemoryBucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, Stored] = {}
+        self.headers: dict[str, tuple[str, str]] = {}
+        """Cache-Control and Content-Disposition of what was placed last."""
         self.away = False
         self.calls: list[str] = []
         self.hold: dict[str, asyncio.Event] = {}
@@ -49,8 +51,18 @@ class MemoryBucket:
         await sink.write(memoryview(stored.data)[half:])
         return stored.about
 
-    async def place(self, key: str, body: Any, *, content_type: str, metadata: Mapping[str, str] | None = None) -> str:
+    async def place(
+        self,
+        key: str,
+        body: Any,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        cache_control: str = "",
+        content_disposition: str = "",
+    ) -> str:
         """Store an object."""
+        self.headers[key] = (cache_control, content_disposition)
         await self._turn("place")
         data = bytes(body)
         tag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'

@@ -29,7 +29,16 @@ class Bucket(Protocol):
         """Read the bytes of `key` into `sink`; raises Missing."""
         ...
 
-    async def place(self, key: str, body: Any, *, content_type: str, metadata: Mapping[str, str] | None = None) -> str:
+    async def place(
+        self,
+        key: str,
+        body: Any,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        cache_control: str = "",
+        content_disposition: str = "",
+    ) -> str:
         """Write the object whole, over whatever was there, and return the store's own tag of it."""
         ...
 

@@ -19,7 +19,7 @@ from imagemill.object_store.threads import Brief, Threads
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.oldest import newest_to_go, packed, size_in
 from imagemill.variants.paths import Paths, check_purge, check_version
-from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName, stamp_of
+from imagemill.variants.port import NO_HEADERS, FileHeaders, Kept, Reads, VariantInfo, VariantName, stamp_of
 from imagemill.variants.shelf import Shelf
 from imagemill.variants.walking import everything, mend_after_power_cut
 from imagemill.variants.workshop import Workshop
@@ -77,7 +77,9 @@ class LocalVariants:
             return None
         return await self._threads.run(partial(self._shelf.fetch, name))
 
-    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
+    async def keep(
+        self, name: VariantName, data: bytes, *, modified: float | None = None, headers: FileHeaders = NO_HEADERS
+    ) -> bool:
         """Keep a variant; where the store is full this waits until the oldest have gone."""
         if not self._ledger.reserve(len(data)):
             await self._make_room(len(data))

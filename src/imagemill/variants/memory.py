@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from imagemill.variants.ledger import TRIMMED_TO
 from imagemill.variants.paths import check_leaf, check_purge, check_site, check_version
-from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName, stamp_of
+from imagemill.variants.port import NO_HEADERS, FileHeaders, Kept, Reads, VariantInfo, VariantName, stamp_of
 
 
 @dataclass(slots=True)
@@ -61,7 +61,9 @@ class MemoryVariants:
         variant.read = self._now()
         return variant.kept
 
-    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
+    async def keep(
+        self, name: VariantName, data: bytes, *, modified: float | None = None, headers: FileHeaders = NO_HEADERS
+    ) -> bool:
         """Keep a variant, removing what was not read for longest where there is no room."""
         check_leaf(name.leaf)
         original = self._find(name)

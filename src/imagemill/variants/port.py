@@ -46,6 +46,22 @@ class Kept:
     modified: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileHeaders:
+    """What a server must say of a kept variant that sends it without asking us; ASCII, empty: nothing.
+
+    Only a store whose files carry headers of their own, a bucket, has a use for it: a CDN reads it by itself. A web
+    server on our own disk has a configuration that says the same (`edge_config`).
+    """
+
+    cache_control: str = ""
+    content_disposition: str = ""
+    cache_tag: str = ""
+
+
+NO_HEADERS = FileHeaders()
+
+
 @dataclass(frozen=True, slots=True)
 class VariantInfo:
     """A line of a listing; `size` in bytes, `modified` in seconds since 1970."""
@@ -83,11 +99,14 @@ class VariantStore(Protocol):
         """Return the variant's bytes, None when it is not kept."""
         ...
 
-    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
+    async def keep(
+        self, name: VariantName, data: bytes, *, modified: float | None = None, headers: FileHeaders = NO_HEADERS
+    ) -> bool:
         """Keep it; False when its version is no longer published, the original has its share (`max_per_original`),
         or there is no room (none of which is an error: the answer has gone out already).
 
         `modified` is when it was made, in seconds since 1970 (None: now): what the answer said must stay true.
+        `headers` are for whoever sends the file without us.
         """
         ...
 

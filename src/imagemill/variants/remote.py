@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -26,8 +27,8 @@ from imagemill.variants.bucket import Bucket, objects, read, remove_all
 from imagemill.variants.homes import Home, Homes
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import HOME, KEY_TEXT, ODD, check_purge, check_site, check_version
-from imagemill.variants.port import Kept, Reads, VariantInfo, VariantName
-from imagemill.variants.remote_names import DIGEST, MODIFIED, RemoteNames, parts_of, type_of
+from imagemill.variants.port import NO_HEADERS, FileHeaders, Kept, Reads, VariantInfo, VariantName
+from imagemill.variants.remote_names import CACHE_TAG, DIGEST, MODIFIED, RemoteNames, parts_of, type_of
 from imagemill.variants.remote_records import RemoteRecords
 from imagemill.variants.remote_room import RemoteRoom
 from imagemill.variants.writings import Writing, Writings
@@ -47,18 +48,23 @@ class RemoteVariants:
         self,
         bucket: Bucket,
         *,
-        max_bytes: int,
+        max_bytes: int | None,
         max_per_original: int,
         room: int = 0,
         reads: Reads = dict,
         homes: Homes | None = None,
     ) -> None:
-        """Nothing is asked yet. `room` are the bytes of the bucket's prefix; `reads` is asked before each trim."""
+        """Nothing is asked yet. `room` are the bytes of the bucket's prefix; `reads` is asked before each trim.
+
+        Without `max_bytes` nothing is counted and nothing trimmed: a lifecycle rule of the bucket does that, and who
+        lives for one request has no time to list a bucket.
+        """
         self._bucket = bucket
         self._share = max_per_original
         self._names = RemoteNames(room)
         self._records = RemoteRecords(bucket, self._names)
-        self._ledger = Ledger(max_bytes)
+        self._counts = max_bytes is not None
+        self._ledger = Ledger(sys.maxsize if max_bytes is None else max_bytes)
         self._room = RemoteRoom(bucket, self._names, self._ledger, reads)
         self._homes = homes or Homes()
         self._locks = KeyLocks()
@@ -161,7 +167,9 @@ class RemoteVariants:
         if home is not None and home.version == name.version:
             self._ledger.release(self._homes.drop(home, name.leaf))
 
-    async def keep(self, name: VariantName, data: bytes, *, modified: float | None = None) -> bool:
+    async def keep(
+        self, name: VariantName, data: bytes, *, modified: float | None = None, headers: FileHeaders = NO_HEADERS
+    ) -> bool:
         """Keep a variant; False as well where the store is away."""
         path = self._names.variant(name)
         home = self._homes.get((name.site, name.key))
@@ -171,7 +179,7 @@ class RemoteVariants:
         try:
             with self._writings.begin(name) as writing:
                 if await self._has_share(home, name):
-                    await self._place(writing, path, data, modified)
+                    await self._place(writing, path, data, modified, headers)
                     kept = self._count_in(home, writing, len(data))
                     if not kept:
                         await self._undo(name, path)
@@ -189,13 +197,24 @@ class RemoteVariants:
         coming = self._writings.leaves(name.site, name.key, name.version)
         return name.leaf in leaves or len(leaves.keys() | coming) <= self._share
 
-    async def _place(self, writing: Writing, path: str, data: bytes, modified: float | None) -> None:
+    async def _place(
+        self, writing: Writing, path: str, data: bytes, modified: float | None, headers: FileHeaders
+    ) -> None:
         await self._records.mark(writing.name.site, writing.name.key)
         writing.placing = True
         metadata = {DIGEST: hashlib.sha256(data).hexdigest()}
         if modified is not None:
             metadata[MODIFIED] = repr(modified)
-        await self._bucket.place(path, data, content_type=type_of(path), metadata=metadata)
+        if headers.cache_tag:
+            metadata[CACHE_TAG] = headers.cache_tag
+        await self._bucket.place(
+            path,
+            data,
+            content_type=type_of(path),
+            metadata=metadata,
+            cache_control=headers.cache_control,
+            content_disposition=headers.content_disposition,
+        )
         self._room.use(path)
 
     def _count_in(self, home: Home, writing: Writing, size: int) -> bool:
@@ -296,7 +315,7 @@ class RemoteVariants:
 
     async def trim(self) -> int:
         """Count everything anew and remove what was not read for longest if there is too much."""
-        return await self._room.trim()
+        return await self._room.trim() if self._counts else 0
 
     async def settled(self) -> None:
         """Wait until what was begun behind an answer has ended."""
@@ -328,7 +347,7 @@ class RemoteVariants:
                 self._ledger.release(one.size)
 
     def _count(self) -> None:
-        if self._counting is None:
+        if self._counts and self._counting is None:
             self._counting = asyncio.create_task(self._room.run())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

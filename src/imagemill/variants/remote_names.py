@@ -28,6 +28,8 @@ MAX_NAME_BYTES = 1024
 DIGEST = "imagemill-sha256"
 MODIFIED = "imagemill-modified"
 """Metadata of a variant: SHA-256 of its bytes in hex, and what its answers say, in seconds since 1970."""
+CACHE_TAG = "cache-tag"
+"""Metadata that S3 answers as `x-amz-meta-cache-tag`, which is the name a CloudFront distribution reads tags from."""
 
 _TYPES = {
     "jpg": "image/jpeg",

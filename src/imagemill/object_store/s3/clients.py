@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import httpx
     from obstore.store import S3Store
 
+PLAIN = frozenset(("Content-Type", "Cache-Control", "Content-Disposition"))
+"""Attributes of an object that are headers by themselves; the others are its metadata."""
+
 
 class Clients:
     """The two clients of one bucket, made when they are first needed: their imports take 140 ms together."""
@@ -58,8 +61,9 @@ class Clients:
 
     def headers_of(self, attributes: Mapping[str, str], mode: Any) -> list[tuple[str, str]]:
         """Return what `obstore_put` would send, for a key that it would not."""
-        plain = {"Content-Type": "content-type", "Cache-Control": "cache-control"}
-        headers = [(plain.get(name, f"x-amz-meta-{name.lower()}"), text) for name, text in attributes.items()]
+        headers = [
+            (name.lower() if name in PLAIN else f"x-amz-meta-{name.lower()}", text) for name, text in attributes.items()
+        ]
         if mode == "create":
             headers.append(("if-none-match", "*"))
         elif mode != "overwrite":

@@ -116,6 +116,7 @@ class S3Connection:
         content_type: str,
         metadata: Mapping[str, str] | None = None,
         cache_control: str = "",
+        content_disposition: str = "",
         only_new: bool = False,
         only_over: str = "",
     ) -> str:
@@ -129,6 +130,8 @@ class S3Connection:
         attributes = {"Content-Type": content_type, **(metadata or {})}
         if cache_control:
             attributes["Cache-Control"] = cache_control
+        if content_disposition:
+            attributes["Content-Disposition"] = content_disposition
         mode: Any = "create" if only_new else {"e_tag": only_over} if only_over else "overwrite"
 
         async def once() -> str:
