@@ -24,7 +24,7 @@ LAYERS = [
     {"data_folder", "workers"},
     {"assembly", "testing", "renderer"},
     {"supervision"},
-    {"cli"},
+    {"cli", "functions"},
     {"__main__", "__init__"},
 ]
 """From the centre outwards: a part may import itself and what stands above it in this list."""
