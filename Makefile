@@ -2,11 +2,12 @@
 PYTHON ?= python3
 PORT ?= 8080
 DATA ?= demo-data
+CONFIG ?= deploy/aws/config.toml
 export UV_NO_PROGRESS = 1
 
-.PHONY: help demo install dev test bench lint fmt lock
+.PHONY: help demo install dev test bench lint fmt lock aws-synth aws-templates
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: install ## Start Imagemill with sample photos on http://127.0.0.1:8080 (PORT=, DATA= override)
 	@.venv/bin/imagemill demo --port $(PORT) --data $(DATA)
@@ -38,6 +39,12 @@ fmt: dev ## Format the code
 
 bench: dev ## Run the benchmarks; writes benchmarks/results/latest.json
 	.venv/bin/python -m benchmarks
+
+aws-synth: dev ## Write the AWS templates of deploy/aws/config.toml (CONFIG= overrides) to build/aws/templates
+	@.venv/bin/python -m deploy.aws --config $(CONFIG)
+
+aws-templates: dev ## Write the released templates, deploy/aws/templates, again
+	@.venv/bin/python -m deploy.aws --out deploy/aws/templates
 
 lock: ## Resolve the dependencies again and write both lock files
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra heic --group pyproject.toml:build -o requirements.lock

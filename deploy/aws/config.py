@@ -158,7 +158,9 @@ def _read(kind: type, tree: Mapping[str, object], above: str, wrong: list[str]) 
         if key not in hints:
             near = difflib.get_close_matches(key, hints, n=1)
             hint = f" (did you mean {above}{near[0]}?)" if near else ""
-            wrong.append(f"{name}: expected one of {', '.join(f.name for f in fields(kind))}; there is no {name}{hint}.")
+            wrong.append(
+                f"{name}: expected one of {', '.join(f.name for f in fields(kind))}; there is no {name}{hint}."
+            )
         elif key == "settings":
             chosen[key] = dict(_settings(value, wrong))
         elif key == "tags":
@@ -269,9 +271,9 @@ def _contradictions(chosen: Mapping[str, object]) -> Iterator[str]:
     if get("domain") and get("domain") == get("api_domain"):
         yield f"api_domain: expected another host than domain, received {get('api_domain')!r} for both."
     if get("domain") and not get("zone_id") and not get("certificate"):
-        yield "domain: expected zone_id (a certificate is then made) or certificate beside it, received neither."
+        yield "domain: expected zone_id (then a certificate is made) or certificate beside it, received neither."
     if get("api_domain") and not get("zone_id") and not get("api_certificate"):
-        yield "api_domain: expected zone_id (a certificate is then made) or api_certificate beside it, received neither."
+        yield "api_domain: expected zone_id (then a certificate is made) or api_certificate beside it, not neither."
     geo = get("geo")
     assert isinstance(geo, Geo)
     if (geo.mode == "none") != (not geo.countries):

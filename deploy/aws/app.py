@@ -1,0 +1,184 @@
+"""The CDK app: every stack of one deployment, connected, and the templates it becomes.
+
+The only place that knows all stacks and in which region each is made. What crosses a region goes by name or by a
+template's parameter (CloudFormation has no reference across regions), so each template stands alone.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from deploy.aws.api import ApiStack
+from deploy.aws.config import Config
+from deploy.aws.delivery import DeliveryStack
+from deploy.aws.edge import EdgeStack
+from deploy.aws.functions import FunctionsStack
+from deploy.aws.names import bucket_arn
+from deploy.aws.operations import OperationsStack
+from deploy.aws.replica import ReplicaStack
+from deploy.aws.storage import StorageStack
+
+EDGE_REGION = "us-east-1"
+"""Where CloudFront takes its web ACL and its certificate from."""
+FLAGS = {
+    "@aws-cdk/aws-iam:minimizePolicies": True,  # one statement where two say the same: what a reviewer reads
+    "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,  # access logs by a bucket policy, not by an ACL
+    "@aws-cdk/aws-s3:publicAccessBlockedByDefault": True,
+    "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the account's role for logs is the operations stack's
+    "@aws-cdk/aws-lambda:useCdkManagedLogGroup": True,
+    "aws-cdk:enableDiffNoFail": True,
+    "aws:cdk:disable-asset-staging": True,  # there are no assets
+}
+"""CDK's feature flags; the library's defaults are those of its first version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """One deployment's app and its stacks, in the order in which they are deployed."""
+
+    app: cdk.App
+    replica: ReplicaStack
+    storage: StorageStack
+    edge: EdgeStack
+    delivery: DeliveryStack
+    functions: FunctionsStack
+    api: ApiStack
+    operations: OperationsStack
+
+    @property
+    def stacks(self) -> tuple[cdk.Stack, ...]:
+        """Every stack, each after those it needs."""
+        return (
+            *(self.replica, self.storage, self.edge, self.delivery),
+            *(self.functions, self.api, self.operations),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One synthesised template: its stack's short name (`storage`), region, number of resources, and text."""
+
+    name: str
+    region: str
+    resources: int
+    text: str
+
+
+def build(config: Config, outdir: Path) -> Platform:
+    """Return the app of `config`; CDK writes its assembly into `outdir`, which must be empty or an earlier one."""
+    app = cdk.App(
+        outdir=str(outdir),
+        analytics_reporting=False,
+        tree_metadata=False,
+        post_cli_context=FLAGS,
+        default_stack_synthesizer=cdk.BootstraplessSynthesizer(),
+    )
+    home = cdk.Environment(region=config.region)
+
+    def named(stack: str) -> str:
+        return f"{config.name}-{stack}"
+
+    replica = ReplicaStack(
+        app,
+        named("replica"),
+        config=config,
+        env=cdk.Environment(region=config.replica_region),
+        description="Imagemill: the second copy of every original.",
+    )
+    storage = StorageStack(
+        app,
+        named("storage"),
+        config=config,
+        replica_bucket_arn=bucket_arn(config, "replica"),
+        env=home,
+        description="Imagemill: buckets and the events of originals.",
+    )
+    edge = EdgeStack(
+        app,
+        named("edge"),
+        config=config,
+        env=cdk.Environment(region=EDGE_REGION),
+        description="Imagemill: web ACL and certificate of CloudFront.",
+    )
+    delivery = DeliveryStack(
+        app,
+        named("delivery"),
+        config=config,
+        storage=storage,
+        env=home,
+        description="Imagemill: CloudFront, static first, and the maker behind it.",
+    )
+    functions = FunctionsStack(
+        app,
+        named("functions"),
+        config=config,
+        storage=storage,
+        distribution_id=delivery.distribution_id,
+        public_url=delivery.public_url,
+        env=home,
+        description="Imagemill: API, events and authorizer functions.",
+    )
+    api = ApiStack(
+        app,
+        named("api"),
+        config=config,
+        functions=functions,
+        logs=storage.logs,
+        env=home,
+        description="Imagemill: API Gateway of /v1.",
+    )
+    operations = OperationsStack(
+        app,
+        named("operations"),
+        config=config,
+        storage=storage,
+        delivery=delivery,
+        functions=functions,
+        api=api,
+        env=home,
+        description="Imagemill: alarms, dashboard, audit trail, budget.",
+    )
+    platform = Platform(
+        app=app,
+        replica=replica,
+        storage=storage,
+        edge=edge,
+        delivery=delivery,
+        functions=functions,
+        api=api,
+        operations=operations,
+    )
+    for stack in platform.stacks:
+        # D5: tags that the bill can be divided by (cost-allocation tags).
+        cdk.Tags.of(stack).add("application", config.name)
+        cdk.Tags.of(stack).add("stack", _short(config, stack))
+        for name, text in config.tags.items():
+            cdk.Tags.of(stack).add(name, text)
+    return platform
+
+
+def synthesise(config: Config) -> list[Written]:
+    """Return every template of `config`, in the order of deployment; equal configurations give equal texts."""
+    with tempfile.TemporaryDirectory() as folder:
+        platform = build(config, Path(folder))
+        assembly = platform.app.synth()
+        return [_written(config, stack, assembly) for stack in platform.stacks]
+
+
+def _written(config: Config, stack: cdk.Stack, assembly: cdk.cx_api.CloudAssembly) -> Written:
+    template = assembly.get_stack_by_name(stack.stack_name).template
+    return Written(
+        name=_short(config, stack),
+        region=stack.region,
+        resources=len(template.get("Resources", {})),
+        text=json.dumps(template, indent=1, ensure_ascii=False) + "\n",
+    )
+
+
+def _short(config: Config, stack: cdk.Stack) -> str:
+    return stack.stack_name.removeprefix(f"{config.name}-")

@@ -1,0 +1,49 @@
+"""The names that more than one stack, region or account part has to know before they are made.
+
+Buckets and keys are named instead of asked for: a bucket's notification, its replica in another region and the
+policies of both refer to each other, and only a literal name keeps that from being a circle. The account's number
+makes a bucket's name unique in the world.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, Fn
+
+from deploy.aws.config import Config
+
+SITE = "default"
+"""The site whose variants the distribution serves: the first segment of every variant's key (contract, "Sites")."""
+OWN = ".imagemill/"
+"""The prefix of the platform's own documents, in any bucket; never served."""
+QUARANTINE = f"{OWN}quarantine/"
+"""Where direct uploads land in the originals bucket until they were checked."""
+EDGE_SECRET_HEADER = "x-imagemill-edge"  # noqa: S105 - a header's name
+"""The header by which the private origins of the distribution prove that CloudFront has checked a signature."""
+
+
+def bucket_name(config: Config, role: str) -> str:
+    """Return the name of the bucket that is `role` (originals, variants, logs, site, replica)."""
+    region = config.replica_region if role == "replica" else config.region
+    return Fn.sub(f"{config.name}-{role}-${{AWS::AccountId}}-{region}")
+
+
+def bucket_arn(config: Config, role: str) -> str:
+    """Return the ARN of the bucket that is `role`; made of its name, so that it ties no two resources."""
+    return Fn.sub(
+        f"arn:${{AWS::Partition}}:s3:::{config.name}-{role}-${{AWS::AccountId}}-"
+        + (config.replica_region if role == "replica" else config.region)
+    )
+
+
+def key_alias(config: Config, role: str) -> str:
+    """Return the alias of the KMS key of `role` (data, replica), made where config.kms asks for our own."""
+    return f"alias/{config.name}-{role}"
+
+
+def distributions_arn() -> str:
+    """Return the pattern of this account's CloudFront distributions.
+
+    Not the one distribution: its stack needs the buckets, whose policies would need it. Nobody else can make a
+    distribution in the account.
+    """
+    return f"arn:{Aws.PARTITION}:cloudfront::{Aws.ACCOUNT_ID}:distribution/*"
