@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,7 @@ FILE = Path(__file__).with_name("config.toml")
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retentions that CloudWatch Logs knows (API PutRetentionPolicy, `retentionInDays`)."""
 _DOMAIN = r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+_NETWORK = r"[0-9a-f.:]+/\d{1,3}"
 _REGION = r"[a-z]{2}(-[a-z]+)+-\d"
 
 
@@ -77,6 +79,9 @@ class Config:
     waf: bool = True
     rate_limit: int = 3000
     """Requests of one address in five minutes."""
+    allow_addresses: tuple[str, ...] = ()
+    block_addresses: tuple[str, ...] = ()
+    """Networks that the firewall never refuses, or always does."""
     alarm_email: str = ""
     monthly_budget: int = 50
     log_days: int = 30
@@ -106,6 +111,8 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "alarm_email": (r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an address of mail"),
     "upload_origins": (r"\*|https?://[^/\s?#]+", "origins, such as https://www.example.com"),
+    "allow_addresses": (_NETWORK, "networks, such as 192.0.2.0/24 or 2001:db8::/32"),
+    "block_addresses": (_NETWORK, "networks, such as 192.0.2.0/24 or 2001:db8::/32"),
     "geo.countries": (r"[A-Z]{2}", "country codes of two capital letters, such as DE"),
 }
 """Texts (and items of lists) that have a shape: a regular expression of the whole, and the words for it."""
@@ -255,6 +262,14 @@ def _public_keys(names: object, folder: Path, wrong: list[str]) -> Iterator[str]
             wrong.append(f"public_keys: expected RSA of 2048 bits or ECDSA over P-256 in {name}, received another key.")
 
 
+def _is_network(text: str) -> bool:
+    """Whether WAF takes `text` as a network: it knows none that holds every address."""
+    try:
+        return ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
+
+
 def _reason(error: Exception) -> str:
     return "there is no such file" if isinstance(error, FileNotFoundError) else "it cannot be read as one"
 
@@ -274,6 +289,12 @@ def _contradictions(chosen: Mapping[str, object]) -> Iterator[str]:
         yield "domain: expected zone_id (then a certificate is made) or certificate beside it, received neither."
     if get("api_domain") and not get("zone_id") and not get("api_certificate"):
         yield "api_domain: expected zone_id (then a certificate is made) or api_certificate beside it, not neither."
+    for name in ("allow_addresses", "block_addresses"):
+        networks = get(name)
+        assert isinstance(networks, tuple)
+        for network in networks:
+            if not _is_network(network):
+                yield f"{name}: expected a network whose other bits are 0, such as 192.0.2.0/24, received {network!r}."
     geo = get("geo")
     assert isinstance(geo, Geo)
     if (geo.mode == "none") != (not geo.countries):
