@@ -1,4 +1,4 @@
-"""`imagemill edge-config`: the configuration of nginx or Varnish in front of this platform."""
+"""`imagemill edge-config`: the configuration of what stands in front: nginx, Varnish, or CloudFront's function."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from imagemill.cli.words import say
 from imagemill.errors import ImagemillError
 
 if TYPE_CHECKING:  # read when the command runs
+    from imagemill.edge_config.facts import Facts
     from imagemill.settings import Settings
 
 
@@ -22,6 +23,7 @@ class Kind(StrEnum):
 
     NGINX = "nginx"
     VARNISH = "varnish"
+    CLOUDFRONT = "cloudfront"
 
 
 class CannotWrite(ImagemillError):
@@ -31,7 +33,7 @@ class CannotWrite(ImagemillError):
 
 
 def edge_config(
-    kind: Annotated[Kind, typer.Argument(metavar="nginx|varnish", help="Which server stands in front.")],
+    kind: Annotated[Kind, typer.Argument(metavar="nginx|varnish|cloudfront", help="What stands in front.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write to this file, all at once. Default: stdout.", show_default=False),
@@ -46,24 +48,27 @@ def edge_config(
         ),
     ] = None,
     control: Annotated[bool, typer.Option("--control", help="Let the control API and its docs through too.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="CloudFront's function where it demands signed URLs or cookies itself.")
+    ] = False,
     data: DataFlag = None,
     config: ConfigFlag = None,
 ) -> None:
-    """Write the configuration of nginx or Varnish from the settings of this platform.
+    """Write the configuration of nginx or Varnish, or the function of CloudFront, from the settings of this platform.
 
     nginx serves kept variants as files where they lie on its machine, else from a cache of its own; Varnish from its
-    cache. Both ask Imagemill for the rest, and for every picture that is private. Write it again after a change of
-    the settings.
+    cache. Both ask Imagemill for the rest, and for every picture that is private. CloudFront's function names the
+    variant's object in the bucket where it is sure. Write it again after a change of the settings.
 
     Examples:
       imagemill edge-config nginx --data ~/Pictures > /etc/nginx/conf.d/imagemill.conf
       imagemill edge-config varnish --origin 10.0.0.5:8080 --origin 10.0.0.6:8080 -o /etc/varnish/default.vcl
+      imagemill edge-config cloudfront -o viewer-request.js
 
     """
     from imagemill.assembly import SITE
+    from imagemill.edge_config.cloudfront import static_reasons
     from imagemill.edge_config.facts import facts_of
-    from imagemill.edge_config.nginx import nginx_config
-    from imagemill.edge_config.varnish import varnish_config
     from imagemill.settings import Settings
     from imagemill.settings.values import folder_of
 
@@ -82,16 +87,29 @@ def edge_config(
         origins=tuple(origin or ()),
         control=control,
     )
-    text = nginx_config(facts) if kind is Kind.NGINX else varnish_config(facts)
+    text = _text(kind, facts, private=private)
     if output is None:
         print(text, end="")
     else:
         _write(output, text, secret=bool(facts.secret))
-    if not settings.server.trusted_proxies:
+    if kind is Kind.CLOUDFRONT:
+        for reason in static_reasons(facts, key_group=private):
+            say(f"imagemill: nothing is static at this edge. {reason}")
+    elif not settings.server.trusted_proxies:
         say(
             "imagemill: server.trusted_proxies is empty: all who come through it would count as one client. "
             f'Set it to the address of {kind.value}, such as ["127.0.0.1"].'
         )
+
+
+def _text(kind: Kind, facts: Facts, *, private: bool) -> str:
+    from imagemill.edge_config.cloudfront import cloudfront_function
+    from imagemill.edge_config.nginx import nginx_config
+    from imagemill.edge_config.varnish import varnish_config
+
+    if kind is Kind.CLOUDFRONT:
+        return cloudfront_function(facts, private=private)
+    return nginx_config(facts) if kind is Kind.NGINX else varnish_config(facts)
 
 
 def variants_folder(settings: Settings) -> Path | None:
