@@ -20,6 +20,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from deploy.aws.settings import faults
+
 FILE = Path(__file__).with_name("config.toml")
 """The file that is read unless another is named."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
@@ -57,6 +59,22 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The `[api]` table: who may call the API and how much (G3, G4, G5).
+
+    `auth`: key (the usage plan's key), iam (a SigV4 signature and the key) or authorizer (the authorizer function says).
+    `rate` (requests a second, steady) and `burst` bound the stage and each key; `daily_quota` is what a key may ask a
+    day (0: no bound); `addresses` are the networks (CIDR) that may call at all, empty: all.
+    """
+
+    auth: Literal["key", "iam", "authorizer"] = "key"
+    rate: int = 50
+    burst: int = 100
+    daily_quota: int = 100_000
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One deployment. Sizes in MB, times in days, money in US dollars a month, unless the field says otherwise."""
 
@@ -89,6 +107,7 @@ class Config:
     old_version_days: int = 30
     geo: Geo = field(default_factory=Geo)
     canary: Canary = field(default_factory=Canary)
+    api: Api = field(default_factory=Api)
     tags: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of the platform: `section.name` → the value as the environment would hold it."""
@@ -113,6 +132,7 @@ RULES: dict[str, tuple[str, str]] = {
     "upload_origins": (r"\*|https?://[^/\s?#]+", "origins, such as https://www.example.com"),
     "allow_addresses": (_NETWORK, "networks, such as 192.0.2.0/24 or 2001:db8::/32"),
     "block_addresses": (_NETWORK, "networks, such as 192.0.2.0/24 or 2001:db8::/32"),
+    "api.addresses": (r"[0-9a-fA-F.:]{2,45}/\d{1,3}", "networks, such as 192.0.2.0/24"),
     "geo.countries": (r"[A-Z]{2}", "country codes of two capital letters, such as DE"),
 }
 """Texts (and items of lists) that have a shape: a regular expression of the whole, and the words for it."""
@@ -124,6 +144,9 @@ RANGES: dict[str, tuple[int, int, str]] = {
     "monthly_budget": (0, 10_000_000, "US dollars a month (0: no budget)"),
     "variant_days": (1, 36500, "days"),
     "old_version_days": (1, 36500, "days"),
+    "api.rate": (1, 10_000, "requests a second"),
+    "api.burst": (1, 5_000, "requests at once"),
+    "api.daily_quota": (0, 2_000_000_000, "requests a day (0: no quota)"),
     "canary.percent": (1, 99, "per cent"),
     "canary.minutes": (1, 2880, "minutes"),
 }
@@ -169,10 +192,10 @@ def _read(kind: type, tree: Mapping[str, object], above: str, wrong: list[str]) 
                 f"{name}: expected one of {', '.join(f.name for f in fields(kind))}; there is no {name}{hint}."
             )
         elif key == "settings":
-            chosen[key] = dict(_settings(value, wrong))
+            chosen[key] = _settings(value, wrong)
         elif key == "tags":
             chosen[key] = dict(_tags(value, wrong))
-        elif hints[key] in (Geo, Canary):
+        elif hints[key] in (Api, Canary, Geo):
             if isinstance(value, dict):
                 chosen[key] = hints[key](**_read(hints[key], value, f"{name}.", wrong))
             else:
@@ -211,20 +234,26 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "…'"
 
 
-def _settings(value: object, wrong: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield `section.name` and the value in the words of an environment variable."""
+def _settings(value: object, wrong: list[str]) -> dict[str, str]:
+    """Return `section.name` → the value in the words of an environment variable; the platform's reader judges them."""
     if not isinstance(value, dict):
         wrong.append(f"settings: expected tables such as [settings.delivery], received {_shown(value)}.")
-        return
-    for section, names in value.items():
-        if not isinstance(names, dict):
-            wrong.append(f"settings.{section}: expected a table of settings, received {_shown(names)}.")
-            continue
-        for name, one in names.items():
-            if isinstance(one, dict):
-                wrong.append(f"settings.{section}.{name}: expected a value, received a table.")
-            else:
-                yield f"{section}.{name}", _word(one)
+        return {}
+    plain = [section for section, names in value.items() if not isinstance(names, dict)]
+    if plain:
+        wrong.append(f"settings.{plain[0]}: expected a table of settings, received {_shown(value[plain[0]])}.")
+        return {}
+    chosen = dict(_flat(value))
+    wrong.extend(faults(chosen))
+    return chosen
+
+
+def _flat(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield above + name, _word(value)
 
 
 def _word(value: object) -> str:
