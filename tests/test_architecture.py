@@ -37,6 +37,7 @@ ADAPTERS = (
     "imagemill.variants.local",
     "imagemill.variants.memory",
     "imagemill.variants.remote",
+    "imagemill.engine.in_process",
     "imagemill.engine.pool",
     "imagemill.coordination.file_leases",
     "imagemill.coordination.redis_leases",

@@ -46,6 +46,9 @@ def tagging_for(settings: CdnSettings) -> Tagging:
     age = f"max-age={settings.max_age}".encode()
     if settings.kind == "fastly":
         return Tagging(b"surrogate-key", " ", words=True, lifetime=(b"surrogate-control", age))
+    if settings.kind == "cloudfront":
+        # S3 can say it of a file as well, as metadata; a distribution knows one name for both (`CacheTagConfig`).
+        return Tagging(b"x-amz-meta-cache-tag", words=True)
     if settings.kind == "cloudflare":
         return Tagging(words=True, lifetime=(b"cdn-cache-control", b"public, " + age))
     return Tagging(words=True) if settings.kind else PLAIN

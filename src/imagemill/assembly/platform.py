@@ -7,53 +7,25 @@ import contextlib
 import gc
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from imagemill.assembly.cdn import tagging_for
-from imagemill.assembly.keys import admin_key
-from imagemill.assembly.limits import build_throttling
-from imagemill.assembly.nodes import Beside, build_fanout, build_locks, build_redis, build_turns
-from imagemill.assembly.shared import Book, build_purging, copy_of, follow, freshness_of, load_all, look_at_all, shares
-from imagemill.assembly.signing import build_signatures, build_signing_keys
-from imagemill.assembly.sources import event_places, remote_keys, with_sources
-from imagemill.assembly.stores import build_document_store, build_stores, with_replica
-from imagemill.assembly.tiers import DiskPurges, build_disk
-from imagemill.assembly.uploads import build_uploads
-from imagemill.cache.memory import MemoryCache
+from imagemill.assembly.nodes import Beside, build_fanout, build_redis
+from imagemill.assembly.parts import SITE, Home, Parts
+from imagemill.assembly.shared import follow, load_all, look_at_all, shares
 from imagemill.data_folder import DataFolder
-from imagemill.delivery.access import Access
 from imagemill.delivery.closing import Closing
-from imagemill.delivery.explain import Explain
-from imagemill.delivery.fills import Fills
-from imagemill.delivery.info import Info
-from imagemill.delivery.inspection import Inspector
-from imagemill.delivery.make import Maker
-from imagemill.delivery.memo import Memo
-from imagemill.delivery.offered import offered
-from imagemill.delivery.pipeline import Delivery
-from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.purge_target import PurgeTarget
-from imagemill.delivery.signed_link import Links
-from imagemill.delivery.slots import Slots
 from imagemill.errors import ImagemillError
-from imagemill.gateway.app import AsgiApp, Gateway
-from imagemill.gateway.clients import Clients, networks
-from imagemill.gateway.health import Health
-from imagemill.gateway.pages import Pages
 from imagemill.observability.access_log import AccessLog, Log, NullLog
 from imagemill.observability.logging import events, wants_text
-from imagemill.observability.metrics import Metrics
-from imagemill.originals.library import Originals
 from imagemill.settings import Settings
 from imagemill.uploads import tidying
 from imagemill.workers import build_engine
 
-SITE = "default"
-"""The one site there is until custom domains come (row E4)."""
+__all__ = ["SITE", "Platform", "build"]
 
 
-class Platform:
+class Platform(Parts):
     """A running platform: the ASGI application and everything behind it."""
 
     def __init__(self, settings: Settings, data: DataFolder, beside: Beside | None = None) -> None:
@@ -61,95 +33,20 @@ class Platform:
 
         `beside` is what a process of several is told of the others; `settings` are then its share of the node's.
         """
-        self.settings = settings
-        self.metrics = Metrics()
         self.redis = build_redis(settings)
-        self._totals = None if beside is None else beside.totals
-        self.cache = MemoryCache(settings.cache.memory_bytes)
-        self.disk = build_disk(settings, data)
-        self.documents = build_document_store(settings, data)
-        store, self.variants = build_stores(settings, data, self.cache.take_reads)
-        self.store = with_sources(with_replica(store, settings, data), settings, data, self.documents)
         self.engine = build_engine(settings)
-        self.access = Access.of(settings.delivery, settings.sizes)
-        self.originals = Originals(
-            self.store,
-            self.variants,
-            self.engine,
-            settings.originals,
-            settings.limits,
-            site=SITE,
-            freshness=freshness_of(settings),
-            locks=build_locks(settings, data),
-            is_closed=self.access.is_private,
+        home = Home(
+            engine=self.engine,
+            log=_access_log(settings, lambda: self.metrics.count("imagemill_log_lines_dropped")),
+            cores=self.engine.size if beside is None else beside.cores,
+            redis=self.redis,
+            totals=None if beside is None else beside.totals,
         )
-        self.signing_keys = build_signing_keys(settings, self.documents, copy_of("signing-keys", settings, data))
-        self.signatures = build_signatures(settings, self.signing_keys)
-        self.uploads = build_uploads(settings, data, self.originals, self.documents)
-        self.presets = PresetBook(
-            settings.presets,
-            self.documents,
-            side=settings.limits.side_result,
-            pixels=settings.limits.pixels_result,
-            copy=copy_of("presets", settings, data),
-        )
-        self.log: Log = self._access_log()
-        cores = self.engine.size
-        self.fills = Fills()
-        self.purging = build_purging(
-            settings,
-            SITE,
-            self.variants,
-            self.cache,
-            self.fills,
-            self.documents,
-            disk=self.disk,
-            copy=copy_of("purges", settings, data),
-            announce=self._tell_of_documents,
-        )
-        self._books: dict[str, Book] = {
-            "presets": self.presets,
-            "purges": self.purging,
-            "signing-keys": self.signing_keys,
-            "disk": DiskPurges(self.disk, self.purging),
-        }
+        super().__init__(settings, data, home)
+        _ = self.keys, self.uploads  # what the first start makes is there before the port is open
         self.fanout = build_fanout(
             settings, self.redis, self._look_again, lambda: look_at_all(self._books), self.originals.follow
         )
-        self.slots = Slots(
-            workers=cores, queue=settings.limits.queue, queue_seconds=settings.limits.queue_seconds, ahead=1
-        )
-        node_cores = cores if beside is None else beside.cores
-        self.throttling = build_throttling(settings, data, self.metrics, cores=node_cores, redis=self.redis)
-        self.turns = build_turns(settings, data, self.documents, self.redis)
-        self.maker = Maker(
-            originals=self.originals,
-            variants=self.variants,
-            engine=self.engine,
-            cache=self.cache,
-            slots=self.slots,
-            spending=self.throttling.spending,
-            metrics=self.metrics,
-            fills=self.fills,
-            turns=self.turns,
-            disk=self.disk,
-        )
-        self.inspector = Inspector(
-            originals=self.originals,
-            engine=self.engine,
-            slots=self.slots,
-            spending=self.throttling.spending,
-            metrics=self.metrics,
-            settings=settings.engine,
-            limits=settings.limits,
-        )
-        self.keys = admin_key(settings, data)
-        self.health = Health({"store": self._check_store, "workers": self._check_workers}, self._spared)
-        memo = Memo(self.originals, self.cache, self.metrics, lambda: self.signing_keys.ring, disk=self.disk)
-        self.presets.on_change(memo.forget)
-        self.signing_keys.on_change(memo.forget)
-        self.app = self._gateway(memo)
-        self._control_app: AsgiApp | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._gauges()
 
@@ -212,76 +109,6 @@ class Platform:
             await self.redis.close()
         self.log.close()
 
-    def _gateway(self, memo: Memo) -> Gateway:
-        """Return the front door with everything that answers behind it."""
-        settings = self.settings
-        return Gateway(
-            delivery=Delivery(
-                originals=self.originals,
-                maker=self.maker,
-                cache=self.cache,
-                disk=self.disk,
-                memo=memo,
-                metrics=self.metrics,
-                settings=settings.delivery,
-                access=self.access,
-                gate=self.signatures,
-                presets=self.presets,
-                public_url=settings.server.public_url,
-                engine=settings.engine,
-                limits=settings.limits,
-                tagging=tagging_for(settings.cdn),
-            ),
-            info=Info(self.inspector, settings.delivery, self.access, self.signatures, tagging_for(settings.cdn)),
-            memo=memo,
-            control=self._control,
-            health=self.health,
-            pages=Pages(self._samples, lambda: offered(self.access, self.presets.current), settings.server.public_url),
-            clients=Clients(networks(settings.server.trusted_proxies), self.keys.admits),
-            metrics=self.metrics,
-            log=self.log,
-            limits=settings.limits,
-            is_remote=remote_keys(self.store),
-            gate=self.throttling.gate,
-            write_seconds=settings.server.write_seconds,
-            totals=self._totals,
-        )
-
-    def _control(self) -> AsgiApp:
-        """Return the control application; its import (some 300 ms) is started behind the opening of the port."""
-        if self._control_app is None:
-            from imagemill.control.app import create_control
-
-            settings = self.settings
-            self._control_app = create_control(
-                originals=self.originals,
-                variants=self.variants,
-                limits=settings.limits,
-                public_url=settings.server.public_url,
-                access=self.access,
-                body_seconds=settings.server.body_seconds,
-                admin_key=self.keys,
-                explain=Explain(
-                    self.originals,
-                    self.variants,
-                    settings.delivery,
-                    self.access,
-                    self.signatures,
-                    self.presets,
-                    settings.engine,
-                    settings.limits,
-                ),
-                presets=self.presets,
-                inspector=self.inspector,
-                uploads=self.uploads,
-                links=Links(self.signing_keys, settings.signing, settings.server.public_url),
-                purging=self.purging,
-                attempts=self.throttling.attempts,
-                rates=settings.throttle,
-                places=event_places(settings),
-            )
-        return self._control_app
-
     def _tell_of_documents(self) -> None:
         if self.fanout is not None:
             self.fanout.documents_changed()
@@ -289,57 +116,6 @@ class Platform:
     async def _look_again(self, key: str) -> None:
         with contextlib.suppress(ImagemillError):  # the store is away: the next who asks looks
             await self.originals.look_again(key)
-
-    def _forget(self, key: str) -> None:
-        self.cache.forget(SITE, key)
-        if self.disk is not None:
-            self.disk.forget(SITE, key)
-        present = self.originals.peek(key)
-        self.purging.changed(key, "gone" if present is None else present.kept_under)
-
-    async def _samples(self) -> Sequence[Mapping[str, Any]]:
-        page = await self.originals.list("", limit=50)
-        found: list[Mapping[str, Any]] = []
-        for listed in page.originals:
-            with contextlib.suppress(ImagemillError):
-                original = await self.originals.locate(listed.info.key)
-                if original.private:
-                    continue  # the page shows what everybody may see
-                found.append(
-                    {
-                        "key": original.key,
-                        "width": original.facts.width,
-                        "height": original.facts.height,
-                        "size": original.info.size,
-                        "version": original.version,
-                    }
-                )
-            if len(found) == 12:
-                break
-        return found
-
-    async def _check_store(self) -> str | None:
-        try:
-            await self.store.stamp("readiness")
-        except ImagemillError as error:
-            return error.sentence
-        return None
-
-    def _spared(self) -> frozenset[str]:
-        """What is known is served while the store is away: with something known, that is no reason to leave."""
-        return frozenset({"store"} if self.originals.remembered else ())
-
-    async def _check_workers(self) -> str | None:
-        return None if self.engine.ready_workers else "no worker is ready"
-
-    def _access_log(self) -> Log:
-        if not self.settings.server.access_log:
-            return NullLog()
-        return AccessLog(
-            sys.stderr.fileno(),
-            lambda: self.metrics.count("imagemill_log_lines_dropped"),
-            for_people=wants_text(self.settings.log.format),
-        )
 
     def _gauges(self) -> None:
         gauges = {
@@ -359,6 +135,12 @@ class Platform:
             "imagemill_worker_kills", lambda: {(cause,): count for cause, count in self.engine.stats().kills.items()}
         )
         self.metrics.reader("imagemill_worker_starts", lambda: {(): self.engine.stats().starts})
+
+
+def _access_log(settings: Settings, dropped: Callable[[], None]) -> Log:
+    if not settings.server.access_log:
+        return NullLog()
+    return AccessLog(sys.stderr.fileno(), dropped, for_people=wants_text(settings.log.format))
 
 
 async def _import_control() -> None:

@@ -110,8 +110,12 @@ def build_purging(
     disk: DiskCache | None = None,
     copy: Path | None = None,
     announce: Callable[[], None] = lambda: None,
+    asks_cdn: bool = True,
 ) -> Purging:
-    """Return what purges: the caches of this process, the store, the others, the CDN that is configured."""
+    """Return what purges: the caches of this process, the store, the others, the CDN that is configured.
+
+    Where it is not this process that `asks_cdn`, another one tells the CDN of every change.
+    """
 
     async def forget(target: PurgeTarget) -> None:
         if target.key is not None:
@@ -128,7 +132,7 @@ def build_purging(
         fills=fills,
         caches=caches,
         shared=documents if shares(settings) else None,
-        cdn=build_purger(settings.cdn),
+        cdn=build_purger(settings.cdn) if asks_cdn else None,
         announce=announce,
         copy=copy,
     )

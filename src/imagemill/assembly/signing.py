@@ -20,6 +20,6 @@ def build_signing_keys(settings: Settings, documents: ObjectStore, copy: Path | 
         raise SettingsError(error.sentence) from None
 
 
-def build_signatures(settings: Settings, keys: KeyBook) -> Gate:
-    """Return the judge of signatures."""
-    return Gate(lambda: keys.ring, settings.signing, settings.server.public_url)
+def build_signatures(settings: Settings, keys: KeyBook, edge_secret: str = "") -> Gate:
+    """Return the judge of signatures; `edge_secret` is shared with a CDN that judges some itself, empty: none does."""
+    return Gate(lambda: keys.ring, settings.signing, settings.server.public_url, edge_secret=edge_secret)

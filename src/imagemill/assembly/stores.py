@@ -45,14 +45,19 @@ def with_replica(store: ObjectStore, settings: Settings, data: DataFolder) -> Ob
     return ReplicatedStore(store, LocalStore(folder, data.own / REPLICA, threads=4))
 
 
-def build_stores(settings: Settings, data: DataFolder, reads: Reads) -> tuple[ObjectStore, VariantStore]:
-    """Return where originals are and where variants are kept; ours lie apart from people's pictures."""
+def build_stores(
+    settings: Settings, data: DataFolder, reads: Reads, *, counted: bool = True
+) -> tuple[ObjectStore, VariantStore]:
+    """Return where originals are and where variants are kept; ours lie apart from people's pictures.
+
+    A bucket's variants that are not `counted` are never trimmed here: a rule of the bucket does that.
+    """
     store, own = _originals(settings, data)
     asked = settings.variants
     bounds = {"max_bytes": asked.max_bytes, "max_per_original": asked.max_per_original}
     address = _variants_address(settings)
     if address is not None:
-        return store, _remote_variants(address, settings, reads)
+        return store, _remote_variants(address, settings, reads, counted=counted)
     folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
     if folder is None:
         return store, MemoryVariants(**bounds, reads=reads)
@@ -67,7 +72,7 @@ def _variants_address(settings: Settings) -> S3Address | None:
     return None if originals is None else originals.below(f"{OWN_FOLDER}/variants/")
 
 
-def _remote_variants(address: S3Address, settings: Settings, reads: Reads) -> VariantStore:
+def _remote_variants(address: S3Address, settings: Settings, reads: Reads, *, counted: bool) -> VariantStore:
     """Return the store of variants in a bucket. It has less time than that of originals: what it lacks can be made."""
     from imagemill.object_store.s3.connection import S3Connection
     from imagemill.variants.remote import RemoteVariants
@@ -76,7 +81,7 @@ def _remote_variants(address: S3Address, settings: Settings, reads: Reads) -> Va
     asked = settings.variants
     return RemoteVariants(
         S3Connection(address, patience),
-        max_bytes=asked.max_bytes,
+        max_bytes=asked.max_bytes if counted else None,
         max_per_original=asked.max_per_original,
         room=len(address.prefix.encode()),
         reads=reads,

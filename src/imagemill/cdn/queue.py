@@ -107,6 +107,11 @@ class CdnQueue:
         while len(self._states) > MAX_STATES:
             self._states.popitem(last=False)
 
+    async def idle(self) -> None:
+        """Wait until nothing waits, be it taken or given up; a CDN that is away takes a quarter of an hour."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     async def close(self) -> None:
         """Send what waits, for a few seconds at most."""
         self._closing = True

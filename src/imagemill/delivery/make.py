@@ -2,7 +2,8 @@
 
 The answer goes out as soon as the bytes exist; keeping them happens behind it, because a variant can always be made
 again. A maker whose original was replaced or deleted meanwhile answers its own askers, who asked before that, and keeps
-nothing.
+nothing. Where nothing runs behind an answer (`keep_first`), it is kept before, and the originals are looked at once
+more after that: nobody would come later to remove what was overtaken.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from imagemill.cache.memory import MemoryCache
 from imagemill.delivery.admission import admitted
 from imagemill.delivery.cache_status import COLLAPSED, FROM_STORE, MADE
+from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.coalesce import Coalescer, Flight
+from imagemill.delivery.file_headers import file_headers
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.layers import superseded
 from imagemill.delivery.recall import recall_far
@@ -27,6 +30,7 @@ from imagemill.delivery.spend import Spending
 from imagemill.delivery.turns import Turns
 from imagemill.delivery.values import Plan, Variant
 from imagemill.engine.port import Engine, Rendered
+from imagemill.errors import ImagemillError
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original, source_of
@@ -55,10 +59,14 @@ class Maker:
         fills: Fills | None = None,
         turns: Turns | None = None,
         disk: DiskCache | None = None,
+        keep_first: bool = False,
+        tagging: Tagging = PLAIN,
     ) -> None:
         """Everything is shared with the rest of delivery; the coalescer is its own.
 
-        `turns` tells who makes, where several processes or nodes do; without, this process alone.
+        `turns` tells who makes, where several processes or nodes do; without, this process alone. `keep_first` answers
+        when the variant is kept, or cannot be: `Variant.stored` tells which. `tagging` is how answers
+        are tagged, and what is kept in a bucket with them.
         """
         self._originals = originals
         self._variants = variants
@@ -70,6 +78,8 @@ class Maker:
         self._fills = fills or Fills()
         self._turns = turns or Turns()
         self._disk = disk
+        self._keep_first = keep_first
+        self._tagging = tagging
         self._flights: Coalescer[Variant] = Coalescer()
         self._keeping: set[asyncio.Task[None]] = set()
 
@@ -109,8 +119,22 @@ class Maker:
         """Make the variant; `held` is released when it is kept, so that who waits for it elsewhere finds it."""
         rendered, timing = await self._render(plan, client, flight)
         kept = Kept(rendered.data, hashlib.sha256(rendered.data).hexdigest(), plan.modified)
+        if self._keep_first:
+            return Variant(kept, MADE, timing, stored=await self._keep_now(plan, kept, mark))
         await self._keep_later(plan, kept, mark, held)
         return Variant(kept, MADE, timing)
+
+    async def _keep_now(self, plan: Plan, kept: Kept, mark: int) -> bool:
+        """Keep the variant and say whether it is there now, made of originals that still are what they were."""
+        if not plan.storable or not await self._keep(plan, kept, mark):
+            return False
+        for original in plan.originals:
+            if not await self._originals.confirm(original):
+                name = plan.name
+                with contextlib.suppress(ImagemillError):  # the store is away: its next look at the original tidies
+                    await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
+                return False
+        return True
 
     async def _recall(self, plan: Plan, mark: int) -> Variant | None:
         """Return the variant from the disk or the store; what came from far away is written to the disk behind it."""
@@ -177,19 +201,23 @@ class Maker:
         async with held:
             await self._keep(plan, kept, mark)
 
-    async def _keep(self, plan: Plan, kept: Kept, mark: int) -> None:
+    async def _keep(self, plan: Plan, kept: Kept, mark: int) -> bool:
+        """Keep the variant unless a purge has overtaken it; say whether the store has it."""
         if plan.layers:
             await self._forget_superseded(plan)
         if not self._still(mark, plan):
-            return
+            return False
         name = plan.name
         if self._disk is not None:
             await self._write(self._disk, plan, kept, mark)
         with self._fills.keeping(name):
-            stored = await self._variants.keep(name, kept.data, modified=kept.modified)
+            headers = file_headers(plan, self._tagging)
+            stored = await self._variants.keep(name, kept.data, modified=kept.modified, headers=headers)
             if not self._still(mark, plan):
                 await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
+                stored = False
         self._metrics.kept(stored=stored)
+        return stored
 
     async def _forget_superseded(self, plan: Plan) -> None:
         """Remove what was made with layers that have been replaced: nobody will ask for it again."""

@@ -237,6 +237,13 @@ class Purging:
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
+    async def told(self) -> None:
+        """Wait until the CDN has taken what it was asked, or has been given up; then for what is noted of that."""
+        await self.settled()
+        if self._cdn is not None:
+            await self._cdn.idle()
+            await self.settled()
+
     async def close(self) -> None:
         """Finish what was begun; what the CDN was not yet asked is asked now, briefly."""
         await self.settled()

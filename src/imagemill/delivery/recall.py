@@ -46,4 +46,4 @@ async def recall_far(
         return None
     if still():
         cache.put(plan.name, kept)
-    return Variant(kept, status)
+    return Variant(kept, status, stored=status is FROM_STORE)

@@ -100,9 +100,11 @@ class Plan:
 class Variant:
     """A variant at hand.
 
-    `status` is the RFC 9211 Cache-Status of how it came; `timing` the Server-Timing of a make, empty otherwise.
+    `status` is the RFC 9211 Cache-Status of how it came; `timing` the Server-Timing of a make, empty otherwise. `stored`
+    says that the variant store held it when this was said: where it is kept behind the answer, nobody knows yet.
     """
 
     kept: Kept
     status: bytes
     timing: bytes = b""
+    stored: bool = False

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Engine
 from imagemill.engine.sniff import media_type
-from imagemill.errors import Conflict, ImagemillError, NotAnImage, NotFound, Refused, Unprocessable
+from imagemill.errors import Conflict, ImagemillError, NotAnImage, NotFound, Overloaded, Refused, Unprocessable
 from imagemill.object_store.condition import demand
 from imagemill.object_store.key_locks import KeyLocks
 from imagemill.object_store.naming import check_new_key
@@ -198,6 +198,18 @@ class Originals:
             log.debug("An original is gone, or is no picture any more")
         return True
 
+    async def confirm(self, original: Original) -> bool:
+        """Ask the store now whether this is still the original, to be shown to the same people.
+
+        For who has made something of it where nobody tidies later. False as well where the store cannot be asked.
+        """
+        try:
+            await self.look_again(original.key)
+        except Overloaded:
+            return False
+        present = self.peek(original.key)
+        return present is not None and present.kept_under == original.kept_under
+
     async def open(self, original: Original) -> OpenObject:
         """Open the bytes of this very original; raise NotFound if it is gone.
 
@@ -333,6 +345,12 @@ class Originals:
             except (ImagemillError, OSError) as error:
                 log.warning("Leftovers could not be swept: %s", error)
             await asyncio.sleep(self._settings.sweep)
+
+    async def settled(self) -> None:
+        """Wait for the changes and looks under way; second looks (`settling`) are not waited for."""
+        await self._looks.settled()
+        if self._unbroken:
+            await asyncio.gather(*self._unbroken, return_exceptions=True)
 
     async def close(self) -> None:
         """Finish the changes under way and forget the second looks."""

@@ -47,6 +47,10 @@ class Looks:
         finally:
             self._tasks.pop(key, None)
 
+    async def settled(self) -> None:
+        """Wait until nobody is looking."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
     async def close(self) -> None:
         """Give up what is under way."""
         tasks = list(self._tasks.values())

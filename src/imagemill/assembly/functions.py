@@ -1,0 +1,97 @@
+"""The platform inside a function in the cloud: the same parts as a server's, for one request at a time.
+
+The machine stands still between two invocations, so nothing may run behind an answer: begin each with `awake`, end it
+with `settled`. Where the engine is `poisoned` after that, the process must end (`engine.in_process`). Imports are kept
+lean, because a cold start waits for each of them: what only a server, or only the control API, needs is not among them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from imagemill.assembly.parts import SITE, Home, Parts
+from imagemill.assembly.shared import LOOK_SECONDS, load_all, look_at_all
+from imagemill.data_folder import DataFolder, open_data_folder
+from imagemill.engine.in_process import InProcessEngine
+from imagemill.observability.access_log import NullLog
+from imagemill.settings import Settings
+
+__all__ = ["DATA", "SITE", "FunctionPlatform", "build"]
+
+DATA = Path("/tmp/imagemill")  # noqa: S108 - a function's only writable folder, and no one else is on its machine
+"""The data folder of a function."""
+
+
+class FunctionPlatform(Parts):
+    """The parts of a function, connected: `app` is the ASGI application, `originals` and the rest are attributes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: DataFolder,
+        *,
+        asks_cdn: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Choose and connect. Raises SettingsError for what is not built.
+
+        `asks_cdn` is for functions that may invalidate; `clock` gives seconds since 1970, for a machine that stood
+        still cannot tell by any other clock for how long.
+        """
+        self.engine = InProcessEngine(settings.engine, settings.limits)
+        home = Home(engine=self.engine, log=NullLog(), cores=self.engine.size, freezes=True, asks_cdn=asks_cdn)
+        super().__init__(settings, data, home)
+        self._clock = clock
+        self._looked = float("-inf")
+
+    async def start(self) -> None:
+        """Load the documents and the engine; to be called once, on the loop that later serves."""
+        await self.engine.start()
+        await load_all(self._books)
+        self._looked = self._clock()
+        self.originals.on_change(self._forget)
+
+    async def awake(self) -> None:
+        """Begin an invocation: see the changes of others to our documents, if the last look is over a second old."""
+        now = self._clock()
+        if not 0 <= now - self._looked <= LOOK_SECONDS:
+            await look_at_all(self._books)
+            self._looked = now
+
+    async def settled(self) -> None:
+        """End an invocation: finish everything that was begun behind the answer."""
+        await self.maker.drain()
+        await self.inspector.drain()
+        await self.originals.settled()
+        await self.purging.told()
+        settle = getattr(self.variants, "settled", None)  # only a store far away begins work of its own
+        if settle is not None:
+            await settle()
+
+    async def close(self) -> None:
+        """Finish, and let go of connections and files: for tests, as functions just end."""
+        await self.settled()
+        await self.purging.close()
+        await self.originals.close()
+        await self.engine.close()
+        await self.variants.close()
+        await self.store.close()
+        await self.documents.close()
+        await self.throttling.close()
+        await self.turns.close()
+
+
+async def build(
+    settings: Settings | None = None, data: DataFolder | None = None, *, asks_cdn: bool = False
+) -> FunctionPlatform:
+    """Return the started platform of this function, from the environment's settings unless others are given.
+
+    Raises SettingsError, and Overloaded where the documents cannot be read.
+    """
+    settings = settings or Settings.load(environ={"IMAGEMILL_DATA__DIR": str(DATA), **os.environ})
+    platform = FunctionPlatform(settings, data or open_data_folder(settings.data), asks_cdn=asks_cdn)
+    await platform.start()
+    return platform
