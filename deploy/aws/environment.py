@@ -1,7 +1,7 @@
 """The settings of the platform in a function's environment: the buckets it works on and what `[settings]` says.
 
 Separate from the stacks, because the maker and the control side must agree: a variant named by one is looked up by the
-other. The values are checked by the platform's own reader as the app is synthesised, not on the first request.
+other. What may stand in `[settings]` is checked by `settings`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from collections.abc import Mapping
 
 from deploy.aws.config import Config
 from deploy.aws.names import bucket_name
+from deploy.aws.settings import DATA
 from imagemill.settings.source import variable_of
-
-DATA = "/tmp/imagemill"  # noqa: S108 - Lambda's one writable folder, private to the micro-VM
-"""Where a function may write."""
 
 
 def environment(config: Config, more: Mapping[str, str] | None = None) -> dict[str, str]:
