@@ -15,7 +15,7 @@ LAYERS = [
     {"recipe"},
     {"object_store", "engine", "observability"},
     {"variants", "coordination"},
-    {"originals", "cache", "cdn", "throttling", "signing"},
+    {"originals", "cache", "cdn", "throttling", "signing", "aws_calls"},
     {"dialects", "uploads"},
     {"delivery"},
     {"gateway", "demo", "offline"},

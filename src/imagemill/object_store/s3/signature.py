@@ -38,11 +38,12 @@ def signed(
     credentials: Credentials,
     region: str,
     now: float,
+    service: str = "s3",
 ) -> list[tuple[str, str]]:
     """Return the headers to send: those given (lower case names), `x-amz-…` and `authorization`.
 
     `path` and `query` are encoded already; `host` has its port where that is not the scheme's; `now` is in seconds
-    since 1970.
+    since 1970. `service` is the one asked; others than S3 merely read the digest of the body.
     """
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     payload = hashlib.sha256(body).hexdigest()
@@ -53,7 +54,7 @@ def signed(
     names = ";".join(name for name, _ in ordered)
     lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in ordered)
     canonical = "\n".join((method, path, query, lines, names, payload))
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     text = "\n".join((_ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
     key = f"AWS4{credentials.secret}".encode()
     for part in scope.split("/"):

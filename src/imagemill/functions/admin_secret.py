@@ -1,0 +1,56 @@
+"""The admin key of the AWS home: the text of a secret, written where `admin.key_file` is read from.
+
+Shared by `control` and `authorizer`, which must take the same key. The secret is read once for each environment (a
+micro-VM, which lives for minutes to hours): who rotates it deploys the alias anew. CloudFormation makes up the text, so
+it is no `imk_…` key but a long random word (`control.keys` takes both).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from imagemill.aws_calls.secrets import region_of, secret_text
+from imagemill.aws_calls.service import AwsService
+
+ARN = "IMAGEMILL_ADMIN_SECRET_ARN"
+"""The variable that names the secret."""
+KEY_FILE = "IMAGEMILL_ADMIN__KEY_FILE"
+FILE = "admin-secret.key"
+
+
+def admin_key_file(folder: Path, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that holds the admin key: `admin.key_file`'s, else the secret's; None where neither is named.
+
+    The secret is read when the file is not there yet. Raises AwsCallError. Not to be called from a running event loop.
+    """
+    named = environ.get(KEY_FILE)
+    if named:
+        return Path(named)
+    arn = environ.get(ARN)
+    if not arn:
+        return None
+    path = folder / FILE
+    if not path.exists():
+        _write(path, asyncio.run(_read(arn, environ)))
+    return path
+
+
+async def _read(arn: str, environ: Mapping[str, str]) -> str:
+    service = AwsService("secretsmanager", region=region_of(arn), environ=environ)
+    try:
+        return await secret_text(arn, service)
+    finally:
+        await service.close()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the key for us alone, whole or not at all: a time-out may come at any moment."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"{text.strip()}\n")
+    half.replace(path)
