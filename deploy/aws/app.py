@@ -29,7 +29,7 @@ FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,  # one statement where two say the same: what a reviewer reads
     "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,  # access logs by a bucket policy, not by an ACL
     "@aws-cdk/aws-s3:publicAccessBlockedByDefault": True,
-    "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the account's role for logs is the operations stack's
+    "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the account's role for logs stands in the API stack by name
     "@aws-cdk/aws-lambda:useCdkManagedLogGroup": True,
     "aws-cdk:enableDiffNoFail": True,
     "aws:cdk:disable-asset-staging": True,  # there are no assets
@@ -128,7 +128,6 @@ def build(config: Config, outdir: Path) -> Platform:
         named("api"),
         config=config,
         functions=functions,
-        logs=storage.logs,
         env=home,
         description="Imagemill: API Gateway of /v1.",
     )
