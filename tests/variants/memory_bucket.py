@@ -14,6 +14,7 @@ from imagemill.object_store.s3.connection import Sink
 from imagemill.object_store.s3.failures import Missing
 from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.listing import ListedObject, ListedPage
+from imagemill.object_store.s3.presigning import Link
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ class MemoryBucket:
         """Remove an object."""
         await self._turn("remove")
         self.objects.pop(key, None)
+
+    async def get_link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> Link:
+        """Give a link that says all of it."""
+        return Link(f"memory:///{key}?{expires_in}&{dict(answer)}")
 
     async def page(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 3) -> ListedPage:
         """List; pages are short, so that there are several."""

@@ -34,15 +34,25 @@ class FunctionPlatform(Parts):
         data: DataFolder,
         *,
         asks_cdn: bool = False,
+        edge_secret: str = "",
+        most_body: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Choose and connect. Raises SettingsError for what is not built.
 
         `asks_cdn` is for functions that may invalidate; `clock` gives seconds since 1970, for a machine that stood
-        still cannot tell by any other clock for how long.
+        still cannot tell by any other clock for how long. `edge_secret` and `most_body` are as in `Home`.
         """
         self.engine = InProcessEngine(settings.engine, settings.limits)
-        home = Home(engine=self.engine, log=NullLog(), cores=self.engine.size, freezes=True, asks_cdn=asks_cdn)
+        home = Home(
+            engine=self.engine,
+            log=NullLog(),
+            cores=self.engine.size,
+            freezes=True,
+            asks_cdn=asks_cdn,
+            edge_secret=edge_secret,
+            most_body=most_body,
+        )
         super().__init__(settings, data, home)
         self._clock = clock
         self._looked = float("-inf")
@@ -85,13 +95,24 @@ class FunctionPlatform(Parts):
 
 
 async def build(
-    settings: Settings | None = None, data: DataFolder | None = None, *, asks_cdn: bool = False
+    settings: Settings | None = None,
+    data: DataFolder | None = None,
+    *,
+    asks_cdn: bool = False,
+    edge_secret: str = "",
+    most_body: int | None = None,
 ) -> FunctionPlatform:
     """Return the started platform of this function, from the environment's settings unless others are given.
 
     Raises SettingsError, and Overloaded where the documents cannot be read.
     """
     settings = settings or Settings.load(environ={"IMAGEMILL_DATA__DIR": str(DATA), **os.environ})
-    platform = FunctionPlatform(settings, data or open_data_folder(settings.data), asks_cdn=asks_cdn)
+    platform = FunctionPlatform(
+        settings,
+        data or open_data_folder(settings.data),
+        asks_cdn=asks_cdn,
+        edge_secret=edge_secret,
+        most_body=most_body,
+    )
     await platform.start()
     return platform

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imagemill.assembly.cdn import tagging_for
 from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.nodes import build_locks, build_turns
+from imagemill.assembly.outsize import build_outsize
 from imagemill.assembly.shared import Book, build_purging, copy_of, freshness_of
 from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.sources import remote_keys, with_sources
@@ -79,6 +80,7 @@ class Home:
     `cores` is how many workers all processes of the node have; `totals` returns what they have counted. Where the home
     `freezes`, the process stands still between two requests: a variant is kept before its answer, nobody is waited for,
     nothing is counted, and times are those of the wall clock. `asks_cdn` says that the CDN is told of changes here.
+    `edge_secret` is the word of a CDN that judges signatures itself; `most_body` how many bytes an answer can have.
     """
 
     engine: RunningEngine
@@ -88,6 +90,8 @@ class Home:
     totals: Totals | None = None
     freezes: bool = False
     asks_cdn: bool = True
+    edge_secret: str = field(default="", repr=False)
+    most_body: int | None = None
 
 
 class Parts:
@@ -137,7 +141,7 @@ class Parts:
         """Documents that several processes share: presets, signing keys, purges."""
         settings, data = self.settings, self._data
         self.signing_keys = build_signing_keys(settings, self.documents, copy_of("signing-keys", settings, data))
-        self.signatures = build_signatures(settings, self.signing_keys)
+        self.signatures = build_signatures(settings, self.signing_keys, self._home.edge_secret)
         self.presets = PresetBook(
             settings.presets,
             self.documents,
@@ -243,6 +247,7 @@ class Parts:
                 engine=settings.engine,
                 limits=settings.limits,
                 tagging=tagging,
+                outsize=build_outsize(settings, self.access, self.variants, self._home.most_body),
             ),
             info=Info(self.inspector, settings.delivery, self.access, self.signatures, tagging),
             memo=memo,

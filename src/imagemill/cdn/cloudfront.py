@@ -1,8 +1,9 @@
 """CloudFront: an invalidation whose paths are tags, `#default/photos/` (CloudFront guide, "Invalidating by tags").
 
-The distribution's CacheTagConfig names the header `Cache-Tag`. Tags are case-insensitive there: a purge of `a.jpg` also
-drops `A.jpg`, which costs one fetch. Calls go through botocore, whose SigV4 and credentials chain are the field's own;
-it is an optional install, imported with the first purge.
+The distribution's CacheTagConfig names the header `x-amz-meta-cache-tag`, which our answers and the files of a bucket
+of variants carry alike. Tags are case-insensitive there: a purge of `a.jpg` also drops `A.jpg`, which costs one fetch.
+Calls go through botocore, whose SigV4 and credentials chain are the field's own; it is an optional install, imported
+with the first purge.
 """
 
 from __future__ import annotations

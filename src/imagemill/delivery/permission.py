@@ -17,6 +17,9 @@ from imagemill.signing.gate import Asking, Gate, ShortClaim
 from imagemill.signing.grant import Grant, refused
 from imagemill.signing.signature import image_text, info_text
 
+EDGE_HEADER = "x-imagemill-edge"
+"""In which a CDN that has judged a signature itself shows the secret it shares with us."""
+
 
 class Permission:
     """One request's. Nothing is verified until it is asked for."""
@@ -45,9 +48,13 @@ class Permission:
         return self._grant
 
     def given(self) -> Grant | None:
-        """Return what the URL opens, else the cookies: where the URL shows a signature, no cookie helps it."""
+        """Return what the URL opens, else a CDN's word, else the cookies.
+
+        Where the URL shows a signature, nothing else helps it.
+        """
         if self.by_link() is None:
-            self._grant = self._gate.check_cookies(self._asking())
+            asking = self._asking()
+            self._grant = self._gate.check_edge(asking) or self._gate.check_cookies(asking)
         return self._grant
 
     def demand(self) -> Grant:
@@ -78,6 +85,7 @@ class Permission:
             host=request.header("host") or "",
             cookies=request.header("cookie") or "",
             client=request.client,
+            edge=request.header(EDGE_HEADER) or "",
         )
 
 

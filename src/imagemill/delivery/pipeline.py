@@ -21,6 +21,7 @@ from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.layers import locate_layers
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
+from imagemill.delivery.outsize import Outsize
 from imagemill.delivery.permission import Permission, admitted
 from imagemill.delivery.preflight import preflight
 from imagemill.delivery.preset_book import PresetBook
@@ -68,12 +69,17 @@ class Delivery:
         limits: Limits,
         tagging: Tagging = PLAIN,
         disk: DiskCache | None = None,
+        outsize: Outsize | None = None,
     ) -> None:
-        """Everything is shared; delivery itself holds no state. Of `public_url` only the path counts (redirects)."""
+        """Everything is shared; delivery itself holds no state. Of `public_url` only the path counts (redirects).
+
+        `outsize` is for homes whose answers have a bound.
+        """
         self._originals = originals
         self._maker = maker
         self._cache = cache
         self._disk = disk
+        self._outsize = outsize
         self._memo = memo
         self._metrics = metrics
         self._settings = settings
@@ -127,7 +133,10 @@ class Delivery:
             self._memo.learn(request, plan, variant.kept)  # asked again, so likely to be asked again
         self._count(variant, original)
         changed = max(self._originals.changed_at(one.key) for one in plan.originals)
-        return respond(request, plan, variant, changed=changed)
+        response = respond(request, plan, variant, changed=changed)
+        if self._outsize is None:
+            return response
+        return await self._outsize.fitted(request, verified.image, plan, variant, response)
 
     def parse(self, request: HttpRequest) -> ImageRequest:
         """Which picture, made how: nothing but the URL is read."""

@@ -15,7 +15,7 @@ class Grant:
 
     `until` is when it ends, in seconds since 1970 (None: with its key). `policy` is that of a custom policy, None where
     exactly this URL was signed. `host` is the Host it was judged with where the site has no public address, else empty;
-    `by_cookie` says that the URL alone opens nothing.
+    `by_cookie` says that the URL alone opens nothing, `by_edge` that a CDN has judged what it does not pass on.
     """
 
     kid: str
@@ -24,11 +24,12 @@ class Grant:
     policy: Policy | None = None
     host: str = ""
     by_cookie: bool = False
+    by_edge: bool = False
 
     @property
     def is_of_the_url(self) -> bool:
         """Whether the same URL, with the same Host, is good again for anybody until it ends."""
-        return not self.by_cookie and (self.policy is None or self.policy.network is None)
+        return not self.by_cookie and not self.by_edge and (self.policy is None or self.policy.network is None)
 
 
 def refused() -> Refused:

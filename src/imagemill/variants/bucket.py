@@ -14,6 +14,7 @@ from imagemill.object_store.s3.connection import Sink
 from imagemill.object_store.s3.failures import Missing
 from imagemill.object_store.s3.found import Found
 from imagemill.object_store.s3.listing import ListedObject, ListedPage
+from imagemill.object_store.s3.presigning import Link
 
 REMOVED_AT_ONCE = 16
 
@@ -44,6 +45,10 @@ class Bucket(Protocol):
 
     async def remove(self, key: str) -> None:
         """Remove the object, which need not be there."""
+        ...
+
+    async def get_link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> Link:
+        """Return a link with which somebody else may read the object; raises nothing of whether it is there."""
         ...
 
     async def page(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 1000) -> ListedPage:

@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import logging
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from imagemill.errors import ImagemillError
@@ -160,6 +160,14 @@ class RemoteVariants:
             return None
         self._room.use(path)
         return Kept(data, digest, _modified(about.metadata.get(MODIFIED, ""), about.modified))
+
+    async def link(self, name: VariantName, *, expires_in: int, answer: Mapping[str, str]) -> str:
+        """Return a URL at which the bucket itself gives a kept variant for `expires_in` seconds, whoever asks.
+
+        `answer` are headers that it says in place of those that the file was kept with.
+        """
+        link = await self._bucket.get_link(self._names.variant(name), expires_in=expires_in, answer=answer)
+        return link.url
 
     async def _remove_damaged(self, name: VariantName, path: str) -> None:
         await self._bucket.remove(path)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagemill.object_store.s3.credentials import Credentials, CredentialSource
 from imagemill.object_store.s3.place import Place
-from imagemill.object_store.s3.presigning import Link, post_form, put_link
+from imagemill.object_store.s3.presigning import Link, get_link, post_form, put_link
 from imagemill.object_store.s3.raw import RawClient
 from imagemill.object_store.s3.settings import S3Settings
 
@@ -83,6 +83,17 @@ class Clients:
             now=time.time(),
             expires_in=expires_in,
             headers={**headers, **dict(self.headers_of({}, "overwrite"))},
+        )
+
+    async def get_link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> Link:
+        """Return a link that lets somebody else read an object; see `presigning.get_link`."""
+        return get_link(
+            self._place,
+            key,
+            credentials=await self._credentials.get(),
+            now=time.time(),
+            expires_in=expires_in,
+            answer=answer,
         )
 
     async def post_form(self, key: str, *, expires_in: int, most_bytes: int, content_type: str | None) -> Link:

@@ -191,6 +191,11 @@ class S3Connection:
         with told("be written"):
             return await self._clients.put_link(self.address.prefix + key, expires_in=expires_in, headers=headers)
 
+    async def get_link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> Link:
+        """Return a link with which somebody else may read `key`; the store says `answer` instead of its own headers."""
+        with told("be read", to_read=True):
+            return await self._clients.get_link(self.address.prefix + key, expires_in=expires_in, answer=answer)
+
     async def post_form(self, key: str, *, expires_in: int, most_bytes: int, content_type: str | None) -> Link:
         """Return a form with which somebody else may write 1…`most_bytes` bytes to `key`."""
         with told("be written"):

@@ -1,4 +1,4 @@
-"""Links and forms that let a browser write one object without us: presigned PUT and POST of Signature Version 4.
+"""Links and forms that let a browser read or write one object without us: presigned GET, PUT and POST of Signature V4.
 
 Pure, beside `signature`, which signs our own requests: here the signature stands in the query or in the form's fields
 (AWS, "Authenticating Requests: Using Query Parameters" and "Browser-Based Uploads Using POST"). obstore signs links but
@@ -46,11 +46,46 @@ def put_link(
     `headers` (lower-case names) must be sent as they are, for they are signed. The size of the body is not bound: a
     link for a size would need it known beforehand.
     """
-    stamp, scope = _scope(place, now)
     sent = dict(headers or {})
-    signed = {**sent, "host": place.host}
+    url = _signed(place, "PUT", key, credentials, now, expires_in, headers=sent)
+    return Link(url, headers=sent)
+
+
+def get_link(
+    place: Place,
+    key: str,
+    *,
+    credentials: Credentials,
+    now: float,
+    expires_in: int,
+    answer: Mapping[str, str] | None = None,
+) -> Link:
+    """Return a link that gives the object `key` (whole, with its prefix) by GET for `expires_in` seconds.
+
+    `answer` are headers that the store says instead of the object's own (`cache-control`, `content-disposition`; AWS,
+    "GetObject", request parameters `response-…`).
+    """
+    query = {f"response-{name}": text for name, text in (answer or {}).items()}
+    return Link(_signed(place, "GET", key, credentials, now, expires_in, query=query))
+
+
+def _signed(
+    place: Place,
+    method: str,
+    key: str,
+    credentials: Credentials,
+    now: float,
+    expires_in: int,
+    *,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> str:
+    """Return the URL of a request whose signature stands in its query."""
+    stamp, scope = _scope(place, now)
+    signed = {**(headers or {}), "host": place.host}
     names = ";".join(sorted(signed))
-    query = {
+    asked = {
+        **(query or {}),
         "X-Amz-Algorithm": ALGORITHM,
         "X-Amz-Credential": f"{credentials.key_id}/{scope}",
         "X-Amz-Date": stamp,
@@ -58,13 +93,12 @@ def put_link(
         "X-Amz-SignedHeaders": names,
     }
     if credentials.token:
-        query["X-Amz-Security-Token"] = credentials.token
+        asked["X-Amz-Security-Token"] = credentials.token
     path = place.path + path_of(key)
     lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
-    canonical = "\n".join(("PUT", path, query_of(query), lines, names, "UNSIGNED-PAYLOAD"))
+    canonical = "\n".join((method, path, query_of(asked), lines, names, "UNSIGNED-PAYLOAD"))
     text = "\n".join((ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
-    signature = _sign(credentials, scope, text)
-    return Link(f"{place.base}{path}?{query_of(query)}&X-Amz-Signature={signature}", headers=sent)
+    return f"{place.base}{path}?{query_of(asked)}&X-Amz-Signature={_sign(credentials, scope, text)}"
 
 
 def post_form(

@@ -1,0 +1,29 @@
+"""What a kept variant's file must say when a CDN sends it from a bucket without asking us: as our own answer would.
+
+Separate from `plan`, which writes the headers of one answer: a file answers the address that names its version, without
+a signature and without `dl`, whoever asked for it first.
+"""
+
+from __future__ import annotations
+
+from imagemill.delivery.cache_tags import Tagging
+from imagemill.delivery.caching_headers import IMMUTABLE
+from imagemill.delivery.disposition import disposition
+from imagemill.delivery.values import Plan
+from imagemill.variants.port import FileHeaders
+
+MOST_TAGS = 1700
+"""Bytes of tags that fit into an object: S3 takes 2 kB of metadata, names included."""
+PURGED_IN_PART = "public, max-age=600"
+"""What a file says whose tags do not all fit: no purge of a folder finds it, so no cache may hold it for long."""
+
+
+def file_headers(plan: Plan, tagging: Tagging) -> FileHeaders:
+    """Return the headers of the file of `plan`'s variant."""
+    tags = tagging.header(plan.original, plan.layers)[1].decode("ascii")
+    fitting = tags if len(tags) <= MOST_TAGS else tags[: MOST_TAGS + 1].rpartition(tagging.separator)[0]
+    return FileHeaders(
+        cache_control=IMMUTABLE.decode() if fitting == tags else PURGED_IN_PART,
+        content_disposition=disposition(plan.original.key, plan.format.extension, None).decode("ascii"),
+        cache_tag=fitting,
+    )
