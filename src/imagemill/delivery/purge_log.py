@@ -113,6 +113,10 @@ class PurgeLog:
         """Return what was noted of a purge, by whichever process."""
         return dict(self._state.receipts).get(number)
 
+    def told(self, key: str) -> str | None:
+        """Return the state of `key` for which the CDN was last purged, as far as is known here."""
+        return dict(self._state.told).get(key)
+
     async def claim(self, key: str, state: str) -> bool:
         """Say whether we are the first to notice that `key` is in this `state` (its version, or "gone")."""
         first = False

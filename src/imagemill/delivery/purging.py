@@ -128,6 +128,22 @@ class Purging:
         if self._cdn is not None:
             self._start(self._tell_cdn(key, state))
 
+    async def tell(self, purger: Purger, key: str, state: str) -> None:
+        """Have `purger` drop a changed original now, unless a CDN was told of this `state`; raises CdnError.
+
+        For callers who are called again where it fails, as `changed` may not be lost by: the state is noted when the
+        CDN has taken the purge, so that a purge may come twice but never not at all.
+        """
+        if self._log is not None and self._log.told(key) == state:
+            return
+        await purger.purge((tag_of(self.site, key),))
+        await self.note_told(key, state)
+
+    async def note_told(self, key: str, state: str) -> None:
+        """Note that no CDN needs to be told of this `state`: nobody can have asked for it before."""
+        if self._log is not None:
+            await self._log.claim(key, state)
+
     async def _remove_everywhere(self, target: PurgeTarget) -> int:
         removed = await self._remove(target)
         if self._log is not None:
