@@ -1,7 +1,9 @@
 """Hits through the nginx configuration that Imagemill writes, against the same nginx with the same files, plain.
 
-Both are one nginx with one worker: our configuration on one port, a folder of the same bodies on another. So what is
-compared is what the configuration costs: choosing the file by options, version and Accept, and our headers.
+All are one nginx with one worker: our configuration on one port, a flat folder of the same bodies on another. So what
+is compared is what the configuration costs: choosing the file by options, version and Accept, and our headers. A third
+port serves the kept files from where they lie, by their own paths and without any configuration: what is lost there is
+lost to the longer path and its link, and no configuration can win it back.
 """
 
 from __future__ import annotations
@@ -32,17 +34,19 @@ http {{
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   include {folder}/imagemill.conf;
   server {{ listen 127.0.0.1:{plain}; root {folder}/plain; }}
+  server {{ listen 127.0.0.1:{bare}; root "{kept}"; }}
 }}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A running nginx and its two ports."""
+    """A running nginx and its three ports."""
 
     pid: int
     port: int
     plain: int
+    bare: int
 
 
 def measure() -> Outcome:
@@ -65,10 +69,13 @@ def measure() -> Outcome:
         listing.write_text("\n".join(paths) + "\n")
         with _nginx(server, folder) as front:
             processes.wait_until(lambda: all(_hits(front.port, path) for path in paths[::50]), 30, "hits of nginx")
-            ours, plain = _pairs(front, listing)
+            kept = server.scratch / "kept.txt"
+            kept.write_text("".join(f"/{name}/~/current/{_leaf(server, name)}\n" for name in names))
+            ours, plain, bare = _rounds(front, listing, kept)
             _require_same(front, paths[0])
     rate = median_ratio([b.rate for b in ours], [b.rate for b in plain])
     cpu = median_ratio([b.cpu for b in plain], [b.cpu for b in ours])
+    limit = median_ratio([b.rate for b in bare], [b.rate for b in plain])
     return Outcome(
         method=(
             f"{URLS} kept variants at random, about {size} bytes each, through one nginx with one worker: the "
@@ -78,6 +85,7 @@ def measure() -> Outcome:
         figures=(
             Figure(name="throughput / nginx with a plain file", value=rate, unit="×", gate=at_least(GATE)),
             Figure(name="CPU per request, plain / ours", value=cpu, unit="×"),
+            Figure(name="kept files, no configuration / plain file", value=limit, unit="×"),
             Figure(
                 name="requests per second",
                 value=statistics.median(b.rate for b in ours),
@@ -98,7 +106,7 @@ def measure() -> Outcome:
 
 @contextmanager
 def _nginx(server: Imagemill, folder: Path) -> Iterator[Front]:
-    port, plain = free_port(), free_port()
+    port, plain, bare = free_port(), free_port(), free_port()
     binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
     if binary is None:
         raise RuntimeError("edge: nginx is needed (apt-get install nginx-light)")
@@ -109,20 +117,32 @@ def _nginx(server: Imagemill, folder: Path) -> Iterator[Front]:
     folder.mkdir(exist_ok=True)
     text = text.replace("/var/cache/imagemill", str(folder / "cache")).replace("listen ", "listen 127.0.0.1:")
     (folder / "imagemill.conf").write_text(text)
-    (folder / "nginx.conf").write_text(FRAME.format(folder=folder, plain=plain, user="user root;"))
+    frame = FRAME.format(folder=folder, plain=plain, bare=bare, kept=_kept(server), user="user root;")
+    (folder / "nginx.conf").write_text(frame)
     running = subprocess.Popen([binary, "-c", str(folder / "nginx.conf")], start_new_session=True)
     try:
         processes.wait_until(lambda: status_of(plain, "/") != 0, 10, "nginx", running)
-        yield Front(running.pid, port, plain)
+        yield Front(running.pid, port, plain, bare)
     finally:
         processes.stop(running)
 
 
-def _pairs(front: Front, listing: Path) -> tuple[list[Burst], list[Burst]]:
-    burst(front.port, front.pid, listing)
-    burst(front.plain, front.pid, listing)
-    bursts = [(burst(front.port, front.pid, listing), burst(front.plain, front.pid, listing)) for _ in range(PAIRS)]
-    return [mine for mine, _ in bursts], [other for _, other in bursts]
+def _kept(server: Imagemill) -> Path:
+    return server.data / ".imagemill" / "variants" / "default"
+
+
+def _leaf(server: Imagemill, name: str) -> str:
+    return next((_kept(server) / name / "~" / "current").iterdir()).name
+
+
+def _rounds(front: Front, listing: Path, kept: Path) -> tuple[list[Burst], list[Burst], list[Burst]]:
+    """Interleaved bursts: our configuration, the plain folder, the kept files where they lie."""
+    sides = ((front.port, listing), (front.plain, listing), (front.bare, kept))
+    for port, paths in sides:
+        burst(port, front.pid, paths)
+    rounds = [[burst(port, front.pid, paths) for port, paths in sides] for _ in range(PAIRS)]
+    ours, plain, bare = ([bursts[side] for bursts in rounds] for side in range(3))
+    return ours, plain, bare
 
 
 def _hits(port: int, path: str) -> bool:
