@@ -5,7 +5,7 @@ DATA ?= demo-data
 CONFIG ?= deploy/aws/config.toml
 export UV_NO_PROGRESS = 1
 
-.PHONY: help demo install dev test bench lint fmt lock aws-synth aws-templates
+.PHONY: help demo install dev test bench lint fmt lock aws-synth aws-templates aws-bundle
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
@@ -46,6 +46,10 @@ aws-synth: dev ## Write the AWS templates of deploy/aws/config.toml (CONFIG= ove
 aws-templates: dev ## Write the released templates, deploy/aws/templates, again
 	@.venv/bin/python -m deploy.aws --out deploy/aws/templates
 
-lock: ## Resolve the dependencies again and write both lock files
+aws-bundle: dev ## Make the zips that Lambda runs, in build/aws (PYTHON313= compiles them)
+	@.venv/bin/python -m deploy.aws.bundle
+
+lock: ## Resolve the dependencies again and write the lock files
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra heic --group pyproject.toml:build -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra functions --extra heic --extra jxl --group pyproject.toml:build --group pyproject.toml:dev -o requirements-dev.lock
+	for kind in delivery control; do uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header --constraint requirements-dev.lock deploy/aws/requirements-$$kind.in -o deploy/aws/requirements-$$kind.lock; done
