@@ -137,18 +137,20 @@ class Intake:
             await self.direct.remove(upload_id)
 
     async def complete(self, upload_id: str) -> Outcome:
-        """Check what a browser put into the store's quarantine.
+        """Check what a browser put into the store's quarantine; once that is done, tell its outcome again.
 
-        Raises NotFound, Conflict (`nothing_received`, `upload_under_way`), `upload_over`; failures of the moment.
+        The browser, the store's own event and the tidying may all ask, in any order. Raises NotFound, Conflict
+        (`nothing_received`, `upload_under_way`), `upload_over` where there is no more to tell; failures of the moment.
         """
         found = await self.tickets.read(upload_id)
         if found is None:
             raise no_such_upload()
         ticket = found[0]
-        if ticket.over:
-            raise over(ticket)
         if not ticket.direct or self.direct is None:
-            raise Conflict("The bytes of this upload come here; there is nothing to complete.", code="not_direct")
+            raise over(ticket) if ticket.over else _not_direct()
+        if ticket.over:
+            await self.direct.remove(upload_id)  # whatever was sent after the first whole body
+            return await self._told_again(ticket)
         size = await self.direct.size(upload_id)
         if size is None:
             raise Conflict("Nothing has arrived for this upload yet.", code="nothing_received")
@@ -283,6 +285,15 @@ class Intake:
     async def _arrived(self, ticket: Ticket) -> int:
         return (await self.direct.size(ticket.id) or 0) if self.direct is not None else 0
 
+    async def _told_again(self, ticket: Ticket) -> Outcome:
+        """Return the outcome of an upload that is over; raise `upload_over` where that is no longer known."""
+        if ticket.problem is not None:
+            return Outcome(ticket, error=ticket.problem.error())
+        original = await self._original(ticket)
+        if original is None:
+            raise over(ticket)
+        return Outcome(ticket, original)
+
     async def _original(self, ticket: Ticket) -> Original | None:
         """Return what the upload became, None where the key holds something else by now."""
         if ticket.state != "done":
@@ -301,6 +312,10 @@ ALLOWED = {"put": ("PUT",), "post": ("POST",), "tus": ("DELETE", "HEAD", "PATCH"
 def no_such_upload() -> NotFound:
     """Return the one error for an unknown id, a wrong token and a ticket that was removed."""
     return NotFound("There is no such upload; it was never written, or is forgotten by now.", code="no_such_upload")
+
+
+def _not_direct() -> Conflict:
+    return Conflict("The bytes of this upload come here; there is nothing to complete.", code="not_direct")
 
 
 def over(ticket: Ticket) -> ImagemillError:
