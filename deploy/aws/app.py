@@ -27,7 +27,7 @@ EDGE_REGION = "us-east-1"
 """Where CloudFront takes its web ACL and its certificate from."""
 FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,  # one statement where two say the same: what a reviewer reads
-    "@aws-cdk/aws-s3:createDefaultLoggingPolicy": True,  # access logs by a bucket policy, not by an ACL
+    "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,  # access logs by a bucket policy, not by an ACL
     "@aws-cdk/aws-s3:publicAccessBlockedByDefault": True,
     "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the account's role for logs stands in the API stack by name
     "@aws-cdk/aws-lambda:useCdkManagedLogGroup": True,

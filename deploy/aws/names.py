@@ -17,6 +17,12 @@ OWN = ".imagemill/"
 """The prefix of the platform's own documents, in any bucket; never served."""
 QUARANTINE = f"{OWN}quarantine/"
 """Where direct uploads land in the originals bucket until they were checked."""
+LOGS_OF_S3 = "s3/"
+LOGS_OF_CLOUDFRONT = "cloudfront/"
+LOGS_OF_CLOUDTRAIL = "cloudtrail/"
+"""Where each kind of log lies in the logs bucket; its policy lets each writer write there only."""
+VARIANT_TAG = ("imagemill", "variant")
+"""The object tag of what can be made again, by which the variants bucket's lifecycle tells it from records."""
 EDGE_SECRET_HEADER = "x-imagemill-edge"  # noqa: S105 - a header's name
 """The header by which the private origins of the distribution prove that CloudFront has checked a signature."""
 

@@ -1,17 +1,22 @@
-"""The second copy of every original, in another region (O6)."""
+"""The second copy of every original, in another region (O6): S3 writes it, the maker reads it in need (E9)."""
 
 from __future__ import annotations
 
-from aws_cdk import Environment, Stack
-from aws_cdk import aws_s3 as s3
+from aws_cdk import CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
-from deploy.aws.names import bucket_name
+from deploy.aws.names import bucket_arn, bucket_name, key_alias
 
 
 class ReplicaStack(Stack):
-    """The replica bucket; `.bucket_name` and `.bucket_arn` are literal, so that other regions can use them."""
+    """The replica bucket: deployed first, because S3 replicates only to a bucket that is there.
+
+    `.bucket_name` and `.bucket_arn` are literal, for other regions can use nothing else. `.key` is None without
+    `config.kms`.
+    """
 
     def __init__(
         self,
@@ -24,4 +29,22 @@ class ReplicaStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=description)
         self.bucket_name = bucket_name(config, "replica")
-        self.bucket = s3.Bucket(self, "Replica", bucket_name=self.bucket_name)
+        self.bucket_arn = bucket_arn(config, "replica")
+        self.key: kms.Key | None = None
+        if config.kms:
+            # O2: a key of the replica's own region, so that reading it needs nothing of the region that is away.
+            self.key = kms.Key(
+                self,
+                "Key",
+                alias=key_alias(config, "replica"),
+                description="Imagemill: encrypts the second copy of originals.",
+                enable_key_rotation=True,
+                removal_policy=RemovalPolicy.RETAIN,
+            )
+        # O6: creations and deletions arrive here from the originals bucket (its replication is in `storage`).
+        self.bucket = PlatformBucket(
+            self, "Replica", config=config, role="replica", kept=True, versioned=True, key=self.key
+        )
+        # O9: S3 replicates no deletion that a lifecycle rule made, so the replica has the same rules itself.
+        self.bucket.keep_old_versions(config.old_version_days)
+        CfnOutput(self, "ReplicaBucket", value=self.bucket.bucket_name, description="The second copy of originals.")
