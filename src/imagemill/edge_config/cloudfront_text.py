@@ -6,7 +6,8 @@ comment inside of it: CloudFront counts every byte. In the order of the text:
     COUNTED       parameters that mean something to us; a name with an escape in it may be one of them
     text          a header's value, joined where it came more than once (RFC 9110 section 5.3)
     staticName    the object of the variant, '' where the maker must be asked: not exactly one `v`, an odd spelling,
-                  something that is not for everyone, options out of the canonical order, a format with no ending
+                  something that is not for everyone, options out of the canonical order, a format with no ending;
+                  `fit=cover`, which people write though it is the default, is left out as in the name
     handler       never throws; after a fault of its own the maker gets the path, and no word of a viewer's
 """
 
@@ -120,17 +121,16 @@ function staticName(request, options, pairs, bucket) {
   let folder = version[1];
   «hidden»
   let ending = '@' + bucket + '.' + bucket;
-  const items = options.split(',');
-  for (let i = 0; i < items.length; i++) {
-    if (items[i].slice(0, 3) === 'fm=') {
-      const form = ENDED.exec(items[i]);
-      ending = form ? '.' + (form[1] === 'jpeg' ? 'jpg' : form[1]) : '';
-      items.splice(i, 1);
-      break;
-    }
-  }
-  if (!ending || (options !== '_' && !ordered(items))) return '';
-  const rest = (items.join(',') || '_').replace(/\\+/g, '%2B');
+  let forms = 0;
+  const items = (options === '_' ? [] : options.split(',')).filter(item => {
+    if (item.slice(0, 3) !== 'fm=') return true;
+    const form = ENDED.exec(item);
+    ending = form ? '.' + (form[1] === 'jpeg' ? 'jpg' : form[1]) : '';
+    forms++;
+    return false;
+  });
+  if (!ending || forms > 1 || !ordered(items)) return '';
+  const rest = (items.filter(item => item !== 'fit=cover').join(',') || '_').replace(/\\+/g, '%2B');
   return '/«site»/' + key + '/~/' + folder + '/' + rest + ending;
 }
 """
