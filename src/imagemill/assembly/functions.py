@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from imagemill.assembly.parts import SITE, Home, Parts
@@ -43,7 +43,7 @@ class FunctionPlatform(Parts):
         `asks_cdn` is for functions that may invalidate; `clock` gives seconds since 1970, for a machine that stood
         still cannot tell by any other clock for how long. `edge_secret` and `most_body` are as in `Home`.
         """
-        self.engine = InProcessEngine(settings.engine, settings.limits)
+        self.engine = InProcessEngine(settings.engine, settings.limits, memory_bytes=_memory_bytes(os.environ))
         home = Home(
             engine=self.engine,
             log=NullLog(),
@@ -94,6 +94,12 @@ class FunctionPlatform(Parts):
         await self.turns.close()
 
 
+def _memory_bytes(environ: Mapping[str, str]) -> int | None:
+    """What the function has in all, as Lambda says (in MB); None elsewhere."""
+    given = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    return int(given) * 1024 * 1024 if given.isdigit() else None
+
+
 async def build(
     settings: Settings | None = None,
     data: DataFolder | None = None,
@@ -114,5 +120,9 @@ async def build(
         edge_secret=edge_secret,
         most_body=most_body,
     )
-    await platform.start()
+    try:
+        await platform.start()
+    except BaseException:
+        await platform.close()  # it will be tried again
+        raise
     return platform

@@ -1,12 +1,12 @@
 """The engine port in this very process, where the micro-VM around it is the worker (decision 0025).
 
-A function in the cloud serves one request at a time in a machine of its own, with a role that can do little, so a
-decoder that breaks out has gained what a confined worker has to give: nothing much. Same code, same limits and same
-results as the worker's (`worker.answer_to`), run in a thread so that the event loop lives.
+A function in the cloud serves one request at a time in a machine of its own, with a role that can do little. The same
+code with the same limits gives the same bytes as a worker (`jobs.answer_to`), in a thread so that the event loop lives.
 
-What differs is the end of a job that takes too long. No worker can be killed here: libvips is asked to stop, and where
-it does not, the asker is answered 422 all the same and the engine is `poisoned`: whoever runs the process must end it
-after that answer.
+What differs is the end of a job that breaks a limit. Nobody can be killed here: a job that takes too long is asked to
+stop (`stopping`), and one that wants too much memory gets none (`memory_ceiling`). Either is answered 422, and where
+the job runs on, or a library was refused memory, the engine is `poisoned`: whoever runs the process ends it after that
+answer, and the next request gets a fresh one.
 """
 
 from __future__ import annotations
@@ -19,21 +19,28 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import msgspec
+
 from imagemill.engine import protocol
 from imagemill.engine.findings import Findings
 from imagemill.engine.fonts import absolute
+from imagemill.engine.jobs import Tasks, answer_to, production_tasks
 from imagemill.engine.limits import Limits
-from imagemill.engine.meter import Meter
+from imagemill.engine.memory_ceiling import Ceiling
+from imagemill.engine.meter import TRIM_BYTES, Heap, Meter
 from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
+from imagemill.engine.stopping import Stop, stopped_by
 from imagemill.engine.strikes import Strikes
-from imagemill.engine.worker import Tasks, answer_to, production_tasks
 from imagemill.errors import ImagemillError, Overloaded, Unprocessable
 
 Wanted = TypeVar("Wanted", protocol.Seen, protocol.Told, protocol.Made, protocol.MadeSet)
 
 ANSWER_SECONDS = 1.0
 """What of an invocation's time is left for keeping the variant and answering."""
+
+STOP_SECONDS = 0.25
+"""How long a job that was asked to stop may take to do so."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,14 +55,19 @@ class InProcessEngine:
         settings: EngineSettings,
         limits: Limits,
         *,
+        memory_bytes: int | None = None,
         tasks: Callable[[], Tasks] = production_tasks,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`tasks` is what can be done, called by `start`; `clock` is monotonic, in seconds."""
+        """`memory_bytes` is all that this machine has, None where nobody says; `clock` gives seconds.
+
+        `tasks` is what can be done, and is called by `start`.
+        """
         self._settings = settings
         self._limits = limits
         self._make_tasks = tasks
         self._clock = clock
+        self._machine_bytes = memory_bytes
         self._strikes = Strikes()
         self._setup = protocol.Setup(
             limits=limits,
@@ -71,7 +83,7 @@ class InProcessEngine:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._tasks: Tasks | None = None
-        self._meter: Meter | None = None
+        self._ceiling: Ceiling | None = None
         self.deadline: float | None = None
         """When the present invocation must have answered, on `clock`; None where nobody has said."""
         self.poisoned = False
@@ -88,7 +100,10 @@ class InProcessEngine:
         self.revision = tasks.start() + ("+linear-light" if self._setup.linear_light else "")
         tasks.load_fonts(self._setup.fonts)
         self.reads = tuple(tasks.readable())
-        self._meter = Meter()
+        tasks.limit_drawings(None, self._setup.drawing_memory_bytes)
+        meter = Meter()
+        self._ceiling = Ceiling(meter, job_bytes=self._setup.memory_bytes, machine_bytes=self._machine_bytes)
+        self._heap = Heap(meter)
         self._tasks = tasks
 
     @property
@@ -154,28 +169,34 @@ class InProcessEngine:
     async def _in_turn(
         self, request: protocol.Request, descriptors: list[int], digest: str, work: str
     ) -> tuple[protocol.Answer, bytes]:
+        """Wait for the job before, then do this one within its time; the descriptors are closed in any case."""
+        stop = Stop()
         async with self._turn:
             try:
                 seconds = self._seconds()
-                running = asyncio.get_running_loop().run_in_executor(self._thread, self._do, request, descriptors)
             except BaseException:
                 for descriptor in descriptors:
                     os.close(descriptor)
                 raise
-            done, _ = await asyncio.wait({running}, timeout=seconds)
-            if not done:
-                self.poisoned = True
+            running = asyncio.get_running_loop().run_in_executor(self._thread, self._do, request, descriptors, stop)
+            if not (await asyncio.wait({running}, timeout=seconds))[0]:
+                stop.ask()
+                self.poisoned = not (await asyncio.wait({running}, timeout=STOP_SECONDS))[0]
                 self._strikes.add(digest, work)
                 raise self._too_long(seconds)
         answer, body = running.result()
         self._note(answer, digest, work, long=not isinstance(request, protocol.Probe))
         return answer, body
 
-    def _do(self, request: protocol.Request, descriptors: list[int]) -> tuple[protocol.Answer, bytes]:
-        """Run in the engine's thread."""
-        assert self._tasks is not None and self._meter is not None
-        self._meter.begin()
-        return answer_to(self._tasks, self._setup, request, descriptors, self._meter)
+    def _do(self, request: protocol.Request, descriptors: list[int], stop: Stop) -> tuple[protocol.Answer, bytes]:
+        """Do a job; runs in the engine's thread."""
+        assert self._tasks is not None
+        assert self._ceiling is not None
+        with stopped_by(stop), self._ceiling.held() as threshold:
+            setup = msgspec.structs.replace(self._setup, memory_bytes=threshold)
+            answer = answer_to(self._tasks, setup, request, descriptors, self._ceiling.meter)
+        self._heap.give_back(TRIM_BYTES)
+        return answer
 
     def _seconds(self) -> float:
         """How long the next job may take; raises Overloaded where there is no time, or no engine, left."""
@@ -200,6 +221,7 @@ class InProcessEngine:
             return
         if answer.exhausted:
             self._strikes.add(digest, work)
+            self.poisoned = True  # what a library does after a refused allocation is anyone's guess
         if answer.detail:
             _log.error("the engine failed at %s: %s", work, answer.detail)
 

@@ -13,6 +13,9 @@ import time
 
 from imagemill.engine import protocol
 
+TRIM_BYTES = 64 * 1024 * 1024
+"""Growth since the start above which the heap is given back right after a job."""
+
 
 class Meter:
     """Measures one job after the other: CPU of all threads, highest and resting resident memory.
@@ -41,6 +44,15 @@ class Meter:
         found = re.search(rb"VmHWM:\s+(\d+)", os.pread(self._status, 4096, 0))
         peak = int(found[1]) * 1024 if found else 0
         return protocol.Cost(time.process_time() - self._cpu, peak, self.resting())
+
+    @property
+    def resets(self) -> bool:
+        """Whether a job's peak is its own, and not that of the process's life."""
+        return self._reset is not None
+
+    def data(self) -> int:
+        """What RLIMIT_DATA counts now, in bytes (proc(5), the sixth field of statm)."""
+        return int(os.pread(self._statm, 256, 0).split()[5]) * self._page
 
     def resting(self) -> int:
         """Resident memory now, in bytes."""

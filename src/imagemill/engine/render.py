@@ -39,6 +39,7 @@ from imagemill.engine.steps.soften import soften
 from imagemill.engine.steps.tones import tones_of
 from imagemill.engine.steps.trim import find_trimmed
 from imagemill.engine.steps.window import LOOKS, look, window
+from imagemill.engine.stopping import stoppable
 from imagemill.engine.structure import check_frames, examine
 from imagemill.engine.work import Buffer, Work
 from imagemill.errors import Fault, InvalidRequest, NotBuilt, Unprocessable
@@ -232,5 +233,5 @@ def _settled(data: Buffer, work: Work) -> Work:
 def _through(steps: tuple[Step, ...], image: Image, work: Work) -> Image:
     """Hand the image from step to step."""
     for step in steps:
-        image = step(image, work)
+        image = step(stoppable(image), work)
     return image

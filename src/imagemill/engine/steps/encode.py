@@ -16,6 +16,7 @@ from imagemill.engine.limits import Limits
 from imagemill.engine.metadata.values import Metadata
 from imagemill.engine.metadata.writing import attach
 from imagemill.engine.rare.jxl import write_jxl
+from imagemill.engine.stopping import stoppable
 from imagemill.engine.ultra_hdr_file import with_base
 from imagemill.engine.work import Work
 from imagemill.errors import Unprocessable
@@ -51,6 +52,7 @@ def join(frames: list[Image], delays: list[int], work: Work) -> Image:
 
 def encode(image: Image, work: Work, limits: Limits) -> bytes:
     """Encode; this is where libvips computes every pixel. Raises Unprocessable (`too_many_bytes`) over the limit."""
+    image = stoppable(image)
     if work.job.format is Format.JXL:
         return _within(_jxl(image, work), limits)
     name, options = _SAVERS[work.job.format]

@@ -11,6 +11,7 @@ from imagemill.engine.orientation import stored_size
 from imagemill.engine.port import Facts
 from imagemill.engine.rare.decoder import decoder_of
 from imagemill.engine.steps.as_meant import as_meant
+from imagemill.engine.stopping import stoppable
 from imagemill.engine.work import Buffer
 from imagemill.errors import Unprocessable
 
@@ -49,7 +50,7 @@ def open_pages(data: Buffer, kind: str, *, page: int = 0, count: int = 1, shrink
     image = pyvips.Operation.call(_LOADERS[kind], source, **options)
     # As pyvips' own new_from_source does: the bytes must outlive every image made from this one.
     image._references.append(source)  # noqa: SLF001  # Operation.call, needed to name the loader, does not keep it
-    return as_meant(image, memoryview(data), kind, page)
+    return as_meant(stoppable(image), memoryview(data), kind, page)
 
 
 def open_frames(
