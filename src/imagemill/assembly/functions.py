@@ -113,16 +113,13 @@ async def build(
     Raises SettingsError, and Overloaded where the documents cannot be read.
     """
     settings = settings or Settings.load(environ={"IMAGEMILL_DATA__DIR": str(DATA), **os.environ})
-    platform = FunctionPlatform(
-        settings,
-        data or open_data_folder(settings.data),
-        asks_cdn=asks_cdn,
-        edge_secret=edge_secret,
-        most_body=most_body,
-    )
+    held = data or open_data_folder(settings.data)
+    platform = FunctionPlatform(settings, held, asks_cdn=asks_cdn, edge_secret=edge_secret, most_body=most_body)
     try:
         await platform.start()
-    except BaseException:
-        await platform.close()  # it will be tried again
+    except BaseException:  # whoever asks next tries again
+        await platform.close()
+        if data is None:
+            held.close()
         raise
     return platform

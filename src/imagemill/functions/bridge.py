@@ -80,7 +80,7 @@ def problem(error: ImagemillError, request: HttpEvent) -> Answer:
 
 
 def _too_long(size: int) -> ImagemillError:
-    """Return what is told where even the way round is too long: nothing of ours should come to it but a whole original."""
+    """Return what is told of an answer that has no way round: a whole original, where one is asked through a function."""
     return ImagemillError(
         f"The answer has {size} bytes, and a function can send {MOST_BODY} at once; ask for parts of it (Range).",
         code="answer_too_long",

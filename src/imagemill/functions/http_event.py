@@ -68,6 +68,13 @@ def read_event(event: Mapping[str, Any]) -> HttpEvent:
     )
 
 
+def written_path(text: str) -> bytes:
+    """Return a path as a request line has it: what has been decoded on the way is escaped again."""
+    if not text.startswith("/"):
+        text = f"/{text}"
+    return _NOT_IN_A_PATH.sub(lambda found: quote(_bytes(found.group()), safe=""), text).encode("ascii")
+
+
 def _read_2(event: Mapping[str, Any]) -> HttpEvent:
     context = event["requestContext"]
     http = context["http"]
@@ -82,7 +89,7 @@ def _read_2(event: Mapping[str, Any]) -> HttpEvent:
     return HttpEvent(
         shape="2.0",
         method=str(http["method"]),
-        path=_path(path),
+        path=written_path(path),
         query=_bytes(event.get("rawQueryString") or ""),
         headers=tuple(headers),
         body=_body(event),
@@ -102,7 +109,7 @@ def _read_1(event: Mapping[str, Any]) -> HttpEvent:
     return HttpEvent(
         shape="1.0",
         method=str(event["httpMethod"]),
-        path=_path(event["path"]),
+        path=written_path(event["path"]),
         # API Gateway has decoded names and values; a space comes back as %20, for a plus is a plus.
         query=urlencode(query, doseq=True, quote_via=quote, safe="").encode("ascii"),
         headers=tuple(headers),
@@ -119,13 +126,6 @@ def _name(text: str) -> bytes:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def _path(text: str) -> bytes:
-    """Return a path as a request line has it: what has been decoded on the way is escaped again."""
-    if not text.startswith("/"):
-        text = f"/{text}"
-    return _NOT_IN_A_PATH.sub(lambda found: quote(_bytes(found.group()), safe=""), text).encode("ascii")
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

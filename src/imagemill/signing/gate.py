@@ -123,7 +123,7 @@ class Gate:
         """
         if not self._edge_secret or not asking.edge:
             return None
-        if not hmac.compare_digest(asking.edge.encode("utf-8", "surrogateescape"), self._edge_secret):
+        if not hmac.compare_digest(asking.edge.encode("latin-1", "replace"), self._edge_secret):
             return None
         return Grant(kid="edge", until=None, ring=self._ring(), by_edge=True)
 

@@ -1,0 +1,62 @@
+"""The maker: `/img/…` and `/info/…` for CloudFront, asked where the bucket of variants has no answer.
+
+The same application as on one machine (`gateway.app`); what differs is told in `assembly.functions`. What it kept is
+answered by the bucket the next time, so each variant is made here about once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from imagemill.assembly.functions import SITE, FunctionPlatform, build
+from imagemill.errors import ImagemillError, NotFound, Overloaded
+from imagemill.functions.bridge import MOST_BODY, Answer, call, problem, result_of
+from imagemill.functions.http_event import HttpEvent, read_event
+from imagemill.functions.viewer import as_asked
+from imagemill.functions.warm import RESERVE, RUNTIME, Warm, deadline_of, seconds_left
+
+ADDRESSES = (b"/img/", b"/info/", b"/healthz/", b"/health")
+"""What is answered here: the rest of the platform is another function's, or no function's."""
+EDGE_SECRET = "IMAGEMILL_EDGE_SECRET"  # noqa: S105 - the name of a variable
+"""Holds the word by which CloudFront says that it has judged a signature itself; empty where it judges none."""
+
+
+async def start() -> FunctionPlatform:
+    """Return the started platform of this function; raises SettingsError, or Overloaded while a store is away."""
+    return await build(edge_secret=os.environ.get(EDGE_SECRET, ""), most_body=MOST_BODY)
+
+
+WARM = Warm(start)
+if RUNTIME in os.environ:
+    WARM.initialise()
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request; raises NotHttp for an event that is none."""
+    request = as_asked(read_event(event), site=SITE)
+    return result_of(respond(WARM, request, context), request.shape)
+
+
+def respond(warm: Warm, request: HttpEvent, context: object) -> Answer:
+    """Return the answer to `request`, in the time that `context` says is left."""
+    if not request.path.startswith(ADDRESSES):
+        return problem(NotFound("There is nothing at this address."), request)
+    try:
+        return warm.run(partial(_answer, request=request, context=context))
+    except ImagemillError as error:  # the platform could not be made: a store is away
+        return problem(error, request)
+
+
+async def _answer(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
+    left = seconds_left(context)
+    platform.engine.deadline = deadline_of(context)
+    try:
+        async with asyncio.timeout(None if left is None else max(RESERVE, left - RESERVE)):
+            return await call(platform.app, request)
+    except TimeoutError:
+        sentence = "The time of this invocation ended before its answer was there; please ask again."
+        return problem(Overloaded(sentence, code="no_time_left", retry_after=1), request)

@@ -1,0 +1,119 @@
+"""The platform that a function keeps from one invocation to the next, on the one event loop it lives on.
+
+Lambda starts a process, lets it initialise, and then gives it one event at a time; between two events the process is
+frozen (AWS Lambda Developer Guide, "Lambda execution environment lifecycle"). So nothing is relied on that would run in
+between: an invocation ends when all that it began has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
+
+from imagemill.assembly.functions import FunctionPlatform
+from imagemill.errors import Overloaded
+from imagemill.observability.logging import events
+
+T = TypeVar("T")
+
+RUNTIME = "AWS_LAMBDA_RUNTIME_API"
+"""The variable by which a process knows that it is a function's (Lambda guide, "Runtime environment variables")."""
+RESERVE = 0.5
+"""Seconds of an invocation that are left for handing over the answer."""
+
+
+class Warm:
+    """A platform that is made once and then used by every invocation."""
+
+    def __init__(self, build: Callable[[], Awaitable[FunctionPlatform]]) -> None:
+        """`build` returns the started platform; it is called on the loop of this object."""
+        self._build = build
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._platform: FunctionPlatform | None = None
+
+    def initialise(self) -> None:
+        """Make the platform while Lambda initialises the process, whose time is not an asker's.
+
+        A wrong setting is raised: the function must not take requests, and its log says why. A store that is away now
+        may be there when somebody asks, so that is tried again then.
+        """
+        try:
+            self._ready()
+        except Overloaded as error:
+            events().warning("function.not_ready", detail=error.sentence)
+
+    def run(self, work: Callable[[FunctionPlatform], Awaitable[T]]) -> T:
+        """Do `work` with the platform, made now if need be; raises what `build` raises, and what `work` does."""
+        platform = self._ready()
+        assert self._loop is not None
+        result = self._loop.run_until_complete(_whole(platform, work))
+        if platform.engine.poisoned:
+            end_after_answer()
+        return result
+
+    def close(self) -> None:
+        """Close the platform and the loop: for tests, as functions just end."""
+        if self._loop is None:
+            return
+        if self._platform is not None:
+            self._loop.run_until_complete(self._platform.close())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+        self._loop = self._platform = None
+
+    def _ready(self) -> FunctionPlatform:
+        if self._platform is None:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+            self._platform = self._loop.run_until_complete(_awaited(self._build))
+            # What is there by now lives as long as the process; the garbage collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+        return self._platform
+
+
+async def _awaited(build: Callable[[], Awaitable[FunctionPlatform]]) -> FunctionPlatform:
+    return await build()
+
+
+async def _whole(platform: FunctionPlatform, work: Callable[[FunctionPlatform], Awaitable[T]]) -> T:
+    """Return what `work` returns, when nothing that it began is left."""
+    await platform.awake()
+    try:
+        return await work(platform)
+    finally:
+        await platform.settled()
+
+
+def seconds_left(context: object) -> float | None:
+    """Return how long this invocation may still take, None where nobody says (a test, another runtime)."""
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return None if left is None else float(left()) / 1000
+
+
+def deadline_of(context: object) -> float | None:
+    """Return when this invocation must have answered, on the monotonic clock that the engine reads."""
+    left = seconds_left(context)
+    return None if left is None else time.monotonic() + left
+
+
+def end_after_answer() -> None:
+    """Let this process end when its answer has been handed over: a job that nobody could stop still runs in it.
+
+    Lambda's runtime asks for the next event only after that, so the end stands in the place of its asking; Lambda then
+    starts another process. Where no runtime is, there is nobody to start one, and nothing is ended.
+    """
+    runtime = sys.modules.get("awslambdaric.lambda_runtime_client")
+    events().warning("function.ends", why="a job could not be stopped", ends=runtime is not None)
+    if runtime is not None:
+        runtime.LambdaRuntimeClient.wait_next_invocation = _end
+
+
+def _end(*_: object) -> NoReturn:
+    sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,123 @@
+"""What the tests of functions share: a bucket server, and the maker on fresh buckets of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.functions.http_events import Answered, Context, Event, function_url
+from tests.object_store.s3_servers import S3Server
+from tests.servers.moto import moto
+
+from imagemill.assembly.functions import FunctionPlatform, build
+from imagemill.functions import delivery
+from imagemill.functions.bridge import MOST_BODY, result_of
+from imagemill.functions.http_event import read_event
+from imagemill.functions.viewer import as_asked
+from imagemill.functions.warm import Warm
+from imagemill.settings import Settings
+
+EDGE_SECRET = "a word between CloudFront and us"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A moto server."""
+    with moto(tmp_path_factory.mktemp("moto")) as url:
+        yield S3Server(url, "AKIDMOTO", "secret")
+
+
+def picture(side: int = 300, *, form: str = "PNG", seed: int = 1) -> bytes:
+    """Return a picture of noise, which no encoder makes small."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, form, compress_level=1)
+    return out.getvalue()
+
+
+@dataclass
+class Maker:
+    """The maker with its buckets, as CloudFront and its operator see it."""
+
+    warm: Warm
+    server: S3Server
+    originals: str
+    variants: str
+
+    def ask(self, target: str, *, event: Event | None = None, seconds: float = 29.0, **asked: Any) -> Answered:
+        """Return the answer to a request of CloudFront's, or to an event."""
+        request = as_asked(read_event(event or function_url(target, **asked)), site=delivery.SITE)
+        return Answered(result_of(delivery.respond(self.warm, request, Context(seconds)), request.shape))
+
+    def put(self, key: str, data: bytes) -> None:
+        """Put an original into its bucket, as any program does."""
+        self.server.boto().put_object(Bucket=self.originals, Key=key, Body=data)
+
+    def kept(self) -> list[str]:
+        """Return the names of kept variants."""
+        listed = self.server.boto().list_objects_v2(Bucket=self.variants).get("Contents", [])
+        names = [one["Key"] for one in listed]
+        return [name for name in names if name.startswith("default/") and not name.endswith("record.json")]
+
+    def platform(self) -> FunctionPlatform:
+        """Return the platform within."""
+        return asyncio.run(self._none()) or self.warm._ready()  # noqa: SLF001 - the test looks inside
+
+    async def _none(self) -> None:
+        return None
+
+
+MakerOf = Callable[..., Maker]
+
+
+@pytest.fixture
+def maker_of(buckets: S3Server, tmp_path: Path) -> Iterator[MakerOf]:
+    """Make makers with settings of their own; all are closed at the end."""
+    made: list[Warm] = []
+
+    def make(
+        more: Mapping[str, str] | None = None, *, most_body: int = MOST_BODY, beside: Maker | None = None, url: str = ""
+    ) -> Maker:
+        originals = buckets.bucket() if beside is None else beside.originals
+        variants = buckets.bucket() if beside is None else beside.variants
+        folder = tmp_path / f"function-{next(_numbers)}"
+        environ = {
+            "IMAGEMILL_DATA__DIR": str(folder),
+            "IMAGEMILL_ORIGINALS__URL": f"s3://{originals}?endpoint={url or buckets.url}",
+            "IMAGEMILL_VARIANTS__URL": f"s3://{variants}?endpoint={url or buckets.url}",
+            "IMAGEMILL_S3__ACCESS_KEY_ID": buckets.access,
+            "IMAGEMILL_S3__SECRET_ACCESS_KEY": buckets.secret,
+            "IMAGEMILL_CDN__KIND": "cloudfront",
+            "IMAGEMILL_DELIVERY__ACCESS": "open",
+            "IMAGEMILL_LIMITS__CLIENT_BURST": "100000",
+            **(more or {}),
+        }
+        settings = Settings.load(environ=environ)
+
+        async def start() -> FunctionPlatform:
+            return await build(settings, edge_secret=EDGE_SECRET, most_body=most_body)
+
+        made.append(Warm(start))
+        return Maker(made[-1], buckets, originals, variants)
+
+    try:
+        yield make
+    finally:
+        for warm in made:
+            warm.close()
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """Nothing."""
+    yield
