@@ -28,8 +28,6 @@ DELIVERIES = {
     "off": DeliverySettings(negotiation="off"),
     "large": LARGE,
     "odd prefixes": DeliverySettings(private=("a/b (c)+'x'/", "%&/", "*.*/", "`{x}`/", "</script>/", "[^a]|b/", "//")),
-        private=("a/b (c)+'x'/", "$%&/", "*.*/", "`${x}`/".replace("$", ""), "</script>/")
-    ),
 }
 FORBIDDEN = (
     # Names: nothing that reaches beyond the request, runs text, or waits.
