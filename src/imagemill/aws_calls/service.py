@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from imagemill.errors import ImagemillError, Kind
+from imagemill.errors import Overloaded
 from imagemill.object_store.s3.credentials import CredentialSource
 from imagemill.object_store.s3.failures import ENDED, Denied
 from imagemill.object_store.s3.signature import signed
@@ -31,13 +31,12 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _THROTTLED = ("Throttling", "ThrottlingException", "RequestThrottled", "TooManyRequestsException")
 
 
-class AwsCallError(ImagemillError):
+class AwsCallError(Overloaded):
     """A service of AWS did not do what it was asked; the sentence names the service and its word for why.
 
     `lasting`: to ask the same again would be in vain.
     """
 
-    kind = Kind.OVERLOADED
     code = "aws_call_failed"
 
     def __init__(self, sentence: str, *, word: str = "", lasting: bool = False) -> None:

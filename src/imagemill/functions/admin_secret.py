@@ -7,7 +7,6 @@ it is no `imk_…` key but a long random word (`control.keys` takes both).
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +20,10 @@ KEY_FILE = "IMAGEMILL_ADMIN__KEY_FILE"
 FILE = "admin-secret.key"
 
 
-def admin_key_file(folder: Path, environ: Mapping[str, str]) -> Path | None:
+async def admin_key_file(folder: Path, environ: Mapping[str, str]) -> Path | None:
     """Return the file that holds the admin key: `admin.key_file`'s, else the secret's; None where neither is named.
 
-    The secret is read when the file is not there yet. Raises AwsCallError. Not to be called from a running event loop.
+    The secret is read when the file is not there yet. Raises AwsCallError.
     """
     named = environ.get(KEY_FILE)
     if named:
@@ -34,7 +33,7 @@ def admin_key_file(folder: Path, environ: Mapping[str, str]) -> Path | None:
         return None
     path = folder / FILE
     if not path.exists():
-        _write(path, asyncio.run(_read(arn, environ)))
+        _write(path, await _read(arn, environ))
     return path
 
 

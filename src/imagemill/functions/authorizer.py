@@ -9,6 +9,7 @@ Whatever is odd is denied: an exception would be a 500 that says something of us
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping
@@ -109,7 +110,7 @@ def _headers(event: Mapping[str, Any]) -> dict[bytes, bytes] | None:
 @cache
 def _admin_key() -> AdminKey:
     """Return the admin key, read once for each environment; raises where it cannot be read, and is asked again."""
-    path = admin_key_file(FOLDER, os.environ)
+    path = asyncio.run(admin_key_file(FOLDER, os.environ))
     if path is None:
         raise LookupError("neither IMAGEMILL_ADMIN_SECRET_ARN nor admin.key_file names a key")
     return AdminKey(path, create=False)

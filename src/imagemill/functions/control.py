@@ -1,0 +1,80 @@
+"""`/v1` behind API Gateway: the same control application as on one machine, with the admin key out of a secret.
+
+What differs is how much comes through: Lambda takes events of 6 MB, a body in base64 among them, so longer pictures go
+to the bucket themselves by a link of `POST /v1/uploads` (and `deploy.aws.gateway_responses` says so for bodies that do
+not even reach this function). Resumable uploads need a folder that stays, which no function has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from imagemill.assembly.functions import DATA, FunctionPlatform, build
+from imagemill.errors import ImagemillError, NotFound, Overloaded, TooLarge
+from imagemill.functions.admin_secret import KEY_FILE, admin_key_file
+from imagemill.functions.bridge import MOST_BODY, Answer, call, problem, result_of
+from imagemill.functions.http_event import HttpEvent, read_event
+from imagemill.functions.warm import RESERVE, RUNTIME, Warm, deadline_of, seconds_left
+from imagemill.settings import Settings
+
+ADDRESSES = (b"/v1/", b"/openapi.json", b"/docs")
+"""What is answered here; pictures are another function's."""
+
+
+async def start() -> FunctionPlatform:
+    """Return the started platform of this function; raises SettingsError, or Overloaded while a service is away."""
+    environ = {"IMAGEMILL_DATA__DIR": str(DATA), **os.environ}
+    key_file = await admin_key_file(DATA, os.environ)
+    if key_file is not None:
+        environ[KEY_FILE] = str(key_file)
+    platform = await build(Settings.load(environ=environ), asks_cdn=True)
+    platform.control()  # its imports belong to the time in which Lambda initialises the process
+    return platform
+
+
+WARM = Warm(start)
+if RUNTIME in os.environ:
+    WARM.initialise()
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request; raises NotHttp for an event that is none."""
+    request = read_event(event)
+    return result_of(respond(WARM, request, context), request.shape)
+
+
+def respond(warm: Warm, request: HttpEvent, context: object) -> Answer:
+    """Return the answer to `request`, in the time that `context` says is left."""
+    if not request.path.startswith(ADDRESSES):
+        return problem(NotFound("There is no such resource in the control API; /docs lists them."), request)
+    try:
+        check_length(request)
+        return warm.run(partial(_answer, request=request, context=context))
+    except ImagemillError as error:  # too long, or the platform could not be made: a store is away
+        return problem(error, request)
+
+
+def check_length(request: HttpEvent) -> None:
+    """Refuse, before anything is made of it, a body longer than a function is given: what came is a part at best."""
+    declared = request.header(b"content-length") or ""
+    length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) <= 18 else 0
+    if max(length, len(request.body)) > MOST_BODY:
+        raise TooLarge(
+            f"The body has {max(length, len(request.body))} bytes, and at most {MOST_BODY} come through here; "
+            "ask POST /v1/uploads for a link to the store itself."
+        )
+
+
+async def _answer(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
+    left = seconds_left(context)
+    platform.engine.deadline = deadline_of(context)
+    try:
+        async with asyncio.timeout(None if left is None else max(RESERVE, left - RESERVE)):
+            return await call(platform.app, request)
+    except TimeoutError:
+        sentence = "The time of this invocation ended before its answer was there; please ask again."
+        return problem(Overloaded(sentence, code="no_time_left", retry_after=1), request)
