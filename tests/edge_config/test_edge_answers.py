@@ -57,6 +57,14 @@ def test_every_tier_answers_with_the_same_headers(path: str, edge: Edge, origin:
     assert fields(edge.get(path, "HEAD", **ALL)) == fields(own)
 
 
+@pytest.mark.parametrize("word", ["jpg", "source", "jpeg"])
+def test_a_stated_format_is_not_answered_with_a_negotiated_file(word: str, edge: Edge) -> None:
+    """`fm=jpg` and `fm=source` are no endings of a file: what lies there for a client of WebP is not what they ask."""
+    assert edge.hit("/img/w=222/astronaut.jpg", accept="image/webp").headers["content-type"] == "image/webp"
+    stated = edge.get(f"/img/w=222,fm={word}/astronaut.jpg", accept="image/webp")
+    assert stated.headers["content-type"] == "image/jpeg"
+
+
 def test_the_present_version_lives_for_ever_another_is_asked_each_time(edge: Edge, origin: RunningServer) -> None:
     """`?v=` of the present version is immutable and found by itself, any other is Imagemill's to answer."""
     with origin.client() as client:

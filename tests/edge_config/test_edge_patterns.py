@@ -75,6 +75,8 @@ def leaf_by_maps(options: str, bucket: str) -> str | None:
     if not re.fullmatch(patterns.PLAIN_OPTIONS, options) or re.search(patterns.CLOSED_OPTIONS, options):
         return None
     stated = [form.value for form in facts().formats if form is not Format.TIFF]
+    if re.search(patterns.OTHER_FORMAT.format(formats="|".join(stated)), options):
+        return None
     found = re.search(patterns.STATED_FORMAT.format(formats="|".join(stated)), options)
     rest = options
     for pattern, value in patterns.REST:
@@ -128,6 +130,10 @@ def test_any_spelling_finds_its_own_file_or_none(pair: tuple[str, str], bucket: 
         ("w=300,fm=webp,q=60", "w=300,q=60.webp"),
         ("fm=png,page=2", "page=2.png"),
         ("w=300,lossless=1", None),
+        ("w=300,fm=jpg", None),
+        ("fm=source,w=300", None),
+        ("w=300,fm=tiff", None),
+        ("w=300,fm=auto", None),
         ("w=300,meta=all", None),
         ("w=300&h=2", None),
         ("w=3%300", None),

@@ -90,7 +90,10 @@ LOCATION = """\
 location ~ "^«mount»/img/(?<imagemill_options>[^/]+)/(?<imagemill_key>.+)$" {
     «no_body»
     root «folder»;
-    try_files /$imagemill_key/~/$imagemill_folder/$imagemill_rest$imagemill_ending @imagemill;
+    # Not try_files, which looks for the file once before it is opened: a tenth of what a hit costs.
+    rewrite ^ /$imagemill_key/~/$imagemill_folder/$imagemill_rest$imagemill_ending break;
+    error_page 403 404 405 = @imagemill;
+    log_not_found off;
     «serving»
     add_header Cache-Control $imagemill_lifetime;
     «security»
@@ -251,7 +254,7 @@ def _stated(facts: Facts) -> list[str]:
 
 
 def _rest(facts: Facts) -> str:
-    rows = []
+    rows = [_row(patterns.OTHER_FORMAT.format(formats="|".join(_stated(facts))), "-")]
     listed = patterns.open_options(facts)
     if listed is not None:
         rows.append(_row(f"^(?!{listed[1:-1]}$)", "-"))

@@ -79,6 +79,8 @@ cache before it could keep that in the picture's place (threat C4); several rang
 CLOSED_OPTIONS = r"(?:^|,)(?:meta|text|wm|max_bytes|lossless|q=auto)"
 """What a stranger may not ask though a file of it may lie there, made for somebody with a signature or by a preset."""
 STATED_FORMAT = "(?:^|,)fm=({formats})(?:,|$)"
+OTHER_FORMAT = "(?:^|,)fm=(?!(?:{formats})(?:,|$))"
+"""A format whose word is not the ending of a file's name: `source`, `auto`, `jpg`; what it gives, Imagemill decides."""
 REST: tuple[tuple[str, str], ...] = (
     (r"^fm=[a-z]+$", "_"),
     (r"^fm=[a-z]+,(.+)$", "$1"),
