@@ -1,15 +1,31 @@
-"""The functions beside the maker: control, events and authorizer."""
+"""The functions beside the maker: control, events and authorizer (F1, F4, G1, G3, O10)."""
 
 from __future__ import annotations
 
-from aws_cdk import Environment, Stack
+from aws_cdk import CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from deploy.aws.config import Config
 from deploy.aws.environment import environment
 from deploy.aws.lambda_function import Code, PlatformFunction, Shape
+from deploy.aws.names import queue_arn, queue_url
+from deploy.aws.notifications import EVENTS_SECONDS
+from deploy.aws.rights import control_rights, events_rights
 from deploy.aws.storage import StorageStack
+
+ADMIN_SECRET = "IMAGEMILL_ADMIN_SECRET_ARN"  # noqa: S105 - the name of a variable
+DEAD_LETTERS = "IMAGEMILL_DEAD_LETTERS_URL"
+"""Variables that are no settings of the platform: `functions.admin_secret` and `functions.events` read them."""
+CONTROL_SECONDS = 29
+"""API Gateway waits no longer."""
+CONTROL_AT_ONCE = 20
+EVENTS_AT_ONCE = 10
+"""Invocations at once: the bound on what a flood of calls or of uploads costs, and takes from the maker."""
+BATCH = 5
+"""Messages of one invocation: so many originals are checked, and their eager variants made, in EVENTS_SECONDS."""
 
 
 class FunctionsStack(Stack):
@@ -28,38 +44,98 @@ class FunctionsStack(Stack):
         description: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=description)
-        code = Code.parameters(self, "ControlCodeKey")
-        self.admin_secret = secretsmanager.Secret(self, "AdminKey")
-        shared = environment(config, {"server.public_url": public_url})
-        self.control = PlatformFunction(
+        self.add_stack_dependency(storage)  # its buckets and queues are named, not asked for
+        self._config = config
+        self._code = Code.parameters(self, "ControlCodeKey")
+        # G3: the administrator's key, made up by CloudFormation and known to nobody until somebody reads it.
+        self.admin_secret = secretsmanager.Secret(
             self,
+            "AdminKey",
+            secret_name=f"{config.name}/admin-key",
+            description="Imagemill: the key of the API; API Gateway's usage plan knows the same one.",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        edge = {
+            "server.public_url": public_url,
+            "cdn.kind": "cloudfront",  # E2: what changes is dropped from the edge
+            "cdn.zone": distribution_id,
+        }
+        self.control = self._control(edge, distribution_id)
+        self.events = self._events(edge, distribution_id)
+        self.authorizer = self._authorizer()
+        CfnOutput(
+            self, "AdminKeySecret", value=self.admin_secret.secret_arn, description="The secret with the API's key."
+        )
+
+    def _control(self, edge: dict[str, str], distribution_id: str) -> PlatformFunction:
+        """G1, F1: the API of /v1, the same code as on one machine."""
+        return self._function(
             "Control",
-            config=config,
-            code=code,
-            shape=Shape(
+            Shape(
                 handler="imagemill.functions.control.handler",
                 description="Imagemill: the API of /v1.",
-                environment=shared,
+                memory=1024,
+                seconds=CONTROL_SECONDS,
+                scratch=1024,
+                reserved=self._at_once(CONTROL_AT_ONCE),
+                environment={**environment(self._config, edge), ADMIN_SECRET: self.admin_secret.secret_arn},
+                statements=[*control_rights(self._config, distribution_id=distribution_id), self._read_admin_key()],
             ),
         )
-        self.events = PlatformFunction(
-            self,
+
+    def _events(self, edge: dict[str, str], distribution_id: str) -> PlatformFunction:
+        """O10, F4: what S3 tells of originals, from the queue; what fails is tried again and at last a dead letter."""
+        events = self._function(
             "Events",
-            config=config,
-            code=code,
-            shape=Shape(
+            Shape(
                 handler="imagemill.functions.events.handler",
-                description="Imagemill: what happens to originals.",
-                environment=shared,
+                description="Imagemill: checks and records what came, removes what is gone, purges the edge.",
+                memory=self._config.memory,
+                seconds=EVENTS_SECONDS,
+                scratch=1024,
+                reserved=self._at_once(EVENTS_AT_ONCE),
+                environment={
+                    **environment(self._config, edge),
+                    DEAD_LETTERS: queue_url(self._config, "dead-letters"),
+                },
+                statements=events_rights(self._config, distribution_id=distribution_id),
             ),
         )
-        self.authorizer = PlatformFunction(
+        source = lambda_.CfnEventSourceMapping(
             self,
+            "Arrivals",
+            event_source_arn=queue_arn(self._config, "events"),
+            function_name=events.alias.function_arn,
+            batch_size=BATCH,
+            function_response_types=["ReportBatchItemFailures"],  # F4: one bad message does not repeat the others
+            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=EVENTS_AT_ONCE),
+        )
+        source.node.add_dependency(events.alias)
+        return events
+
+    def _authorizer(self) -> PlatformFunction:
+        """G3: asked by API Gateway who may call, where `api.auth` is authorizer; tokens of Cognito come in here."""
+        return self._function(
             "Authorizer",
-            config=config,
-            code=code,
-            shape=Shape(
+            Shape(
                 handler="imagemill.functions.authorizer.handler",
-                description="Imagemill: who may call the API.",
+                description="Imagemill: says who may call the API.",
+                memory=512,
+                seconds=10,
+                environment={ADMIN_SECRET: self.admin_secret.secret_arn},
+                statements=[self._read_admin_key()],
             ),
         )
+
+    def _function(self, construct_id: str, shape: Shape) -> PlatformFunction:
+        return PlatformFunction(self, construct_id, config=self._config, code=self._code, shape=shape)
+
+    def _read_admin_key(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid="AdminKey", actions=["secretsmanager:GetSecretValue"], resources=[self.admin_secret.secret_arn]
+        )
+
+    def _at_once(self, most: int) -> int:
+        """Return a reservation, none where the account is too small for any (`reserved_concurrency = 0`)."""
+        return most if self._config.reserved_concurrency else 0

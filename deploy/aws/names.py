@@ -17,10 +17,13 @@ OWN = ".imagemill/"
 """The prefix of the platform's own documents, in any bucket; never served."""
 QUARANTINE = f"{OWN}quarantine/"
 """Where direct uploads land in the originals bucket until they were checked."""
+ODD = ".odd"
+"""Where variants of keys too long for S3 lie (`variants.remote_names`)."""
 LOGS_OF_S3 = "s3/"
 LOGS_OF_CLOUDFRONT = "cloudfront/"
-LOGS_OF_CLOUDTRAIL = "cloudtrail/"
 """Where each kind of log lies in the logs bucket; its policy lets each writer write there only."""
+REPLICATION_RULE = "everything"
+"""The id of the rule of replication, by which its lag is measured (a dimension of AWS/S3 ReplicationLatency)."""
 VARIANT_TAG = ("imagemill", "variant")
 """The object tag of what can be made again, by which the variants bucket's lifecycle tells it from records."""
 EDGE_SECRET_HEADER = "x-imagemill-edge"  # noqa: S105 - a header's name
@@ -39,6 +42,21 @@ def bucket_arn(config: Config, role: str) -> str:
         f"arn:${{AWS::Partition}}:s3:::{config.name}-{role}-${{AWS::AccountId}}-"
         + (config.replica_region if role == "replica" else config.region)
     )
+
+
+def queue_arn(config: Config, role: str) -> str:
+    """Return the ARN of the queue that is `role` (events, dead-letters)."""
+    return Fn.sub(f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{queue_name(config, role)}")
+
+
+def queue_url(config: Config, role: str) -> str:
+    """Return the URL of the queue that is `role`, as SQS makes it of region, account and name."""
+    return Fn.sub(f"https://sqs.${{AWS::Region}}.${{AWS::URLSuffix}}/${{AWS::AccountId}}/{queue_name(config, role)}")
+
+
+def queue_name(config: Config, role: str) -> str:
+    """Return the name of the queue that is `role` (events, dead-letters)."""
+    return f"{config.name}-{role}"
 
 
 def key_alias(config: Config, role: str) -> str:

@@ -5,7 +5,7 @@ Names are literal: the bucket's notification, the queue's policy, and both queue
 
 from __future__ import annotations
 
-from aws_cdk import Aws, Duration, Fn, RemovalPolicy
+from aws_cdk import Aws, CfnResource, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -14,7 +14,7 @@ from constructs import Construct
 
 from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
-from deploy.aws.names import bucket_arn
+from deploy.aws.names import bucket_arn, queue_arn, queue_name
 
 EVENTS_SECONDS = 120
 """Time of one invocation of the events function: some originals checked, their eager variants made."""
@@ -27,13 +27,12 @@ class Notifications(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, key: kms.Key | None) -> None:
         super().__init__(scope, construct_id)
-        name = f"{config.name}-events"
         encryption = sqs.QueueEncryption.SQS_MANAGED if key is None else sqs.QueueEncryption.KMS
         # F4: inspected and sent back by hand (`start-message-move-task`), for two weeks.
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
-            queue_name=f"{config.name}-dead-letters",
+            queue_name=queue_name(config, "dead-letters"),
             encryption=encryption,
             encryption_master_key=key,
             enforce_ssl=True,
@@ -42,13 +41,15 @@ class Notifications(Construct):
         )
         resource = self.dead_letters.node.default_child
         assert isinstance(resource, sqs.CfnQueue)
-        arn = Fn.sub(f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{name}")
-        resource.redrive_allow_policy = {"redrivePermission": "byQueue", "sourceQueueArns": [arn]}
+        resource.redrive_allow_policy = {
+            "redrivePermission": "byQueue",
+            "sourceQueueArns": [queue_arn(config, "events")],  # F4: nobody else's failures land here
+        }
         # O10: a message is seen by another try only when the function cannot be at it any more (AWS asks for 6 times).
         self.queue = sqs.Queue(
             self,
             "Events",
-            queue_name=name,
+            queue_name=queue_name(config, "events"),
             encryption=encryption,
             encryption_master_key=key,
             enforce_ssl=True,
@@ -82,4 +83,6 @@ class Notifications(Construct):
                 tell(event=event, queue=self.queue.queue_arn) for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
             ]
         )
-        originals.node.add_dependency(self.queue)  # S3 tries the queue, and so its policy, as it takes the property
+        policy = self.queue.node.find_child("Policy").node.default_child
+        assert isinstance(policy, CfnResource)
+        originals.resource.add_dependency(policy)  # S3 tries to send as it takes the property

@@ -9,10 +9,7 @@ from aws_cdk import aws_s3 as s3
 
 from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
-from deploy.aws.names import bucket_arn, key_alias
-
-RULE = "everything"
-"""The rule's id, a dimension of the lag metrics (AWS/S3 ReplicationLatency)."""
+from deploy.aws.names import REPLICATION_RULE, bucket_arn, key_alias
 
 
 def replicate(bucket: PlatformBucket, *, config: Config, replica_bucket_arn: str, key: kms.Key | None) -> None:
@@ -38,7 +35,7 @@ def replicate(bucket: PlatformBucket, *, config: Config, replica_bucket_arn: str
         role=role.role_arn,
         rules=[
             s3.CfnBucket.ReplicationRuleProperty(
-                id=RULE,
+                id=REPLICATION_RULE,
                 status="Enabled",
                 priority=1,
                 filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=""),
