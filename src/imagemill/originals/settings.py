@@ -18,6 +18,9 @@ class OriginalsSettings:
     ] = ""
     recheck: Annotated[float, "Seconds after which an original changed behind our back is noticed."] = 60.0
     sweep: Annotated[float, "Seconds after which the leftovers of an interrupted upload are removed."] = 3600.0
+    eager: Annotated[
+        tuple[str, ...], "Option lists made of each new original before anybody asks, such as w=400 or w=800&fm=webp."
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

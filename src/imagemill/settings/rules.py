@@ -38,6 +38,7 @@ RULES: dict[str, Rule] = {
     "originals.replica_url": Rule(unit=Unit.STORE),
     "originals.recheck": _TIME,
     "originals.sweep": _TIME_LIMIT,
+    "originals.eager": Rule(),
     "freshness.check": _TIME,
     "freshness.told": _TIME,
     "variants.url": Rule(unit=Unit.STORE),
