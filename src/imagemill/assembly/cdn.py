@@ -1,14 +1,9 @@
-"""Which CDN stands in front, and how answers name what they show to it."""
+"""Which CDN stands in front, and how answers name what they show to it. Only the chosen adapter is imported."""
 
 from __future__ import annotations
 
-from imagemill.cdn.cloudflare import Cloudflare
-from imagemill.cdn.cloudfront import CloudFront
-from imagemill.cdn.fastly import Fastly
-from imagemill.cdn.nginx import NginxCache
 from imagemill.cdn.port import Purger
 from imagemill.cdn.settings import CdnSettings
-from imagemill.cdn.varnish import Varnish
 from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.settings import SettingsError
 from imagemill.settings.values import BadValue, folder_of
@@ -28,13 +23,27 @@ def build_purger(settings: CdnSettings) -> Purger | None:
         return _nginx(settings)
     if settings.url and not settings.url.startswith(("http://", "https://")):
         raise SettingsError(f"cdn.url: expected an http:// or https:// URL, as cdn.kind is {kind or 'empty'}.")
-    if kind == "cloudfront":
+    return _over_http(settings)
+
+
+def _over_http(settings: CdnSettings) -> Purger | None:
+    if settings.kind == "cloudfront":
+        from imagemill.cdn.cloudfront import CloudFront
+
         return CloudFront(settings)
-    if kind == "cloudflare":
+    if settings.kind == "cloudflare":
+        from imagemill.cdn.cloudflare import Cloudflare
+
         return Cloudflare(settings)
-    if kind == "fastly":
+    if settings.kind == "fastly":
+        from imagemill.cdn.fastly import Fastly
+
         return Fastly(settings)
-    return Varnish(settings) if kind == "varnish" else None
+    if settings.kind == "varnish":
+        from imagemill.cdn.varnish import Varnish
+
+        return Varnish(settings)
+    return None
 
 
 def tagging_for(settings: CdnSettings) -> Tagging:
@@ -62,4 +71,8 @@ def _nginx(settings: CdnSettings) -> Purger | None:
         folder = folder_of(settings.url)
     except BadValue as error:
         raise SettingsError(f"cdn.url: expected {error.expected}, the folder of nginx's cache.") from None
-    return None if folder is None else NginxCache(folder)
+    if folder is None:
+        return None
+    from imagemill.cdn.nginx import NginxCache
+
+    return NginxCache(folder)

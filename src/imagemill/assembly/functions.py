@@ -17,6 +17,7 @@ from imagemill.assembly.shared import LOOK_SECONDS, load_all, look_at_all
 from imagemill.data_folder import DataFolder, open_data_folder
 from imagemill.engine.in_process import InProcessEngine
 from imagemill.observability.access_log import NullLog
+from imagemill.observability.logging import configure_plain
 from imagemill.settings import Settings
 
 __all__ = ["DATA", "SITE", "FunctionPlatform", "build"]
@@ -113,6 +114,7 @@ async def build(
     Raises SettingsError, and Overloaded where the documents cannot be read.
     """
     settings = settings or Settings.load(environ={"IMAGEMILL_DATA__DIR": str(DATA), **os.environ})
+    configure_plain(level=settings.log.level)
     held = data or open_data_folder(settings.data)
     platform = FunctionPlatform(settings, held, asks_cdn=asks_cdn, edge_secret=edge_secret, most_body=most_body)
     try:

@@ -10,14 +10,11 @@ from imagemill.delivery.spend import Spending
 from imagemill.errors import ImagemillError, Kind
 from imagemill.observability.metrics import Metrics
 from imagemill.settings import Settings
-from imagemill.throttling.fallback import FallbackLimiter
 from imagemill.throttling.gate import Attempts, Gate
 from imagemill.throttling.memory import MemoryLimiter
 from imagemill.throttling.port import Limiter
 from imagemill.throttling.rates import read_rate
-from imagemill.throttling.redis import RedisLimiter
 from imagemill.throttling.routes import RouteLimits, limits_of
-from imagemill.throttling.table import TableLimiter
 
 if TYPE_CHECKING:  # its client costs 60 ms to import, and most platforms have none
     from imagemill.coordination.redis import SharedRedis
@@ -48,6 +45,9 @@ def build_throttling(
     node = _node_limiter(settings, data)
     shared: Limiter = node
     if redis is not None:
+        from imagemill.throttling.fallback import FallbackLimiter
+        from imagemill.throttling.redis import RedisLimiter
+
         shared = FallbackLimiter(RedisLimiter(redis), node, nodes=settings.throttle.nodes)
     limits = limits_of(settings.throttle)
     tries = read_rate(settings.throttle.wrong_keys, "wrong_keys")
@@ -68,6 +68,8 @@ def _node_limiter(settings: Settings, data: DataFolder) -> Limiter:
     """Return who counts for this node: one process counts in memory, several in a table that they map."""
     if settings.server.processes < 2:
         return MemoryLimiter()
+    from imagemill.throttling.table import TableLimiter
+
     try:
         return TableLimiter(data.own / "run" / TABLE)
     except OSError as error:

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagemill.assembly.stores import build_originals
-from imagemill.coordination.file_leases import FileLeases
-from imagemill.coordination.layered_leases import LayeredLeases
 from imagemill.coordination.leases import Leases
 from imagemill.coordination.no_leases import NoLeases
-from imagemill.coordination.store_leases import StoreLeases
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.turns import Turns
 from imagemill.gateway.app import Totals
@@ -97,8 +94,15 @@ def _leases(settings: Settings, data: DataFolder, documents: ObjectStore, redis:
 
         return RedisLeases(redis, scope=variants or str(settings.data))
     several = settings.server.processes > 1
-    node = FileLeases(str(data.own / RUN / "leases")) if several else NoLeases()
+    node: Leases = NoLeases()
+    if several:
+        from imagemill.coordination.file_leases import FileLeases
+
+        node = FileLeases(str(data.own / RUN / "leases"))
     if s3_address(variants) is not None:
+        from imagemill.coordination.layered_leases import LayeredLeases
+        from imagemill.coordination.store_leases import StoreLeases
+
         return LayeredLeases(node, StoreLeases(documents))
     return node
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +19,6 @@ from imagemill.assembly.nodes import build_locks, build_turns
 from imagemill.assembly.outsize import build_outsize
 from imagemill.assembly.shared import Book, build_purging, copy_of, freshness_of
 from imagemill.assembly.signing import build_signatures, build_signing_keys
-from imagemill.assembly.sources import remote_keys, with_sources
 from imagemill.assembly.stores import build_document_store, build_stores, with_replica
 from imagemill.assembly.tiers import DiskPurges, build_disk
 from imagemill.cache.memory import MemoryCache
@@ -123,7 +122,11 @@ class Parts:
         self.disk = None if home.freezes else build_disk(settings, data)
         self.documents = build_document_store(settings, data)
         store, self.variants = build_stores(settings, data, self.cache.take_reads, counted=not home.freezes)
-        self.store = with_sources(with_replica(store, settings, data), settings, data, self.documents)
+        self.store = with_replica(store, settings, data)
+        if settings.attached:
+            from imagemill.assembly.sources import with_sources
+
+            self.store = with_sources(self.store, settings, data, self.documents)
         self.originals = Originals(
             self.store,
             self.variants,
@@ -258,11 +261,19 @@ class Parts:
             metrics=self.metrics,
             log=self.log,
             limits=settings.limits,
-            is_remote=remote_keys(self.store),
+            is_remote=self._is_remote(),
             gate=self.throttling.gate,
             write_seconds=settings.server.write_seconds,
             totals=self._home.totals,
         )
+
+    def _is_remote(self) -> Callable[[str], bool] | None:
+        """Return what says of a key whether a web server would be asked for it; None without such a source."""
+        if not self.settings.attached:
+            return None
+        from imagemill.assembly.sources import remote_keys
+
+        return remote_keys(self.store)
 
     def _tell_of_documents(self) -> None:
         """Tell the others at once that a document has changed; by default they find out when they next look."""

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagemill.assembly.stores import SPOOL, s3_objects
+from imagemill.assembly.stores import SPOOL, folder_objects, s3_objects
 from imagemill.data_folder import DataFolder
 from imagemill.object_store.joined import JoinedStore, Mount
-from imagemill.object_store.local import LocalStore
 from imagemill.object_store.port import ObjectStore
 from imagemill.originals.notifications import Place
 from imagemill.originals.settings import SourceSettings
@@ -46,7 +45,7 @@ def _mount(name: str, source: SourceSettings, settings: Settings, data: DataFold
     if folder is None or not folder.is_dir():
         raise SettingsError(f"sources.{name}.url: expected a folder that is there, received {folder}.")
     # Our notes on its files lie with us: nothing is written into a source.
-    return Mount(name=name, prefix=prefix, store=LocalStore(folder, data.own / NOTES / name, threads=4))
+    return Mount(name=name, prefix=prefix, store=folder_objects(folder, data.own / NOTES / name, threads=4))
 
 
 def _web(

@@ -1,4 +1,7 @@
-"""Which adapters keep originals, variants and our own documents: chosen here, from the settings' URLs."""
+"""Which adapters keep originals, variants and our own documents: chosen here, from the settings' URLs.
+
+Each is imported where it is chosen: a cold start waits for every import, and needs one of them.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagemill.data_folder import DataFolder
-from imagemill.object_store.local import LocalStore
-from imagemill.object_store.memory import MemoryStore
 from imagemill.object_store.port import ObjectStore
-from imagemill.object_store.replicated import ReplicatedStore
 from imagemill.object_store.s3.address import S3Address
 from imagemill.settings import OWN_FOLDER, Settings, SettingsError
 from imagemill.settings.values import folder_of, s3_address
-from imagemill.variants.local import LocalVariants
-from imagemill.variants.memory import MemoryVariants
 from imagemill.variants.port import Reads, VariantStore
 
 if TYPE_CHECKING:  # brings in what only a bucket needs
@@ -27,6 +25,8 @@ REPLICA = "replica"
 """Where our notes lie on the files of a replica in a folder: nothing is written into it."""
 SPOOL = "spool"
 """Where bytes on their way to or from a bucket wait, in files without a name."""
+STORE_THREADS = 8
+"""Threads that read and write the files of originals."""
 VARIANT_SECONDS = 4.0
 """Seconds in which a bucket of variants must answer, retries included."""
 
@@ -36,13 +36,15 @@ def with_replica(store: ObjectStore, settings: Settings, data: DataFolder) -> Ob
     url = settings.originals.replica_url
     if not url:
         return store
+    from imagemill.object_store.replicated import ReplicatedStore
+
     address = s3_address(url)
     if address is not None:
         return ReplicatedStore(store, s3_objects(address, settings, data.own / SPOOL))
     folder = folder_of(url)
     if folder is None or not folder.is_dir():
         raise SettingsError(f"originals.replica_url: expected a folder that is there, received {url}.")
-    return ReplicatedStore(store, LocalStore(folder, data.own / REPLICA, threads=4))
+    return ReplicatedStore(store, folder_objects(folder, data.own / REPLICA, threads=4))
 
 
 def build_stores(
@@ -60,7 +62,11 @@ def build_stores(
         return store, _remote_variants(address, settings, reads, counted=counted)
     folder = folder_of(asked.url) or (None if own is None or asked.url else own / "variants")
     if folder is None:
+        from imagemill.variants.memory import MemoryVariants
+
         return store, MemoryVariants(**bounds, reads=reads)
+    from imagemill.variants.local import LocalVariants
+
     return store, LocalVariants(folder, **bounds, reads=reads)
 
 
@@ -102,7 +108,14 @@ def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
     shared = s3_address(settings.variants.url) or s3_address(settings.originals.url)
     if shared is not None:
         return s3_objects(shared.below(f"{OWN_FOLDER}/site/"), settings, data.own / SPOOL)
-    return LocalStore(data.own, data.own / "site", threads=1, secret=True)  # keys of signatures among them
+    return folder_objects(data.own, data.own / "site", threads=1, secret=True)  # keys of signatures among them
+
+
+def folder_objects(root: Path, own: Path, *, threads: int = STORE_THREADS, secret: bool = False) -> ObjectStore:
+    """Return the store of the files in `root`, with notes of ours in `own` (see `LocalStore`)."""
+    from imagemill.object_store.local import LocalStore
+
+    return LocalStore(root, own, threads=threads, secret=secret)
 
 
 def s3_objects(address: S3Address, settings: Settings, spool: Path) -> ObjectStore:
@@ -124,10 +137,12 @@ def _originals(settings: Settings, data: DataFolder) -> tuple[ObjectStore, Path 
     if address is not None:
         return s3_objects(address, settings, data.own / SPOOL), data.own
     if url.startswith("memory:"):
+        from imagemill.object_store.memory import MemoryStore
+
         return MemoryStore(), None
     root = folder_of(url) or data.path
     own = data.own_beside(root)
-    return LocalStore(root, own), own
+    return folder_objects(root, own), own
 
 
 def try_stores(settings: Settings) -> Iterator[tuple[str, S3Address, Callable[[], Awaitable[Trial]]]]:

@@ -1,6 +1,8 @@
 """Events in words: JSON lines on standard error, or text on a terminal (structlog).
 
-Separate from the access log: events are rare, of many shapes, and may come from any library.
+Separate from the access log: events are rare, of many shapes, and may come from any library. structlog, which with what
+it brings takes 70 ms to import, is imported when it is configured or first used: a function in the cloud does without
+(`configure_plain`).
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ import logging
 import sys
 from typing import Any
 
-import structlog
-
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+CLIENTS = ("httpx", "httpcore")
+"""HTTP clients of ours log each request below warnings with its URL, which may carry a secret."""
+
+_plain: Any = None
 
 
 def wants_text(form: str) -> bool:
@@ -24,6 +28,8 @@ def configure(*, form: str, level: str) -> None:
 
     Libraries and our own modules that use the standard library's `logging` take the same way out.
     """
+    import structlog
+
     last: Any = structlog.dev.ConsoleRenderer() if wants_text(form) else structlog.processors.JSONRenderer()
     shared: list[Any] = [
         structlog.processors.add_log_level,
@@ -45,11 +51,30 @@ def configure(*, form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
-    # HTTP clients of ours log each request at these levels with its URL, which may carry a secret.
-    for client in ("httpx", "httpcore"):
+    _quieten_clients()
+
+
+def configure_plain(*, level: str) -> None:
+    """Send events to standard error as JSON lines from `level` up, with nothing but the standard library."""
+    global _plain
+    from imagemill.observability.plain_events import PlainEvents, PlainHandler
+
+    _plain = PlainEvents(LEVELS[level])
+    root = logging.getLogger()
+    root.handlers[:] = [PlainHandler(_plain)]
+    root.setLevel(LEVELS[level])
+    _quieten_clients()
+
+
+def _quieten_clients() -> None:
+    for client in CLIENTS:
         logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def events() -> Any:
     """Return the logger of events; use as `events().info("original.replaced", key=key)`."""
+    if _plain is not None:
+        return _plain
+    import structlog
+
     return structlog.get_logger()
