@@ -25,7 +25,7 @@ FIELDS = (
 
 
 class EdgeLog(Construct):
-    """Delivers the access log of the distribution with the id `distribution`, in W3C's extended format, hour by hour."""
+    """Delivers the log of the distribution with the id `distribution`, in W3C's extended format, hour by hour."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, distribution: str) -> None:
         super().__init__(scope, construct_id)

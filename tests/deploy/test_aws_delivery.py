@@ -1,0 +1,477 @@
+"""The distribution and the maker behind it, as CloudFormation gets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from deploy.aws.config import Config, ConfigError
+from tests.deploy.conftest import Synthesised
+
+from imagemill.delivery.plan import PRIVATE, SECURITY
+
+Json = dict[str, Any]
+POLICY = "AWS::CloudFront::ResponseHeadersPolicy"
+
+
+def distribution(one: Synthesised) -> Json:
+    """Return the configuration of the distribution."""
+    found: Json = one.one("delivery", "AWS::CloudFront::Distribution")["DistributionConfig"]
+    return found
+
+
+def behaviors(one: Synthesised) -> dict[str, Json]:
+    """Return the behaviours by path pattern, in the order in which CloudFront looks."""
+    return {behavior["PathPattern"]: behavior for behavior in distribution(one)["CacheBehaviors"]}
+
+
+def origins(one: Synthesised) -> dict[str, Json]:
+    """Return the origins by id."""
+    return {origin["Id"]: origin for origin in distribution(one)["Origins"]}
+
+
+def headers(one: Synthesised, word: str) -> Json:
+    """Return the response headers policy called `word`."""
+    name = f"{one.config.name}-{word}"
+    found = [
+        policy["Properties"]["ResponseHeadersPolicyConfig"] for policy in one.resources("delivery", POLICY).values()
+    ]
+    return next(policy for policy in found if policy["Name"] == name)
+
+
+def added(policy: Json) -> dict[str, tuple[str, bool]]:
+    """Return the plain headers that a policy adds: value, and whether it wins over the origin's."""
+    return {item["Header"]: (item["Value"], item["Override"]) for item in policy["CustomHeadersConfig"]["Items"]}
+
+
+def policy_of(one: Synthesised, pattern: str) -> str:
+    """Return the name of the response headers policy of a behaviour."""
+    logical = behaviors(one)[pattern]["ResponseHeadersPolicyId"]["Ref"]
+    name: str = one.resources("delivery", POLICY)[logical]["Properties"]["ResponseHeadersPolicyConfig"]["Name"]
+    return name
+
+
+def function(one: Synthesised, pattern: str) -> str:
+    """Return the text of the function of a behaviour."""
+    association = behaviors(one)[pattern]["FunctionAssociations"]
+    assert [each["EventType"] for each in association] == ["viewer-request"]
+    logical = association[0]["FunctionARN"]["Fn::GetAtt"][0]
+    text: str = one.resources("delivery", "AWS::CloudFront::Function")[logical]["Properties"]["FunctionCode"]
+    return text
+
+
+# --- which path gets what ----------------------------------------------------------------------------------------
+
+
+def test_static_first_then_the_maker(plain: Synthesised) -> None:
+    """An origin group of exactly two; the maker is asked on 403, 404 and every 5xx that a bucket has."""
+    groups = distribution(plain)["OriginGroups"]
+    assert groups["Quantity"] == 1
+    group = groups["Items"][0]
+    assert [member["OriginId"] for member in group["Members"]["Items"]] == ["static", "maker"]
+    assert group["Members"]["Quantity"] == 2
+    assert group["FailoverCriteria"]["StatusCodes"] == {"Items": [403, 404, 500, 502, 503, 504], "Quantity": 6}
+
+
+def test_narrower_paths_stand_before_wider_ones(full: Synthesised) -> None:
+    """CloudFront takes the first pattern that fits."""
+    assert [(pattern, one["TargetOriginId"]) for pattern, one in behaviors(full).items()] == [
+        ("/img/*/users/*", "private-static-or-maker"),
+        ("/info/users/*", "private-maker"),
+        ("/img/*fm?avif*/*", "static-or-maker"),
+        ("/img/*fm?webp*/*", "static-or-maker"),
+        ("/img/*fm?jpeg*/*", "static-or-maker"),
+        ("/img/*fm?jpg*/*", "static-or-maker"),
+        ("/img/*fm?png*/*", "static-or-maker"),
+        ("/img/*fm?gif*/*", "static-or-maker"),
+        ("/img/*", "static-or-maker"),
+        ("/info/*", "maker"),
+    ]
+
+
+def test_patterns_have_only_characters_that_cloudfront_takes(full: Synthesised) -> None:
+    """So "fm=avif" is written with a "?" for its "="."""
+    for pattern in behaviors(full):
+        assert re.fullmatch(r"""[A-Za-z0-9_.*?$/~"'@:+&-]+""", pattern)
+
+
+def test_everything_else_is_a_page_of_the_site_bucket(plain: Synthesised) -> None:
+    """The root shows index.html; nothing of the default behaviour reaches the maker."""
+    config = distribution(plain)
+    assert config["DefaultCacheBehavior"]["TargetOriginId"] == "site"
+    assert config["DefaultRootObject"] == "index.html"
+    assert "FunctionAssociations" not in config["DefaultCacheBehavior"]
+
+
+def test_only_reading_reaches_an_origin(full: Synthesised) -> None:
+    """GET, HEAD and OPTIONS; to pages only the first two."""
+    for behavior in behaviors(full).values():
+        assert behavior["AllowedMethods"] == ["GET", "HEAD", "OPTIONS"]
+        assert behavior["CachedMethods"] == ["GET", "HEAD"]
+    assert distribution(full)["DefaultCacheBehavior"]["AllowedMethods"] == ["GET", "HEAD"]
+
+
+def test_every_viewer_is_sent_to_https(full: Synthesised) -> None:
+    """On every path."""
+    every = [*behaviors(full).values(), distribution(full)["DefaultCacheBehavior"]]
+    assert {one["ViewerProtocolPolicy"] for one in every} == {"redirect-to-https"}
+
+
+def test_the_function_stands_before_every_path_that_reaches_the_maker(full: Synthesised) -> None:
+    """Without it a viewer could name another path in x-imagemill-uri and have it cached under this one."""
+    for pattern, behavior in behaviors(full).items():
+        assert len(behavior["FunctionAssociations"]) == 1
+        private = behavior["TargetOriginId"].startswith("private")
+        assert f'const MAKER = "{"private-maker" if private else "maker"}";' in function(full, pattern)
+
+
+def test_the_functions_are_the_generators_text_and_fit(full: Synthesised) -> None:
+    """CloudFront takes 10 KB, of runtime 2.0."""
+    functions = full.resources("delivery", "AWS::CloudFront::Function")
+    assert len(functions) == 2
+    for one in functions.values():
+        properties = one["Properties"]
+        assert properties["AutoPublish"] is True
+        assert properties["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
+        assert len(properties["FunctionCode"].encode()) <= 10_240
+        assert "/default/" in properties["FunctionCode"]
+
+
+def test_without_private_keys_there_is_one_function_and_no_key_group(plain: Synthesised) -> None:
+    """And no origin that knows the edge's secret."""
+    assert len(plain.resources("delivery", "AWS::CloudFront::Function")) == 1
+    assert not plain.resources("delivery", "AWS::CloudFront::KeyGroup")
+    assert set(origins(plain)) == {"static", "maker", "site"}
+    assert "EdgeSecret" not in json.dumps(distribution(plain))
+
+
+# --- private pictures --------------------------------------------------------------------------------------------
+
+
+def test_a_private_prefix_opens_with_a_signed_url_or_cookie_only(full: Synthesised) -> None:
+    """CloudFront's key group stands before its pictures and their info, and before nothing else."""
+    group, properties = next(iter(full.resources("delivery", "AWS::CloudFront::KeyGroup").items()))
+    guarded = {pattern: one.get("TrustedKeyGroups") for pattern, one in behaviors(full).items()}
+    assert {pattern for pattern, keys in guarded.items() if keys} == {"/img/*/users/*", "/info/users/*"}
+    assert guarded["/img/*/users/*"] == [{"Ref": group}]
+    keys = full.resources("delivery", "AWS::CloudFront::PublicKey")
+    assert properties["Properties"]["KeyGroupConfig"]["Items"] == [{"Ref": name} for name in keys]
+    encoded = [key["Properties"]["PublicKeyConfig"]["EncodedKey"] for key in keys.values()]
+    assert encoded == list(full.config.public_keys)
+
+
+def test_only_private_origins_say_that_a_signature_was_checked(full: Synthesised) -> None:
+    """The word is the maker's own, and stands in no template."""
+    said = {name: origin.get("OriginCustomHeaders") for name, origin in origins(full).items()}
+    assert [name for name, value in said.items() if value] == ["private-maker"]
+    header = said["private-maker"][0]
+    maker = full.one("delivery", "AWS::Lambda::Function")
+    assert header["HeaderName"] == "x-imagemill-edge"
+    assert header["HeaderValue"] == maker["Environment"]["Variables"]["IMAGEMILL_EDGE_SECRET"]
+    assert "{{resolve:secretsmanager:" in json.dumps(header)
+    secret = full.one("delivery", "AWS::SecretsManager::Secret")
+    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 48}
+
+
+def test_no_viewer_can_say_the_edges_word(full: Synthesised) -> None:
+    """It is no header that CloudFront passes on."""
+    assert "x-imagemill-edge" not in json.dumps(full.resources("delivery", "AWS::CloudFront::CachePolicy"))
+    assert "x-imagemill-edge" not in json.dumps(full.resources("delivery", "AWS::CloudFront::OriginRequestPolicy"))
+
+
+def test_private_pictures_are_nobody_elses_to_keep_or_to_read(full: Synthesised) -> None:
+    """Viewers get `private`, whatever the bucket says; no page of another origin reads them."""
+    policy = headers(full, "private")
+    removed = {item["Header"] for item in policy["RemoveHeadersConfig"]["Items"]}
+    assert policy_of(full, "/img/*/users/*") == policy_of(full, "/info/users/*") == "pictures-private"
+    assert added(policy)["cache-control"] == ("private, no-cache", True)
+    assert removed >= {name.decode() for name, _ in set(SECURITY) - set(PRIVATE)}
+    assert not removed & set(added(policy))
+
+
+def test_a_prefix_that_no_pattern_can_hold_is_refused() -> None:
+    """Rather than left open at the edge."""
+    from deploy.aws.distribution import _check_pattern
+
+    _check_pattern("users/")
+    for prefix in ("üsers/", "a b/", "x=1/", "all*", "who?"):
+        with pytest.raises(ConfigError, match=r"settings\.delivery\.private: expected prefixes of letters"):
+            _check_pattern(prefix)
+
+
+def test_where_everything_is_signed_the_key_group_guards_everything() -> None:
+    """Then pictures are static again, for CloudFront has judged."""
+    from deploy.aws.edge_function import edge_rules
+
+    keys = ("a key",)  # its text is not read here
+    signed = edge_rules(Config(public_keys=keys, settings={"delivery.access": "signed"}))
+    assert signed.prefixes == ("",)
+    assert signed.reasons == ()
+
+
+# --- what is said ------------------------------------------------------------------------------------------------
+
+
+def test_a_static_picture_carries_the_headers_of_the_makers(plain: Synthesised) -> None:
+    """All of delivery's security headers, from the same table; the maker's own answer wins where both speak."""
+    for word in ("negotiated", "stated"):
+        policy = headers(plain, word)
+        csp = policy["SecurityHeadersConfig"]["ContentSecurityPolicy"]
+        said = {name: value for name, (value, _) in added(policy).items()}
+        said["content-security-policy"] = csp["ContentSecurityPolicy"]
+        said["x-content-type-options"] = "nosniff"
+        assert policy["SecurityHeadersConfig"]["ContentTypeOptions"] == {"Override": True}
+        assert csp["Override"] is True
+        for name, value in SECURITY:
+            assert said[name.decode()] == value.decode()
+        assert not any(override for _, override in added(policy).values())
+
+
+def test_only_negotiated_pictures_vary(plain: Synthesised) -> None:
+    """A URL that says its format is one picture for everyone."""
+    assert added(headers(plain, "negotiated"))["vary"] == ("Accept", False)
+    assert "vary" not in added(headers(plain, "stated"))
+    assert policy_of(plain, "/img/*") == "imagemill-negotiated"
+    assert policy_of(plain, "/img/*fm?avif*/*") == "imagemill-stated"
+
+
+def test_cors_is_a_plain_header(full: Synthesised) -> None:
+    """CloudFront's own CORS settings would take Vary over and drop ours."""
+    for policy in full.resources("delivery", POLICY).values():
+        assert "CorsConfig" not in policy["Properties"]["ResponseHeadersPolicyConfig"]
+
+
+def test_no_policy_names_a_header_that_cloudfront_keeps_for_itself(full: Synthesised) -> None:
+    """Nor more than ten."""
+    from deploy.aws.edge_policies import RESERVED
+
+    for policy in full.resources("delivery", POLICY).values():
+        config = policy["Properties"]["ResponseHeadersPolicyConfig"]
+        removed = [item["Header"] for item in config["RemoveHeadersConfig"]["Items"]]
+        for names in (removed, list(added(config))):
+            assert len(names) <= 10
+            assert not [name for name in names if name.startswith(RESERVED)]
+            assert not {"content-security-policy", "x-content-type-options", "strict-transport-security"} & set(names)
+
+
+# --- how the cache works -----------------------------------------------------------------------------------------
+
+
+def test_the_cache_is_keyed_by_all_that_an_answer_is_made_of(plain: Synthesised) -> None:
+    """The headers that the function settles; no cookie, no query, no Accept-Encoding; no time that nobody said."""
+    from imagemill.edge_config.cloudfront import KEY_HEADERS
+
+    config = plain.one("delivery", "AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
+    key = config["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert (config["MinTTL"], config["DefaultTTL"], config["MaxTTL"]) == (0, 0, 31_536_000)
+    assert key["HeadersConfig"] == {"HeaderBehavior": "whitelist", "Headers": list(KEY_HEADERS)}
+    assert {"x-imagemill-uri", "accept"} <= set(KEY_HEADERS)
+    assert len(KEY_HEADERS) <= 10
+    assert key["CookiesConfig"] == {"CookieBehavior": "none"}
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "none"}
+    assert key["EnableAcceptEncodingBrotli"] is key["EnableAcceptEncodingGzip"] is False
+
+
+def test_the_maker_is_told_who_asks_and_never_the_viewers_host(plain: Synthesised) -> None:
+    """A forwarded Host would break the signature of both origins."""
+    config = plain.one("delivery", "AWS::CloudFront::OriginRequestPolicy")["OriginRequestPolicyConfig"]
+    assert config["HeadersConfig"] == {"HeaderBehavior": "whitelist", "Headers": ["CloudFront-Viewer-Address"]}
+    assert config["CookiesConfig"] == {"CookieBehavior": "none"}
+
+
+def test_pictures_of_every_behaviour_share_the_key(full: Synthesised) -> None:
+    """And none is compressed twice."""
+    assert len({json.dumps(one["CachePolicyId"]) for one in behaviors(full).values()}) == 1
+    assert not any(one["Compress"] for one in behaviors(full).values())
+
+
+def test_errors_are_not_kept_but_for_five_seconds_of_a_404(plain: Synthesised) -> None:
+    """CloudFront would keep each for ten, and of most does not heed `no-store`."""
+    kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in distribution(plain)["CustomErrorResponses"]}
+    assert kept.pop(404) == 5
+    assert kept == dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 504), 0)
+    assert not any("ResponsePagePath" in one for one in distribution(plain)["CustomErrorResponses"])
+
+
+def test_invalidations_name_the_tags_that_both_tiers_say(plain: Synthesised) -> None:
+    """S3 returns a variant's metadata under this name; the maker is told of CloudFront and says the same."""
+    assert distribution(plain)["CacheTagConfig"] == {"HeaderName": "x-amz-meta-cache-tag"}
+    maker = plain.one("delivery", "AWS::Lambda::Function")
+    assert maker["Environment"]["Variables"]["IMAGEMILL_CDN__KIND"] == "cloudfront"
+
+
+# --- names, certificates, countries ------------------------------------------------------------------------------
+
+
+def test_a_domain_has_its_certificate_and_both_records(full: Synthesised) -> None:
+    """IPv4 and IPv6, TLS 1.2 and newer."""
+    config = distribution(full)
+    assert config["Aliases"] == ["img.example.com"]
+    assert config["ViewerCertificate"] == {
+        "AcmCertificateArn": {"Ref": "CertificateArn"},
+        "MinimumProtocolVersion": "TLSv1.2_2021",
+        "SslSupportMethod": "sni-only",
+    }
+    records = [one["Properties"] for one in full.resources("delivery", "AWS::Route53::RecordSet").values()]
+    assert {record["Type"] for record in records} == {"A", "AAAA"}
+    for record in records:
+        assert record["Name"] == "img.example.com"
+        assert record["AliasTarget"]["HostedZoneId"] == "Z2FDTNDATAQYW2"
+        assert record["AliasTarget"]["DNSName"]["Fn::GetAtt"][1] == "DomainName"
+
+
+def test_without_a_domain_cloudfronts_own_name_serves(plain: Synthesised) -> None:
+    """Nothing asks for a certificate."""
+    assert distribution(plain)["ViewerCertificate"] == {"CloudFrontDefaultCertificate": True}
+    assert "Aliases" not in distribution(plain)
+    assert not plain.resources("delivery", "AWS::Route53::RecordSet")
+
+
+def test_http_2_and_3_over_ipv4_and_ipv6(plain: Synthesised) -> None:
+    """What a browser of today speaks."""
+    assert distribution(plain)["HttpVersion"] == "http2and3"
+    assert distribution(plain)["IPV6Enabled"] is True
+
+
+def test_countries_are_the_configurations(plain: Synthesised, full: Synthesised) -> None:
+    """All of them unless it names some."""
+    assert distribution(plain)["Restrictions"] == {"GeoRestriction": {"RestrictionType": "none"}}
+    assert distribution(full)["Restrictions"] == {
+        "GeoRestriction": {"Locations": ["DE", "FR"], "RestrictionType": "whitelist"}
+    }
+
+
+def test_the_price_class_is_the_configurations(plain: Synthesised, full: Synthesised) -> None:
+    """The cheap one by default."""
+    assert distribution(plain)["PriceClass"] == "PriceClass_100"
+    assert distribution(full)["PriceClass"] == "PriceClass_All"
+
+
+def test_nothing_is_deployed_without_the_firewall_that_the_configuration_asks_for(plain: Synthesised) -> None:
+    """Its ARN is a parameter without a default, and must be one of CloudFront's."""
+    parameter = plain.templates["delivery"]["Parameters"]["WebAclArn"]
+    assert distribution(plain)["WebACLId"] == {"Ref": "WebAclArn"}
+    assert "Default" not in parameter
+    right = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/imagemill-edge/473e64fd-f30b-4765-81a0-62ad96dd167a"
+    assert re.fullmatch(parameter["AllowedPattern"], right)
+    assert not re.fullmatch(parameter["AllowedPattern"], right.replace("global", "regional"))
+
+
+# --- the maker's address -----------------------------------------------------------------------------------------
+
+
+def test_every_origin_answers_to_signed_requests_of_cloudfront_only(full: Synthesised) -> None:
+    """Origin access control, always signing; buckets as S3, makers as Lambda."""
+    controls = full.resources("delivery", "AWS::CloudFront::OriginAccessControl")
+    kinds = {
+        name: control["Properties"]["OriginAccessControlConfig"]["OriginAccessControlOriginType"]
+        for name, control in controls.items()
+    }
+    for control in controls.values():
+        assert control["Properties"]["OriginAccessControlConfig"]["SigningBehavior"] == "always"
+        assert control["Properties"]["OriginAccessControlConfig"]["SigningProtocol"] == "sigv4"
+    assert {name: kinds[origin["OriginAccessControlId"]["Ref"]] for name, origin in origins(full).items()} == {
+        "static": "s3",
+        "maker": "lambda",
+        "private-static": "s3",
+        "private-maker": "lambda",
+        "site": "s3",
+    }
+
+
+def test_the_makers_address_is_for_signed_callers(plain: Synthesised) -> None:
+    """Of the alias that is rolled out gradually, never of an unwatched version."""
+    url = plain.one("delivery", "AWS::Lambda::Url")
+    assert url["AuthType"] == "AWS_IAM"
+    assert url["Qualifier"] == "live"
+    assert "Cors" not in url
+
+
+def test_only_this_distribution_may_call_the_maker_and_only_by_its_url(plain: Synthesised) -> None:
+    """The two permissions that Lambda asks for since October 2025."""
+    permissions = [one["Properties"] for one in plain.resources("delivery", "AWS::Lambda::Permission").values()]
+    alias = next(iter(plain.resources("delivery", "AWS::Lambda::Alias")))
+    here = next(iter(plain.resources("delivery", "AWS::CloudFront::Distribution")))
+    assert {permission["Action"] for permission in permissions} == {
+        "lambda:InvokeFunctionUrl",
+        "lambda:InvokeFunction",
+    }
+    for permission in permissions:
+        assert permission["Principal"] == "cloudfront.amazonaws.com"
+        assert permission["FunctionName"] == {"Ref": alias}
+        assert permission["SourceArn"]["Fn::Join"][1][-1] == {"Ref": here}
+        by_url = permission["Action"] == "lambda:InvokeFunction"
+        assert permission.get("InvokedViaFunctionUrl", False) is by_url
+
+
+def test_the_maker_answers_before_cloudfront_gives_up(plain: Synthesised) -> None:
+    """So a viewer gets the maker's own words."""
+    maker = plain.one("delivery", "AWS::Lambda::Function")
+    assert maker["Timeout"] < origins(plain)["maker"]["CustomOriginConfig"]["OriginReadTimeout"]
+    assert maker["Handler"] == "imagemill.functions.delivery.handler"
+    assert maker["ReservedConcurrentExecutions"] == 50
+
+
+def test_the_maker_is_reached_over_tls_only(plain: Synthesised) -> None:
+    """Function URLs speak nothing else."""
+    config = origins(plain)["maker"]["CustomOriginConfig"]
+    assert config["OriginProtocolPolicy"] == "https-only"
+    assert config["OriginSSLProtocols"] == ["TLSv1.2"]
+
+
+def test_the_maker_reads_the_replica_in_need(full: Synthesised) -> None:
+    """In the other region; the bucket's name says where."""
+    variables = full.one("delivery", "AWS::Lambda::Function")["Environment"]["Variables"]
+    replica = json.dumps(variables["IMAGEMILL_ORIGINALS__REPLICA_URL"])
+    assert "pictures-replica-" in replica
+    assert "region=us-west-2" in replica
+
+
+def test_two_deployments_of_one_account_share_no_name(plain: Synthesised, full: Synthesised) -> None:
+    """Policies, functions and keys of CloudFront have one name space in an account."""
+    names = [
+        {
+            value["Name"]
+            for resource in one.templates["delivery"]["Resources"].values()
+            if resource["Type"].startswith("AWS::CloudFront::")
+            for value in (resource["Properties"], *resource["Properties"].values())
+            if isinstance(value, dict) and "Name" in value
+        }
+        for one in (plain, full)
+    ]
+    assert {"imagemill-open", "imagemill-pictures", "imagemill-negotiated", "imagemill-s3"} <= names[0]
+    assert not names[0] & names[1]
+
+
+# --- what is dynamic ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("access", ["presets", "signed"])
+def test_a_site_whose_rules_the_edge_cannot_judge_is_told_so(access: str) -> None:
+    """Synthesis warns with the setting's name and what it means."""
+    from aws_cdk import App
+    from aws_cdk.assertions import Annotations, Match
+    from deploy.aws.app import FLAGS
+    from deploy.aws.delivery import DeliveryStack
+    from deploy.aws.names import bucket_arn
+    from deploy.aws.storage import StorageStack
+
+    app = App(context=FLAGS)
+    config = Config(settings={"delivery.access": access})
+    storage = StorageStack(app, "storage", config=config, replica_bucket_arn=bucket_arn(config, "replica"))
+    stack = DeliveryStack(app, "delivery", config=config, storage=storage)
+    assert stack.dynamic
+    said = Annotations.from_stack(stack).find_warning(
+        "*", Match.string_like_regexp(rf'Nothing is static at the edge.*delivery\.access = "{access}"')
+    )
+    assert len(said) == 1
+
+
+def test_a_site_that_is_static_warns_of_nothing() -> None:
+    """Open pictures and listed sizes are judged at the edge."""
+    from deploy.aws.edge_function import edge_rules
+
+    for access in ("open", "sizes"):
+        assert edge_rules(Config(settings={"delivery.access": access})).reasons == ()
