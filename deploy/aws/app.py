@@ -31,7 +31,6 @@ FLAGS = {
     "@aws-cdk/aws-s3:publicAccessBlockedByDefault": True,
     "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the account's role for logs stands in the API stack by name
     "@aws-cdk/aws-lambda:useCdkManagedLogGroup": True,
-    "aws-cdk:enableDiffNoFail": True,
     "aws:cdk:disable-asset-staging": True,  # there are no assets
 }
 """CDK's feature flags; the library's defaults are those of its first version."""
@@ -98,6 +97,7 @@ def build(config: Config, outdir: Path) -> Platform:
         env=home,
         description="Imagemill: buckets and the events of originals.",
     )
+    storage.add_stack_dependency(replica)  # S3 replicates only to a bucket that is there
     edge = EdgeStack(
         app,
         named("edge"),

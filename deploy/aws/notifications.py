@@ -85,4 +85,4 @@ class Notifications(Construct):
         )
         policy = self.queue.node.find_child("Policy").node.default_child
         assert isinstance(policy, CfnResource)
-        originals.resource.add_dependency(policy)  # S3 tries to send as it takes the property
+        originals.resource.add_resource_dependency(policy)  # S3 tries to send as it takes the property
