@@ -17,6 +17,7 @@ from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import (
     LOGS_OF_CLOUDFRONT,
+    LOGS_OF_CLOUDTRAIL,
     LOGS_OF_S3,
     SITE,
     VARIANT_TAG,
@@ -26,6 +27,9 @@ from deploy.aws.names import (
 )
 from deploy.aws.notifications import Notifications
 from deploy.aws.replication import replicate
+
+AUDIT_DAYS = 365
+"""How long the audit trail is kept at least, however short other logs are (G7); a year is what most rules ask."""
 
 
 class StorageStack(Stack):
@@ -56,14 +60,18 @@ class StorageStack(Stack):
             CfnOutput(self, f"{name}Bucket", value=bucket.bucket_name)
 
     def _logs(self, config: Config) -> PlatformBucket:
-        """E5, G8: access logs of buckets and edge, each below its prefix; the audit trail has a bucket of its own.
+        """E5, G7: access logs of buckets and edge, and the audit trail, each below its prefix.
 
-        Always S3's own key: S3 delivers its access logs to no bucket with another one. No ACLs: S3 and
-        CloudFront (standard logging v2) are let in by the policy.
+        Always S3's own key: S3 delivers its access logs to no bucket with another one. No ACLs: S3, CloudFront
+        (standard logging v2) and CloudTrail are let in by the policy.
         """
         bucket = PlatformBucket(self, "Logs", config=config, role="logs", kept=True)
-        for name, prefix in (("s3-logs", LOGS_OF_S3), ("edge-logs", LOGS_OF_CLOUDFRONT)):
-            bucket.add_lifecycle_rule(id=name, prefix=prefix, expiration=Duration.days(config.log_days))
+        for name, prefix, days in (
+            ("s3-logs", LOGS_OF_S3, config.log_days),
+            ("edge-logs", LOGS_OF_CLOUDFRONT, config.log_days),
+            ("audit-trail", LOGS_OF_CLOUDTRAIL, max(config.log_days, AUDIT_DAYS)),
+        ):
+            bucket.add_lifecycle_rule(id=name, prefix=prefix, expiration=Duration.days(days))
         bucket.add_to_resource_policy(_edge_log_writer(config))
         return bucket
 
