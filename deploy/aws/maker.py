@@ -1,7 +1,7 @@
 """The maker on Lambda: its function, what it may do, its address for CloudFront alone, and the edge's secret (F1, E9).
 
 Separate from the distribution, which only asks it. The role allows what a make does and nothing beside it; a test runs
-a make and compares (tests/deploy/test_aws_maker_rights.py).
+a make and compares (tests/functions/test_maker_rights.py).
 """
 
 from __future__ import annotations
