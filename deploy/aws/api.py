@@ -57,7 +57,7 @@ ACCESS_LINE = {
 
 
 class ApiStack(Stack):
-    """The REST API of /v1: `.rest_api_id`, `.api_name`, `.stage_name` and `.url`."""
+    """The REST API of /v1: `.rest_api_id`, `.api_name`, `.stage_name`, `.access_log` and `.url`."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class ApiStack(Stack):
 
     def _stage(self, config: Config, deployment: apigateway.CfnDeployment) -> apigateway.CfnStage:
         """Return the stage: throttles (G5), access log, execution log, metrics and traces (G8)."""
-        access = logs.LogGroup(
+        self.access_log = logs.LogGroup(
             self,
             "AccessLog",
             log_group_name=f"/aws/apigateway/{self.api_name}/access",
@@ -169,7 +169,7 @@ class ApiStack(Stack):
             deployment_id=deployment.ref,
             tracing_enabled=True,
             access_log_setting=apigateway.CfnStage.AccessLogSettingProperty(
-                destination_arn=access.log_group_arn, format=json.dumps(ACCESS_LINE)
+                destination_arn=self.access_log.log_group_arn, format=json.dumps(ACCESS_LINE)
             ),
             method_settings=list(_method_settings(config)),
         )

@@ -17,6 +17,7 @@ from deploy.aws.api import ApiStack
 from deploy.aws.config import Config
 from deploy.aws.delivery import DeliveryStack
 from deploy.aws.edge import EdgeStack
+from deploy.aws.edge_alarms import EdgeAlarmsStack
 from deploy.aws.functions import FunctionsStack
 from deploy.aws.names import bucket_arn
 from deploy.aws.operations import OperationsStack
@@ -29,7 +30,7 @@ FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,  # one statement where two say the same: what a reviewer reads
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,  # access logs by a bucket policy, not by an ACL
     "@aws-cdk/aws-s3:publicAccessBlockedByDefault": True,
-    "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the account's role for logs stands in the API stack by name
+    "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,  # the API stack makes the account's role for logs itself
     "@aws-cdk/aws-lambda:useCdkManagedLogGroup": True,
     "aws:cdk:disable-asset-staging": True,  # there are no assets
 }
@@ -48,13 +49,14 @@ class Platform:
     functions: FunctionsStack
     api: ApiStack
     operations: OperationsStack
+    edge_alarms: EdgeAlarmsStack
 
     @property
     def stacks(self) -> tuple[cdk.Stack, ...]:
         """Every stack, each after those it needs."""
         return (
             *(self.replica, self.storage, self.edge, self.delivery),
-            *(self.functions, self.api, self.operations),
+            *(self.functions, self.api, self.operations, self.edge_alarms),
         )
 
 
@@ -142,6 +144,13 @@ def build(config: Config, outdir: Path) -> Platform:
         env=home,
         description="Imagemill: alarms, dashboard, audit trail, budget.",
     )
+    edge_alarms = EdgeAlarmsStack(
+        app,
+        named("edge-alarms"),
+        config=config,
+        env=cdk.Environment(region=EDGE_REGION),
+        description="Imagemill: alarms on CloudFront, whose metrics are there.",
+    )
     platform = Platform(
         app=app,
         replica=replica,
@@ -151,6 +160,7 @@ def build(config: Config, outdir: Path) -> Platform:
         functions=functions,
         api=api,
         operations=operations,
+        edge_alarms=edge_alarms,
     )
     for stack in platform.stacks:
         # D5: tags that the bill can be divided by (cost-allocation tags).

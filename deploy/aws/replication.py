@@ -11,8 +11,6 @@ from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import REPLICATION_RULE, bucket_arn, key_alias
 
-RULE = REPLICATION_RULE
-
 
 def replicate(bucket: PlatformBucket, *, config: Config, replica_bucket_arn: str, key: kms.Key | None) -> None:
     """Let S3 copy every creation and deletion of `bucket` to the replica, and measure how far behind it is.
@@ -37,7 +35,7 @@ def replicate(bucket: PlatformBucket, *, config: Config, replica_bucket_arn: str
         role=role.role_arn,
         rules=[
             s3.CfnBucket.ReplicationRuleProperty(
-                id=RULE,
+                id=REPLICATION_RULE,
                 status="Enabled",
                 priority=1,
                 filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=""),

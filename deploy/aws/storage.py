@@ -13,6 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from deploy.aws.audit import writer as audit_writer
 from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import (
@@ -73,6 +74,8 @@ class StorageStack(Stack):
         ):
             bucket.add_lifecycle_rule(id=name, prefix=prefix, expiration=Duration.days(days))
         bucket.add_to_resource_policy(_edge_log_writer(config))
+        for statement in audit_writer(config):
+            bucket.add_to_resource_policy(statement)
         return bucket
 
     def _originals(self, config: Config, replica_bucket_arn: str) -> PlatformBucket:
