@@ -333,7 +333,7 @@ def test_the_key_serves_the_edge_and_events_for_us_only(full: Synthesised) -> No
     assert edge["EdgeReadsVariants"]["Action"] == "kms:Decrypt"
     source = edge["EdgeReadsVariants"]["Condition"]["ArnLike"]["aws:SourceArn"]
     assert text(source) == "arn:aws:cloudfront::ACCOUNT:distribution/*"
-    assert edge["OriginalsTellTheQueue"]["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert edge["OriginalsTellTheQueue"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     source = edge["OriginalsTellTheQueue"]["Condition"]["ArnLike"]["aws:SourceArn"]
     assert text(source) == "arn:aws:s3:::pictures-originals-ACCOUNT-eu-north-1"
 
