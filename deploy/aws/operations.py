@@ -22,8 +22,7 @@ from deploy.aws.dashboard import Dashboard
 from deploy.aws.delivery import DeliveryStack
 from deploy.aws.functions import FunctionsStack
 from deploy.aws.lambda_function import PlatformFunction
-from deploy.aws.names import bucket_name
-from deploy.aws.replication import RULE
+from deploy.aws.names import REPLICATION_RULE, bucket_name
 from deploy.aws.storage import StorageStack
 
 OLDEST_EVENT = 900
@@ -148,7 +147,7 @@ class OperationsStack(Stack):
         rule = {
             "SourceBucket": bucket_name(config, "originals"),
             "DestinationBucket": bucket_name(config, "replica"),
-            "RuleId": RULE,
+            "RuleId": REPLICATION_RULE,
         }
         five = Duration.minutes(5)
         return {
