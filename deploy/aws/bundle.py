@@ -53,7 +53,7 @@ _AT_HOME = frozenset({"cli", "demo", "offline", "supervision", "testing", "__mai
 """What serves one machine: its command line, its samples, its processes."""
 
 KINDS = {
-    "delivery": Kind("delivery", _AT_HOME | {"control", "edge_config"}, 70_000_000, "imagemill"),
+    "delivery": Kind("delivery", _AT_HOME | {"control"}, 70_000_000, "imagemill"),
     "control": Kind("control", _AT_HOME, 250_000_000),
 }
 """Bytes: 70 MB keep the delivery function's cold start short; Lambda itself unpacks no more than 250."""

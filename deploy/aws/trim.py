@@ -20,7 +20,6 @@ UNUSED = (
     (r"^PIL/(?!Avif|Bmp|Ico|Png)\w+ImagePlugin\.py$", "the same; Pillow looks for each and does without"),
     (r"^PIL/(ImageTk|ImageQt|ImageShow|ImageGrab|ImageDraw2?|ImageFont|ImageCms)\.py$", "windows, screens and drawing"),
     (r"^pycparser/", "cffi reads C declarations with it; those of libvips were read when its wheel was made"),
-    (r"^anyio/(pytest_plugin|to_process|_backends/_trio)", "of anyio, httpx runs on asyncio alone"),
 )
 """Files that nothing of ours imports, by their path."""
 
