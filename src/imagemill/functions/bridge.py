@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from imagemill.errors import ImagemillError
 from imagemill.functions.http_event import Header, HttpEvent, Shape
-from imagemill.gateway.app import AsgiApp, Message, Scope
+from imagemill.gateway.app import REQUEST_ID, SERVER, AsgiApp, Message, Scope
 from imagemill.gateway.problems import internal_error, problem_response
 from imagemill.observability.logging import events
 
@@ -74,13 +74,14 @@ async def call(app: AsgiApp, request: HttpEvent) -> Answer:
 
 def problem(error: ImagemillError, request: HttpEvent) -> Answer:
     """Return the answer to an error that no application has answered."""
-    status, headers, body = problem_response(error, request.request_id)
-    headers.append((b"x-request-id", request.request_id.encode("ascii", "ignore")))
+    request_id = next((text for name, text in _headers_of(request) if name == b"x-request-id"), b"").decode("ascii")
+    status, headers, body = problem_response(error, request_id)
+    headers += [(b"x-request-id", request_id.encode()), SERVER]
     return Answer(status, headers, b"" if request.method == "HEAD" else body)
 
 
 def _too_long(size: int) -> ImagemillError:
-    """Return what is told of an answer that has no way round: a whole original, where one is asked through a function."""
+    """Return what is told of an answer that has no way round: a whole original that is asked through a function."""
     return ImagemillError(
         f"The answer has {size} bytes, and a function can send {MOST_BODY} at once; ask for parts of it (Range).",
         code="answer_too_long",
@@ -89,9 +90,6 @@ def _too_long(size: int) -> ImagemillError:
 
 def scope_of(request: HttpEvent) -> Scope:
     """Return the ASGI scope of a request."""
-    headers = list(request.headers)
-    if not any(name == b"x-request-id" for name, _ in headers) and request.request_id:
-        headers.append((b"x-request-id", request.request_id.encode("ascii", "ignore")))
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -102,10 +100,20 @@ def scope_of(request: HttpEvent) -> Scope:
         "raw_path": request.path,
         "query_string": request.query,
         "root_path": "",
-        "headers": headers,
+        "headers": _headers_of(request),
         "client": (request.client, 0),
         "server": (request.header(b"host") or "localhost", 443),
     }
+
+
+def _headers_of(request: HttpEvent) -> list[Header]:
+    """Return the headers with an id that we would accept: the client's own, else Lambda's."""
+    given = [text for name, text in request.headers if name == b"x-request-id"]
+    if len(given) == 1 and REQUEST_ID.fullmatch(given[0]):
+        return list(request.headers)
+    headers = [header for header in request.headers if header[0] != b"x-request-id"]
+    lambdas = request.request_id.encode("ascii", "ignore")
+    return [*headers, (b"x-request-id", lambdas)] if REQUEST_ID.fullmatch(lambdas) else headers
 
 
 def result_of(answer: Answer, shape: Shape) -> dict[str, Any]:

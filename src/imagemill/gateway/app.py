@@ -52,7 +52,7 @@ Totals = Callable[[], Awaitable[Snapshot]]
 
 SERVER = (b"server", b"imagemill")
 CLOSE = (b"connection", b"close")
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
+REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
 WATCH_AFTER = 0.25
 """Seconds after which we look whether the client is still there; most answers take less and are spared the watching."""
@@ -160,7 +160,7 @@ class Gateway:
 
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
-        if given is not None and _REQUEST_ID.fullmatch(given):
+        if given is not None and REQUEST_ID.fullmatch(given):
             return given.decode("ascii")
         self._next_id += 1
         return f"{self._id_prefix}{self._next_id:08x}"
