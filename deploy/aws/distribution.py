@@ -26,7 +26,7 @@ from deploy.aws.config import Config, ConfigError
 from deploy.aws.edge_function import EdgeRules
 from deploy.aws.edge_policies import SITE_CACHE, SITE_HEADERS, EdgePolicies
 from deploy.aws.names import EDGE_SECRET_HEADER, bucket_name
-from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER
+from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER, STATED_BEHAVIORS
 
 STATIC = "static"
 PRIVATE_STATIC = "private-static"
@@ -36,8 +36,6 @@ PAGES = "site"
 """Ids of origins and groups, beside the maker's two, which the function names."""
 TAG_HEADER = "x-amz-meta-cache-tag"
 """The header whose words an invalidation may name (E2): S3 makes it of a variant's metadata, the maker says it too."""
-STATED = ("avif", "webp", "jpeg", "jpg", "png", "gif")
-"""Formats that a URL may state: such answers do not vary. A pattern may hold no "=", so "?" stands for it."""
 MISSED = (403, 404, 500, 502, 503, 504)
 """Answers of the bucket after which the maker is asked; 403 is what S3 says of odd names."""
 ERRORS = {404: 5, **dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 504), 0)}
@@ -196,7 +194,7 @@ class Distribution(Construct):
         found += [
             *(
                 self._behavior(f"/img/*fm?{word}*/*", STATIC_OR_MAKER, function=self._open, headers=policies.stated)
-                for word in STATED
+                for word in STATED_BEHAVIORS
             ),
             self._behavior("/img/*", STATIC_OR_MAKER, function=self._open, headers=policies.negotiated),
             self._behavior("/info/*", MAKER, function=self._open),

@@ -15,14 +15,12 @@ from constructs import Construct
 from deploy.aws.config import Config
 from deploy.aws.environment import environment
 from deploy.aws.lambda_function import Code, PlatformFunction, Shape
-from deploy.aws.names import OWN, SITE, bucket_arn, key_alias
+from deploy.aws.names import ODD, OWN, SITE, bucket_arn, key_alias
 
 HANDLER = "imagemill.functions.delivery.handler"
 SECONDS = 29
 """Time for an answer: CloudFront waits 30 s, so it hears of every fault from the maker itself."""
 SECRET_VARIABLE = "IMAGEMILL_EDGE_SECRET"  # noqa: S105 - a variable's name
-ODD = ".odd"
-"""Where variants of keys too long for S3 lie (`variants.remote_names`)."""
 
 
 class Maker(Construct):

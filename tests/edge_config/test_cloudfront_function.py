@@ -165,6 +165,8 @@ def test_a_picture_of_another_kind_is_missed_or_found(
         ("/img/w=300/b64:c2Vh", V),
         ("/img/w=300/" + "a" * 161, V),
         ("/img/w=300/1/2/3/4/5/6/7/8/9/10/deep.jpg", V),
+        ("/img/w=300/fm.jpg/sea.jpg", V),  # fits the behaviour of fm=jpg, whose answers have no Vary
+        ("/img/w=300/radio/fm-avif/2024/sea.jpg", V),
         ("/img/w=300", V),
         ("/img/", V),
         ("/img", V),

@@ -48,6 +48,12 @@ _SIGNED = (
     "asked from the maker. With public keys in the configuration (public_keys) CloudFront checks signed URLs and "
     "cookies itself, and pictures are static."
 )
+STATED_BEHAVIORS = ("avif", "webp", "jpeg", "jpg", "png", "gif")
+"""Formats whose URLs have a cache behaviour of their own, as such answers do not vary: the path `/img/*fm?<word>*/*`.
+
+"=" may not stand in a path pattern, so a key may fit as well (`fm.jpg/…`). Its negotiated picture is the maker's to
+answer then, who says `Vary` himself.
+"""
 _UNWRITTEN = frozenset({"dpr", "fm", "max_bytes", "lossless", "meta"})
 _NAMES = tuple(option.name for option in (*PICTURE, *OUTPUT) if option.name not in _UNWRITTEN)
 """Options as a variant's name has them, in its order; `dpr` is settled before, the format is the ending."""
@@ -106,6 +112,7 @@ def _static(facts: Facts, *, private: bool) -> str:
         names=",".join(_NAMES),
         listed=f"if (!{_literal(listed)}.test(options)) return '';" if listed else "",
         closed=_literal(patterns.CLOSED_OPTIONS),
+        seems=_literal(f"fm.(?:{'|'.join(STATED_BEHAVIORS)}).*/"),
         hidden=_hidden(hidden, private=private),
         site=facts.site,
     )

@@ -98,6 +98,7 @@ STATIC = """\
 const PLAIN = «uri»;
 const VERSION = «version»;
 const CLOSED = «closed»;
+const SEEMS = «seems»;
 const READS = /^(?:GET|HEAD)$/;
 const ENDED = «ended»;
 const NAMES = '«names»'.split(',');
@@ -116,6 +117,7 @@ function staticName(request, options, pairs, bucket) {
   const version = pairs.length === 1 && VERSION.exec(pairs[0]);
   const plain = version && PLAIN.exec(request.uri);
   if (!plain || CLOSED.test(options) || HINTED.test(options) || !READS.test(request.method)) return '';
+  if (bucket !== 'stated' && SEEMS.test(request.uri)) return '';
   «listed»
   const key = plain[1];
   let folder = version[1];
