@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from tests.deploy.conftest import Json, Synthesised
+from tests.deploy.conftest import Synthesised
+from tests.deploy.reading import ACCOUNT, listed, statement, statements, text
 
 BUCKET = "AWS::S3::Bucket"
 POLICY = "AWS::S3::BucketPolicy"
@@ -17,43 +16,6 @@ BUCKETS = [
     ("storage", "Site"),
     ("replica", "Replica"),
 ]
-
-
-def text(value: Any) -> str:
-    """Return what an intrinsic becomes in an account called ACCOUNT, as far as these templates use them."""
-    if isinstance(value, str):
-        return value.replace("${AWS::AccountId}", "ACCOUNT").replace("${AWS::Partition}", "aws")
-    match value:
-        case {"Fn::Sub": str(inner)}:
-            return text(inner).replace("${AWS::Region}", "REGION")
-        case {"Fn::Join": [str(glue), list(parts)]}:
-            return glue.join(text(part) for part in parts)
-        case {"Ref": "AWS::Partition"}:
-            return "aws"
-        case {"Ref": "AWS::AccountId"}:
-            return "ACCOUNT"
-        case {"Ref": str(name)}:
-            return f"<{name[:-8]}>"
-        case {"Fn::GetAtt": [str(name), "Arn"]}:
-            return f"<{name[:-8]}>"
-    raise AssertionError(f"an intrinsic that the test does not know: {value}")
-
-
-def listed(value: Any) -> list[Any]:
-    """Return a policy's element, which may be one thing or a list."""
-    return value if isinstance(value, list) else [value]
-
-
-def statements(synthesised: Synthesised, stack: str, logical: str) -> list[Json]:
-    """Return the statements of a resource's policy."""
-    found: list[Json] = synthesised.named(stack, logical)["Properties"]["PolicyDocument"]["Statement"]
-    return found
-
-
-def statement(synthesised: Synthesised, stack: str, logical: str, sid: str) -> Json:
-    """Return the one statement of a policy with this Sid."""
-    (found,) = [one for one in statements(synthesised, stack, logical) if one.get("Sid") == sid]
-    return found
 
 
 @pytest.fixture(params=["plain", "full"])
@@ -107,15 +69,15 @@ def test_access_to_buckets_is_logged(plain: Synthesised, name: str) -> None:
     ]
     assert text(grant["Resource"]) == f"<Logs>/s3/{name.lower()}/*"
     assert text(grant["Condition"]["ArnLike"]["aws:SourceArn"]) == f"<{name}>"
-    assert text(grant["Condition"]["StringEquals"]["aws:SourceAccount"]) == "ACCOUNT"
+    assert text(grant["Condition"]["StringEquals"]["aws:SourceAccount"]) == ACCOUNT
 
 
 def test_names_say_account_and_region(full: Synthesised) -> None:
     """Two deployments, two accounts and two regions never ask for the same bucket."""
     names = [text(full.named(stack, name)["Properties"]["BucketName"]) for stack, name in BUCKETS]
     assert names == [
-        *(f"pictures-{role}-ACCOUNT-eu-north-1" for role in ("originals", "variants", "logs", "site")),
-        "pictures-replica-ACCOUNT-us-west-2",
+        *(f"pictures-{role}-{ACCOUNT}-eu-north-1" for role in ("originals", "variants", "logs", "site")),
+        f"pictures-replica-{ACCOUNT}-us-west-2",
     ]
 
 
@@ -172,7 +134,7 @@ def test_originals_and_their_deletions_are_replicated(plain: Synthesised) -> Non
     assert rule["Status"] == "Enabled"
     assert rule["Filter"] == {"Prefix": ""}
     assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
-    assert text(rule["Destination"]["Bucket"]) == "arn:aws:s3:::imagemill-replica-ACCOUNT-eu-central-1"
+    assert text(rule["Destination"]["Bucket"]) == f"arn:aws:s3:::imagemill-replica-{ACCOUNT}-eu-central-1"
     assert rule["Destination"]["Metrics"] == {"Status": "Enabled"}
     assert text(replication["Role"]) == "<OriginalsReplication>"
 
@@ -182,15 +144,15 @@ def test_replication_may_copy_and_nothing_else(plain: Synthesised) -> None:
     role = plain.named("storage", "OriginalsReplication")["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert text(trust["Condition"]["ArnLike"]["aws:SourceArn"]).endswith(":::imagemill-originals-ACCOUNT-eu-west-1")
+    assert text(trust["Condition"]["ArnLike"]["aws:SourceArn"]).endswith(f":::imagemill-originals-{ACCOUNT}-eu-west-1")
     (policy,) = role["Policies"]
     rights = {
         action: text(one["Resource"])
         for one in policy["PolicyDocument"]["Statement"]
         for action in listed(one["Action"])
     }
-    here = "arn:aws:s3:::imagemill-originals-ACCOUNT-eu-west-1"
-    there = "arn:aws:s3:::imagemill-replica-ACCOUNT-eu-central-1"
+    here = f"arn:aws:s3:::imagemill-originals-{ACCOUNT}-eu-west-1"
+    there = f"arn:aws:s3:::imagemill-replica-{ACCOUNT}-eu-central-1"
     assert rights == {
         "s3:GetReplicationConfiguration": here,
         "s3:ListBucket": here,
@@ -219,7 +181,7 @@ def test_the_edge_reads_variants_of_the_site_and_never_ours(plain: Synthesised) 
     for one in (reads, lists, never):
         assert one["Principal"] == {"Service": "cloudfront.amazonaws.com"}
         source = text(one["Condition"]["ArnLike"]["aws:SourceArn"])
-        assert source == "arn:aws:cloudfront::ACCOUNT:distribution/*"
+        assert source == f"arn:aws:cloudfront::{ACCOUNT}:distribution/*"
 
 
 def test_nobody_but_our_own_roles_reads_originals(deployment: Synthesised) -> None:
@@ -233,9 +195,9 @@ def test_logs_of_the_edge_are_delivered_without_acls(plain: Synthesised) -> None
     grant = statement(plain, "storage", "LogsPolicy", "EdgeLogs")
     assert grant["Principal"] == {"Service": "delivery.logs.amazonaws.com"}
     assert grant["Action"] == "s3:PutObject"
-    assert text(grant["Resource"]) == "arn:aws:s3:::imagemill-logs-ACCOUNT-eu-west-1/cloudfront/*"
+    assert text(grant["Resource"]) == f"arn:aws:s3:::imagemill-logs-{ACCOUNT}-eu-west-1/cloudfront/*"
     source = text(grant["Condition"]["ArnLike"]["aws:SourceArn"])
-    assert source == "arn:aws:logs:us-east-1:ACCOUNT:delivery-source:*"
+    assert source == f"arn:aws:logs:us-east-1:{ACCOUNT}:delivery-source:*"
 
 
 def test_logs_are_kept_for_the_days_chosen(full: Synthesised) -> None:
@@ -270,9 +232,10 @@ def test_creations_and_removals_reach_the_queue(plain: Synthesised) -> None:
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allowed["Action"] == "sqs:SendMessage"
     assert (
-        text(allowed["Condition"]["ArnLike"]["aws:SourceArn"]) == "arn:aws:s3:::imagemill-originals-ACCOUNT-eu-west-1"
+        text(allowed["Condition"]["ArnLike"]["aws:SourceArn"])
+        == f"arn:aws:s3:::imagemill-originals-{ACCOUNT}-eu-west-1"
     )
-    assert text(allowed["Condition"]["StringEquals"]["aws:SourceAccount"]) == "ACCOUNT"
+    assert text(allowed["Condition"]["StringEquals"]["aws:SourceAccount"]) == ACCOUNT
 
 
 def test_what_fails_again_and_again_is_kept_apart(plain: Synthesised) -> None:
@@ -284,7 +247,7 @@ def test_what_fails_again_and_again_is_kept_apart(plain: Synthesised) -> None:
     assert dead["MessageRetentionPeriod"] == 14 * 86400
     assert dead["RedriveAllowPolicy"]["redrivePermission"] == "byQueue"
     sources = [text(one) for one in dead["RedriveAllowPolicy"]["sourceQueueArns"]]
-    assert sources == ["arn:aws:sqs:REGION:ACCOUNT:imagemill-events"]
+    assert sources == [f"arn:aws:sqs:REGION:{ACCOUNT}:imagemill-events"]
 
 
 @pytest.mark.parametrize("name", ["NotificationsEventsPolicy", "NotificationsDeadLettersPolicy"])
@@ -332,10 +295,10 @@ def test_the_key_serves_the_edge_and_events_for_us_only(full: Synthesised) -> No
     edge = {one.get("Sid"): one for one in full.named("storage", "Key")["Properties"]["KeyPolicy"]["Statement"]}
     assert edge["EdgeReadsVariants"]["Action"] == "kms:Decrypt"
     source = edge["EdgeReadsVariants"]["Condition"]["ArnLike"]["aws:SourceArn"]
-    assert text(source) == "arn:aws:cloudfront::ACCOUNT:distribution/*"
+    assert text(source) == f"arn:aws:cloudfront::{ACCOUNT}:distribution/*"
     assert edge["OriginalsTellTheQueue"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     source = edge["OriginalsTellTheQueue"]["Condition"]["ArnLike"]["aws:SourceArn"]
-    assert text(source) == "arn:aws:s3:::pictures-originals-ACCOUNT-eu-north-1"
+    assert text(source) == f"arn:aws:s3:::pictures-originals-{ACCOUNT}-eu-north-1"
 
 
 def test_encrypted_originals_are_replicated_under_the_other_regions_key(full: Synthesised) -> None:
@@ -343,7 +306,7 @@ def test_encrypted_originals_are_replicated_under_the_other_regions_key(full: Sy
     (rule,) = full.named("storage", "Originals")["Properties"]["ReplicationConfiguration"]["Rules"]
     assert rule["SourceSelectionCriteria"] == {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
     there = text(rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"])
-    assert there == "arn:aws:kms:us-west-2:ACCOUNT:alias/pictures-replica"
+    assert there == f"arn:aws:kms:us-west-2:{ACCOUNT}:alias/pictures-replica"
     (policy,) = full.named("storage", "OriginalsReplication")["Properties"]["Policies"]
     keys = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"] if one["Sid"].endswith("Key")}
     assert keys["SourceKey"]["Action"] == "kms:Decrypt"
