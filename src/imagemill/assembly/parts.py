@@ -218,7 +218,9 @@ class Parts:
         """What takes uploads by browsers."""
         from imagemill.assembly.uploads import build_uploads
 
-        return build_uploads(self.settings, self._data, self.originals, self.documents)
+        return build_uploads(
+            self.settings, self._data, self.originals, self.documents, resumable=not self._home.freezes
+        )
 
     def control(self) -> AsgiApp:
         """Return the control application; its import takes some 300 ms."""

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 FOLDER = "quarantine"
 
 
-def build_uploads(settings: Settings, data: DataFolder, originals: Originals, documents: ObjectStore) -> Intake:
-    """Return what takes uploads by browsers; with originals in a bucket, whole bodies go there without us."""
+def build_uploads(
+    settings: Settings, data: DataFolder, originals: Originals, documents: ObjectStore, *, resumable: bool = True
+) -> Intake:
+    """Return what takes uploads by browsers; with originals in a bucket, whole bodies go there without us.
+
+    Not `resumable` where the data folder goes with the machine.
+    """
     address = s3_address(settings.originals.url)
     return Intake(
         originals,
@@ -31,6 +36,7 @@ def build_uploads(settings: Settings, data: DataFolder, originals: Originals, do
         Quarantine(data.own / FOLDER, settings.uploads.quarantine_bytes),
         settings.uploads,
         upload_bytes=settings.limits.upload_bytes,
+        resumable=resumable,
         direct=None if address is None else _direct(address.below(f"{OWN_FOLDER}/{FOLDER}/"), settings, data),
     )
 

@@ -78,9 +78,13 @@ class Intake:
         *,
         upload_bytes: int,
         direct: DirectStore | None = None,
+        resumable: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`upload_bytes` limits a single request; `direct` takes bytes without us; `clock` is in seconds since 1970."""
+        """`upload_bytes` limits a single request; `direct` takes bytes without us; `clock` is in seconds since 1970.
+
+        Not `resumable` is a home whose folder is gone with the machine: what came in parts would be lost.
+        """
         self.settings = settings
         self.tickets = tickets
         self.quarantine = quarantine
@@ -89,6 +93,7 @@ class Intake:
         self.clock = clock
         self._originals = originals
         self._upload_bytes = upload_bytes
+        self._resumable = resumable
         self.open: dict[str, float] = {}
         """Ids of tickets that this process knows to be open, with their expiry; `tidying` brings in the others'."""
 
@@ -234,6 +239,8 @@ class Intake:
 
     def _written(self, wanted: Wanted, now: float) -> tuple[Ticket, Token]:
         check_new_key(wanted.key)
+        if wanted.method == "tus" and not self._resumable:
+            raise _invalid("method is tus, for which nothing here stays long enough; put and post are possible")
         most = self.settings.max_bytes if wanted.method == "tus" else self._upload_bytes
         usual = self.settings.expires_resumable if wanted.method == "tus" else self.settings.expires
         lasts = min(usual, MAX_EXPIRES) if wanted.expires_in is None else wanted.expires_in
