@@ -64,6 +64,8 @@ def configure_plain(*, level: str) -> None:
     root.handlers[:] = [PlainHandler(_plain)]
     root.setLevel(LEVELS[level])
     _quieten_clients()
+    # libvips tells each step of a job at "info", and here a job runs in the process that logs.
+    logging.getLogger("pyvips").setLevel(max(LEVELS[level], logging.WARNING))
 
 
 def _quieten_clients() -> None:
