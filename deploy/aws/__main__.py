@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         path = chosen.out / f"{written.name}.template.json"
         path.write_text(written.text, "utf-8")
         print(f"{written.name:<12} {written.resources:>9} {path.stat().st_size:>9}  {written.region}")
+        for note in written.notes:
+            print(f"{'':<12} not static at the edge: {note}")
     print(f"in {os.path.relpath(chosen.out)}")
     return 0
 

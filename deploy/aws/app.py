@@ -62,12 +62,16 @@ class Platform:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """One synthesised template: its stack's short name (`storage`), region, number of resources, and text."""
+    """One synthesised template: its stack's short name (`storage`), region, number of resources, and text.
+
+    `notes` are sentences that whoever deploys it should read first.
+    """
 
     name: str
     region: str
     resources: int
     text: str
+    notes: tuple[str, ...] = ()
 
 
 def build(config: Config, outdir: Path) -> Platform:
@@ -176,16 +180,20 @@ def synthesise(config: Config) -> list[Written]:
     with tempfile.TemporaryDirectory() as folder:
         platform = build(config, Path(folder))
         assembly = platform.app.synth()
-        return [_written(config, stack, assembly) for stack in platform.stacks]
+        return [
+            _written(config, stack, assembly, platform.delivery.dynamic if stack is platform.delivery else ())
+            for stack in platform.stacks
+        ]
 
 
-def _written(config: Config, stack: cdk.Stack, assembly: cdk.cx_api.CloudAssembly) -> Written:
+def _written(config: Config, stack: cdk.Stack, assembly: cdk.cx_api.CloudAssembly, notes: tuple[str, ...]) -> Written:
     template = assembly.get_stack_by_name(stack.stack_name).template
     return Written(
         name=_short(config, stack),
         region=stack.region,
         resources=len(template.get("Resources", {})),
         text=json.dumps(template, indent=1, ensure_ascii=False) + "\n",
+        notes=notes,
     )
 
 

@@ -1,4 +1,4 @@
-"""The alarms of the edge, where its metrics are: us-east-1 (G8).
+"""What watches the edge, where its metrics and log deliveries are: us-east-1 (E5, G8).
 
 A stack of its own, because CloudWatch raises no alarm on a metric of another region, and the edge stack, which is
 there too, is deployed before there is a distribution to watch.
@@ -11,10 +11,11 @@ from constructs import Construct
 
 from deploy.aws.alarms import AlarmTopic, edge_metric
 from deploy.aws.config import Config
+from deploy.aws.edge_logs import EdgeLog
 
 
 class EdgeAlarmsStack(Stack):
-    """Alarms on errors of the distribution; its id is a parameter, as regions share no references."""
+    """Alarms on errors of the distribution, and its log; its id is a parameter, as regions share no references."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class EdgeAlarmsStack(Stack):
             description="The output DistributionId of the delivery stack.",
             allowed_pattern="E[A-Z0-9]{5,31}",
         ).value_as_string
+        EdgeLog(self, "AccessLog", config=config, distribution=distribution)
         alarms = AlarmTopic(self, "Alarms", config=config)
         alarms.alarm(
             "EdgeErrors",

@@ -165,3 +165,37 @@ def test_what_the_next_stack_needs_is_an_output(full: Synthesised) -> None:
     """A reference cannot cross regions, so the deployer carries these two."""
     assert set(full.templates["edge"]["Outputs"]) == {"WebAclArn", "CertificateArn"}
     assert {"WebAclArn", "CertificateArn"} <= set(full.templates["delivery"]["Parameters"])
+
+
+def test_with_nothing_to_make_the_stack_can_be_deployed_all_the_same() -> None:
+    """A template without resources would be refused."""
+    from aws_cdk import App
+    from aws_cdk.assertions import Template
+    from deploy.aws.edge import EdgeStack
+
+    template = Template.from_stack(EdgeStack(App(), "edge", config=Config(waf=False))).to_json()
+    assert [one["Type"] for one in template["Resources"].values()] == ["AWS::CloudFormation::WaitConditionHandle"]
+
+
+# --- the log of the edge -----------------------------------------------------------------------------------------
+
+
+def test_the_distributions_log_goes_into_the_logs_bucket(full: Synthesised) -> None:
+    """By CloudWatch's deliveries, which for CloudFront are in us-east-1 only; the bucket needs no ACL."""
+    source = full.one("edge-alarms", "AWS::Logs::DeliverySource")
+    destination = full.one("edge-alarms", "AWS::Logs::DeliveryDestination")
+    delivery = full.one("edge-alarms", "AWS::Logs::Delivery")
+    assert source["LogType"] == "ACCESS_LOGS"
+    assert {"Ref": "DistributionId"} in source["ResourceArn"]["Fn::Join"][1]
+    assert "pictures-logs-" in str(destination["DestinationResourceArn"])
+    assert str(destination["DestinationResourceArn"]).count("/cloudfront'") == 1
+    assert destination["OutputFormat"] == "w3c"
+    assert delivery["DeliverySourceName"] == source["Name"]
+    assert delivery["S3SuffixPath"] == "{yyyy}/{MM}/{dd}/{HH}"
+
+
+def test_no_signature_is_in_the_log(full: Synthesised) -> None:
+    """Neither a query nor a cookie, where they would be."""
+    fields = full.one("edge-alarms", "AWS::Logs::Delivery")["RecordFields"]
+    assert {"cs-uri-stem", "sc-status", "x-edge-result-type", "c-ip"} <= set(fields)
+    assert not {"cs-uri-query", "cs(Cookie)"} & set(fields)
