@@ -95,7 +95,8 @@ def maker_rights(config: Config) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(sid="TellMissing", actions=["s3:ListBucket"], resources=[originals, replica, variants]),
         iam.PolicyStatement(
             sid="KeepVariants",
-            actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],  # Delete: versions of a replaced original
+            # Tagging: what the bucket's lifecycle removes (O9). Delete: versions of a replaced original.
+            actions=["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"],
             resources=[f"{variants}/{SITE}/*", f"{variants}/{ODD}/*"],
         ),
         iam.PolicyStatement(

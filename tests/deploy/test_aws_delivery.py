@@ -478,14 +478,14 @@ def test_a_site_that_is_static_warns_of_nothing() -> None:
         assert edge_rules(Config(settings={"delivery.access": access})).reasons == ()
 
 
-def test_the_table_of_a_synthesis_says_what_is_not_static(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_a_synthesis_says_what_is_not_static(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Under the stack that it is about; the templates are written all the same."""
     from deploy.aws.__main__ import main
 
     config = tmp_path / "config.toml"
     config.write_text('[settings.delivery]\naccess = "presets"\n')
     assert main(["--config", str(config), "--out", str(tmp_path / "out")]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = capfd.readouterr().out.splitlines()
     said = next(number for number, line in enumerate(lines) if "not static at the edge: delivery.access" in line)
     assert lines[said - 1].startswith("delivery ")
     assert (tmp_path / "out" / "delivery.template.json").is_file()

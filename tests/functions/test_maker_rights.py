@@ -89,6 +89,14 @@ def aws_names(maker: Maker) -> dict[str, str]:
     return {maker.originals: f"imagemill-originals-1-{home}", maker.variants: f"imagemill-variants-1-{home}"}
 
 
+def tagged(maker: Maker) -> set[Use]:
+    """Return the writes of tags, which are headers of a write: each kept variant has one."""
+    arn = f"arn:aws:s3:::{aws_names(maker)[maker.variants]}"
+    s3 = maker.server.boto()
+    names = [name for name in maker.kept() if s3.get_object_tagging(Bucket=maker.variants, Key=name)["TagSet"]]
+    return {("s3:PutObjectTagging", f"{arn}/{name}") for name in names}
+
+
 def work(maker: Maker) -> None:
     """Have the maker do everything it is there for."""
     maker.put("trips/sea.png", picture())
@@ -110,13 +118,13 @@ def test_a_make_asks_for_nothing_that_the_role_refuses(rights: list[Json], maker
         )
         work(maker)
         assert maker.ask("/img/w=100,fm=webp/trips/sea.png").status == 200
-        asked = uses(proxy.seen, aws_names(maker))
+        asked = uses(proxy.seen, aws_names(maker)) | tagged(maker)
     refused = {use for use in asked if not allowing(rights, use)}
     assert refused == set()
     made_use_of = {allowing(rights, use) for use in asked}
     assert made_use_of == {one["Sid"] for one in rights if one["Effect"] == "Allow"}
     kept = {use[0] for use in asked if allowing(rights, use) == "KeepVariants"}
-    assert kept == {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}
+    assert kept == {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"}
     assert any("/.odd/" in use[1] for use in asked)
 
 
