@@ -112,6 +112,7 @@ def makers(buckets: S3Server, folder: Path) -> Iterator[MakerOf]:
         beside: Maker | None = None,
         originals_at: str = "",
         variants_at: str = "",
+        edge_secret: str = EDGE_SECRET,
     ) -> Maker:
         originals = buckets.bucket() if beside is None else beside.originals
         variants = buckets.bucket() if beside is None else beside.variants
@@ -127,7 +128,7 @@ def makers(buckets: S3Server, folder: Path) -> Iterator[MakerOf]:
         settings = Settings.load(environ=environ)
 
         async def start() -> FunctionPlatform:
-            return await build(settings, edge_secret=EDGE_SECRET, most_body=most_body)
+            return await build(settings, edge_secret=edge_secret, most_body=most_body)
 
         made.append(Warm(start))
         return Maker(made[-1], buckets, originals, variants)
