@@ -1,0 +1,128 @@
+"""The commands that deploy a configuration, and those that remove it: `python -m deploy.aws.steps`.
+
+Separate from the app: whoever deploys has templates, zips and the `aws` command, and needs neither node nor CDK for it.
+What is printed is a script to be read first and then run; each step waits for the one before, and each can be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.aws.config import FILE, Config, ConfigError, load
+
+EDGE_REGION = "us-east-1"
+TEMPLATES = "build/aws/templates"
+OUTPUTS = {
+    "edge": {"WebAclArn": "$WEB_ACL_ARN", "CertificateArn": "$CERTIFICATE_ARN"},
+    "delivery": {"DistributionId": "$DISTRIBUTION_ID"},
+}
+"""What one stack says and another in a different region is given: stack → output → variable of the script."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stack: its short name, its region, and its template's parameters with what they are given."""
+
+    stack: str
+    region: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+def steps(config: Config) -> tuple[Step, ...]:
+    """Return the stacks in the order in which they are deployed; a value in `$` is a variable of the script."""
+    home = config.region
+    edge: dict[str, str] = {}
+    if config.waf:
+        edge["WebAclArn"] = "$WEB_ACL_ARN"
+    if config.domain and not config.certificate:
+        edge["CertificateArn"] = "$CERTIFICATE_ARN"
+    return (
+        Step("replica", config.replica_region),
+        Step("storage", home),
+        *((Step("edge", EDGE_REGION),) if edge else ()),  # without resources there can be no stack
+        Step("delivery", home, {"CodeBucket": "$CODE", "DeliveryCodeKey": "$DELIVERY_KEY", **edge}),
+        Step("functions", home, {"CodeBucket": "$CODE", "ControlCodeKey": "$CONTROL_KEY"}),
+        Step("api", home),
+        Step("operations", home),
+        Step("edge-alarms", EDGE_REGION, {"DistributionId": "$DISTRIBUTION_ID"}),
+    )
+
+
+def script(config: Config) -> str:
+    """Return the script that deploys, or brings a new version to what is deployed."""
+    return "\n".join(_up(config)) + "\n"
+
+
+def removal(config: Config) -> str:
+    """Return the script that removes every stack; what cannot be made again stays (originals, their copies, logs)."""
+    return "\n".join(_down(config)) + "\n"
+
+
+def _up(config: Config) -> Iterator[str]:
+    yield "set -eu"
+    yield "# The functions' zips and the large templates go through a bucket of yours in this region."
+    account = "$(aws sts get-caller-identity --query Account --output text)"
+    yield f'CODE="${{CODE:-{config.name}-code-{account}}}"'
+    yield f'aws s3api head-bucket --bucket "$CODE" || aws s3 mb "s3://$CODE" --region {config.region}'
+    yield "# A zip is named after its content: new code is a new name, and so a new version of its functions."
+    for bundle in ("delivery", "control"):
+        path = f"build/aws/imagemill-{bundle}-{config.architecture}.zip"
+        key = f"{bundle.upper()}_KEY"
+        yield f'{key}="{bundle}-$(sha256sum {path} | cut -c1-16).zip"'
+        yield f'aws s3 cp {path} "s3://$CODE/${key}" --region {config.region}'
+    for step in steps(config):
+        yield f"# {step.stack}"
+        yield from _deploy(config, step)
+        yield from _read_outputs(config, step)
+
+
+def _deploy(config: Config, step: Step) -> Iterator[str]:
+    yield f"aws cloudformation deploy --region {step.region} --stack-name {config.name}-{step.stack} \\"
+    if step.parameters:
+        given = " ".join(f'{name}="{value}"' for name, value in step.parameters.items())
+        yield f"  --parameter-overrides {given} \\"
+    # Templates over 51,200 bytes are read from a bucket of the same region; those of other regions are small.
+    bucket = ' --s3-bucket "$CODE"' if step.region == config.region else ""
+    yield f"  --template-file {TEMPLATES}/{step.stack}.template.json{bucket} \\"
+    yield "  --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset"
+
+
+def _read_outputs(config: Config, step: Step) -> Iterator[str]:
+    used = {value for one in steps(config) for value in one.parameters.values()}
+    for stack, output in OUTPUTS.items():
+        for name, variable in output.items():
+            if stack == step.stack and variable in used:
+                query = f"Stacks[0].Outputs[?OutputKey=='{name}'].OutputValue"
+                yield f'{variable[1:]}="$(aws cloudformation describe-stacks --region {step.region} \\'
+                yield f'  --stack-name {config.name}-{step.stack} --query "{query}" --output text)"'
+
+
+def _down(config: Config) -> Iterator[str]:
+    yield "set -eu"
+    for step in reversed(steps(config)):
+        of = f"--region {step.region} --stack-name {config.name}-{step.stack}"
+        yield f"aws cloudformation delete-stack {of}"
+        yield f"aws cloudformation wait stack-delete-complete {of}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print one of the scripts; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.aws.steps", description="Print the commands that deploy.")
+    parser.add_argument("--config", type=Path, default=FILE, help="the configuration to read")
+    parser.add_argument("--down", action="store_true", help="print the commands that remove everything instead")
+    chosen = parser.parse_args(arguments)
+    try:
+        config = load(chosen.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(removal(config) if chosen.down else script(config), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
