@@ -32,6 +32,8 @@ class MemoryBucket:
         self.objects: dict[str, Stored] = {}
         self.headers: dict[str, tuple[str, str]] = {}
         """Cache-Control and Content-Disposition of what was placed last."""
+        self.tags: dict[str, dict[str, str]] = {}
+        """Object tags of what was placed last."""
         self.away = False
         self.calls: list[str] = []
         self.hold: dict[str, asyncio.Event] = {}
@@ -61,9 +63,11 @@ class MemoryBucket:
         metadata: Mapping[str, str] | None = None,
         cache_control: str = "",
         content_disposition: str = "",
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Store an object."""
         self.headers[key] = (cache_control, content_disposition)
+        self.tags[key] = dict(tags or {})
         await self._turn("place")
         data = bytes(body)
         tag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'

@@ -67,6 +67,26 @@ def test_objects_have_the_names_that_everybody_knows() -> None:
     assert all(len(path.encode()) <= 1024 for path in bucket.objects)
 
 
+def test_what_a_rule_of_the_bucket_trims_is_told_from_records() -> None:
+    """Where nothing is counted, variants are tagged for the bucket's lifecycle rule; what must stay never is."""
+
+    async def tags(max_bytes: int | None) -> dict[str, dict[str, str]]:
+        bucket = MemoryBucket()
+        store = RemoteVariants(bucket, max_bytes=max_bytes, max_per_original=100)
+        for key in (KEY, LONG):
+            await store.publish(SITE, key, OLD)
+            assert await store.keep(name(key=key), b"bytes")
+            await store.write_record(SITE, key, b"{}")
+        await store.close()
+        return bucket.tags
+
+    tagged = asyncio.run(tags(None))
+    assert len(tagged) == 5, "two variants, two records and the text that says the long key"
+    for path, its in tagged.items():
+        assert its == ({"imagemill": "variant"} if path.endswith(LEAF) else {}), path
+    assert not any(asyncio.run(tags(1_000_000)).values()), "not every store that speaks S3 has tags"
+
+
 def test_names_are_read_back() -> None:
     """What is a variant's object and what is not; types by extension."""
     assert parts_of(OBJECT) == (f"{SITE}/{KEY}/~/", OLD, LEAF)

@@ -39,6 +39,7 @@ class Bucket(Protocol):
         metadata: Mapping[str, str] | None = None,
         cache_control: str = "",
         content_disposition: str = "",
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Write the object whole, over whatever was there, and return the store's own tag of it."""
         ...

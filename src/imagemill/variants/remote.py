@@ -28,7 +28,7 @@ from imagemill.variants.homes import Home, Homes
 from imagemill.variants.ledger import Ledger
 from imagemill.variants.paths import HOME, KEY_TEXT, ODD, check_purge, check_site, check_version
 from imagemill.variants.port import NO_HEADERS, FileHeaders, Kept, Reads, VariantInfo, VariantName
-from imagemill.variants.remote_names import CACHE_TAG, DIGEST, MODIFIED, RemoteNames, parts_of, type_of
+from imagemill.variants.remote_names import CACHE_TAG, DIGEST, MODIFIED, TRIMMED, RemoteNames, parts_of, type_of
 from imagemill.variants.remote_records import RemoteRecords
 from imagemill.variants.remote_room import RemoteRoom
 from imagemill.variants.writings import Writing, Writings
@@ -56,8 +56,8 @@ class RemoteVariants:
     ) -> None:
         """Nothing is asked yet. `room` are the bytes of the bucket's prefix; `reads` is asked before each trim.
 
-        Without `max_bytes` nothing is counted and nothing trimmed: a lifecycle rule of the bucket does that, and who
-        lives for one request has no time to list a bucket.
+        Without `max_bytes` nothing is counted and nothing trimmed: a lifecycle rule of the bucket does that, by the tag
+        that variants are then written with; who lives for one request has no time to list a bucket.
         """
         self._bucket = bucket
         self._share = max_per_original
@@ -222,6 +222,7 @@ class RemoteVariants:
             metadata=metadata,
             cache_control=headers.cache_control,
             content_disposition=headers.content_disposition,
+            tags=None if self._counts else TRIMMED,
         )
         self._room.use(path)
 

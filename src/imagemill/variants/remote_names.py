@@ -9,6 +9,9 @@ There is no `current` as on a disk: who asks a bucket straight names the version
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from imagemill.object_store.safe_name import digest_name
 from imagemill.variants.paths import (
     HOME,
@@ -30,6 +33,9 @@ MODIFIED = "imagemill-modified"
 """Metadata of a variant: SHA-256 of its bytes in hex, and what its answers say, in seconds since 1970."""
 CACHE_TAG = "cache-tag"
 """Metadata that S3 answers as `x-amz-meta-cache-tag`, which is the name a CloudFront distribution reads tags from."""
+
+TRIMMED: Mapping[str, str] = MappingProxyType({"imagemill": "variant"})
+"""The object tag of variants that a lifecycle rule of the bucket removes: records, beside them, do not have it."""
 
 _TYPES = {
     "jpg": "image/jpeg",

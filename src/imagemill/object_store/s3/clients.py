@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from imagemill.object_store.s3.credentials import Credentials, CredentialSource
 from imagemill.object_store.s3.place import Place
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PLAIN = frozenset(("Content-Type", "Cache-Control", "Content-Disposition"))
 """Attributes of an object that are headers by themselves; the others are its metadata."""
+Tags = Mapping[str, str] | None
+"""S3's object tags: what lifecycle rules and policies of a bucket can tell objects by."""
 
 
 class Clients:
@@ -49,21 +52,23 @@ class Clients:
         await self._credentials.get()  # obstore asks as well, and would tell a failure only in its text
         return await obstore.get_async(self._obstore(), key, options=options)
 
-    async def obstore_put(self, key: str, body: Any, attributes: dict[str, str], mode: Any) -> Any:
+    async def obstore_put(self, key: str, body: Any, attributes: dict[str, str], mode: Any, tags: Tags = None) -> Any:
         """Write an object; see `obstore.put` for `mode`."""
         import obstore
 
         await self._credentials.get()
         # One request, whatever its size: parts of an interrupted upload would lie in the bucket unseen.
         return await obstore.put_async(
-            self._obstore(), key, body, attributes=attributes, mode=mode, use_multipart=False
+            self._obstore(), key, body, attributes=attributes, tags=dict(tags or {}), mode=mode, use_multipart=False
         )
 
-    def headers_of(self, attributes: Mapping[str, str], mode: Any) -> list[tuple[str, str]]:
+    def headers_of(self, attributes: Mapping[str, str], mode: Any, tags: Tags = None) -> list[tuple[str, str]]:
         """Return what `obstore_put` would send, for a key that it would not."""
         headers = [
             (name.lower() if name in PLAIN else f"x-amz-meta-{name.lower()}", text) for name, text in attributes.items()
         ]
+        if tags:
+            headers.append(("x-amz-tagging", urlencode(tags)))
         if mode == "create":
             headers.append(("if-none-match", "*"))
         elif mode != "overwrite":

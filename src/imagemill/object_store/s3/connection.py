@@ -117,12 +117,14 @@ class S3Connection:
         metadata: Mapping[str, str] | None = None,
         cache_control: str = "",
         content_disposition: str = "",
+        tags: Mapping[str, str] | None = None,
         only_new: bool = False,
         only_over: str = "",
     ) -> str:
         """Write the object in one request and return the store's ETag of it.
 
-        `body` is anything with a buffer (bytes, an mmap); `only_new` demands that nothing is there, `only_over` that
+        `body` is anything with a buffer (bytes, an mmap); `tags` are S3's object tags, which not every store has;
+        `only_new` demands that nothing is there, `only_over` that
         what is there has this ETag: else Unmet or Missing. It is sent again where the answer was lost, so Unmet may
         mean our own first try: look, if it matters.
         """
@@ -136,9 +138,9 @@ class S3Connection:
 
         async def once() -> str:
             if _ODD.search(whole) is None:
-                result = await _asked(self._clients.obstore_put(whole, body, attributes, mode))
+                result = await _asked(self._clients.obstore_put(whole, body, attributes, mode, tags))
                 return str(result["e_tag"] or "")
-            headers = self._clients.headers_of(attributes, mode)
+            headers = self._clients.headers_of(attributes, mode, tags)
             async with self._clients.raw.answer("PUT", whole, headers=headers, body=memoryview(body)) as response:
                 return str(response.headers.get("etag", ""))
 
