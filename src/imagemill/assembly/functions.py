@@ -44,7 +44,7 @@ class FunctionPlatform(Parts):
         `asks_cdn` is for functions that may invalidate; `clock` gives seconds since 1970, for a machine that stood
         still cannot tell by any other clock for how long. `edge_secret` and `most_body` are as in `Home`.
         """
-        self.engine = InProcessEngine(settings.engine, settings.limits, memory_bytes=_memory_bytes(os.environ))
+        self.engine = InProcessEngine(settings.engine, settings.limits, machine_bytes=_machine_bytes(os.environ))
         home = Home(
             engine=self.engine,
             log=NullLog(),
@@ -95,7 +95,7 @@ class FunctionPlatform(Parts):
         await self.turns.close()
 
 
-def _memory_bytes(environ: Mapping[str, str]) -> int | None:
+def _machine_bytes(environ: Mapping[str, str]) -> int | None:
     """What the function has in all, as Lambda says (in MB); None elsewhere."""
     given = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     return int(given) * 1024 * 1024 if given.isdigit() else None

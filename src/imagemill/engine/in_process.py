@@ -4,8 +4,8 @@ A function in the cloud serves one request at a time in a machine of its own, wi
 code with the same limits gives the same bytes as a worker (`jobs.answer_to`), in a thread so that the event loop lives.
 
 What differs is the end of a job that breaks a limit. Nobody can be killed here: a job that takes too long is asked to
-stop (`stopping`), and one that wants too much memory gets none (`memory_ceiling`). Either is answered 422, and where
-the job runs on, or a library was refused memory, the engine is `poisoned`: whoever runs the process ends it after that
+stop (`stopping`), and so is one that takes too much memory (`memory_ceiling`). Either is answered 422, and where the
+job runs on, or a library was refused memory, the engine is `poisoned`: whoever runs the process ends it after that
 answer, and the next request gets a fresh one.
 """
 
@@ -16,7 +16,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -24,6 +24,7 @@ import msgspec
 from imagemill.engine import protocol
 from imagemill.engine.findings import Findings
 from imagemill.engine.fonts import absolute
+from imagemill.engine.job_thread import JobThread
 from imagemill.engine.jobs import Tasks, answer_to, production_tasks
 from imagemill.engine.limits import Limits
 from imagemill.engine.memory_ceiling import Ceiling
@@ -32,9 +33,14 @@ from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.stopping import Stop, stopped_by
 from imagemill.engine.strikes import Strikes
-from imagemill.errors import ImagemillError, Overloaded, Unprocessable
+from imagemill.errors import Overloaded, Unprocessable
 
 Wanted = TypeVar("Wanted", protocol.Seen, protocol.Told, protocol.Made, protocol.MadeSet)
+
+Broken = Overloaded | Unprocessable
+
+WATCH_SECONDS = 0.025
+"""Between two looks at the memory of a job; most are done before the first."""
 
 ANSWER_SECONDS = 1.0
 """What of an invocation's time is left for keeping the variant and answering."""
@@ -55,19 +61,21 @@ class InProcessEngine:
         settings: EngineSettings,
         limits: Limits,
         *,
-        memory_bytes: int | None = None,
+        machine_bytes: int | None = None,
         tasks: Callable[[], Tasks] = production_tasks,
         clock: Callable[[], float] = time.monotonic,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
-        """`memory_bytes` is all that this machine has, None where nobody says; `clock` gives seconds.
+        """`machine_bytes` is all that this machine has, None where nobody says; `clock` gives seconds.
 
-        `tasks` is what can be done, and is called by `start`.
+        `tasks` is what can be done, and is called by `start`; a job that is asked to stop has `stop_seconds` for that.
         """
         self._settings = settings
         self._limits = limits
         self._make_tasks = tasks
         self._clock = clock
-        self._machine_bytes = memory_bytes
+        self._stop_seconds = stop_seconds
+        self._machine_bytes = machine_bytes
         self._strikes = Strikes()
         self._setup = protocol.Setup(
             limits=limits,
@@ -81,7 +89,7 @@ class InProcessEngine:
             linear_light=settings.linear_light,
         )
         self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._thread = JobThread()
         self._tasks: Tasks | None = None
         self._ceiling: Ceiling | None = None
         self.deadline: float | None = None
@@ -93,7 +101,7 @@ class InProcessEngine:
 
     async def start(self) -> None:
         """Load the libraries and close what must stay closed; raises EngineUnfit."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._start)
+        await self._thread.run(self._start)
 
     def _start(self) -> None:
         tasks = self._make_tasks()
@@ -149,8 +157,9 @@ class InProcessEngine:
 
     async def close(self) -> None:
         """Wait for the job that runs, unless it cannot be stopped."""
-        self._tasks = None
-        self._thread.shutdown(wait=not self.poisoned, cancel_futures=True)
+        async with self._turn:
+            self._tasks = None
+            self._thread.close()
 
     async def _perform(
         self, request: protocol.Request, sources: Sequence[Source], work: str, expects: type[Wanted]
@@ -169,8 +178,7 @@ class InProcessEngine:
     async def _in_turn(
         self, request: protocol.Request, descriptors: list[int], digest: str, work: str
     ) -> tuple[protocol.Answer, bytes]:
-        """Wait for the job before, then do this one within its time; the descriptors are closed in any case."""
-        stop = Stop()
+        """Wait for the job before, then do this one within its limits; the descriptors are closed in any case."""
         async with self._turn:
             try:
                 seconds = self._seconds()
@@ -178,15 +186,30 @@ class InProcessEngine:
                 for descriptor in descriptors:
                     os.close(descriptor)
                 raise
-            running = asyncio.get_running_loop().run_in_executor(self._thread, self._do, request, descriptors, stop)
-            if not (await asyncio.wait({running}, timeout=seconds))[0]:
+            stop = Stop()
+            running = self._thread.run(partial(self._do, request, descriptors, stop))
+            broken = await self._watch(running, seconds)
+            if broken is not None:
                 stop.ask()
-                self.poisoned = not (await asyncio.wait({running}, timeout=STOP_SECONDS))[0]
+                self.poisoned = not (await asyncio.wait({running}, timeout=self._stop_seconds))[0]
                 self._strikes.add(digest, work)
-                raise self._too_long(seconds)
+                raise broken
         answer, body = running.result()
         self._note(answer, digest, work, long=not isinstance(request, protocol.Probe))
         return answer, body
+
+    async def _watch(self, running: asyncio.Future[tuple[protocol.Answer, bytes]], seconds: float) -> Broken | None:
+        """Wait until the job ends; return the error of the limit that it breaks instead."""
+        assert self._ceiling is not None
+        end = self._clock() + seconds
+        while True:
+            left = end - self._clock()
+            if (await asyncio.wait({running}, timeout=max(0.0, min(WATCH_SECONDS, left))))[0]:
+                return None
+            if left <= WATCH_SECONDS:
+                return self._too_long(seconds)
+            if self._ceiling.is_broken():
+                return Unprocessable("The image needs more memory than one job may use.", code="too_complex")
 
     def _do(self, request: protocol.Request, descriptors: list[int], stop: Stop) -> tuple[protocol.Answer, bytes]:
         """Do a job; runs in the engine's thread."""
@@ -207,7 +230,7 @@ class InProcessEngine:
             raise Overloaded("There is no time left for this job in this invocation.", retry_after=1)
         return min(self._settings.wall_seconds, left)
 
-    def _too_long(self, seconds: float) -> ImagemillError:
+    def _too_long(self, seconds: float) -> Broken:
         if seconds < self._settings.wall_seconds:
             return Overloaded("The time of this invocation ended before the job did; please try again.", retry_after=1)
         sentence = f"This job took longer than the {seconds:g} seconds that one may take."
