@@ -15,7 +15,8 @@ from constructs import Construct
 from deploy.aws.config import Config
 from deploy.aws.environment import environment
 from deploy.aws.lambda_function import Code, PlatformFunction, Shape
-from deploy.aws.names import ODD, OWN, SITE, bucket_arn, key_alias
+from deploy.aws.names import OWN, SITE, bucket_arn, key_alias
+from imagemill.variants.paths import ODD
 
 HANDLER = "imagemill.functions.delivery.handler"
 SECONDS = 29

@@ -10,7 +10,8 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from deploy.aws.config import Config
-from deploy.aws.names import ODD, OWN, QUARANTINE, SITE, bucket_arn, key_alias, queue_arn
+from deploy.aws.names import OWN, QUARANTINE, SITE, bucket_arn, key_alias, queue_arn
+from imagemill.variants.paths import ODD
 
 
 def control_rights(config: Config, *, distribution_id: str) -> list[iam.PolicyStatement]:

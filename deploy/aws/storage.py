@@ -21,13 +21,13 @@ from deploy.aws.names import (
     LOGS_OF_CLOUDTRAIL,
     LOGS_OF_S3,
     SITE,
-    VARIANT_TAG,
     bucket_arn,
     distributions_arn,
     key_alias,
 )
 from deploy.aws.notifications import Notifications
 from deploy.aws.replication import replicate
+from imagemill.variants.remote_names import TRIMMED
 
 AUDIT_DAYS = 365
 """How long the audit trail is kept at least, however short other logs are (G7); a year is what most rules ask."""
@@ -113,7 +113,7 @@ class StorageStack(Stack):
         # O9: by tag, because an original's record, which nobody can make again, lies beside its variants.
         bucket.add_lifecycle_rule(
             id="variants",
-            tag_filters={VARIANT_TAG[0]: VARIANT_TAG[1]},
+            tag_filters=dict(TRIMMED),
             expiration=Duration.days(config.variant_days),
         )
         _let_edge_read(bucket, f"{SITE}/*")
