@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from deploy.aws.bundle import Bundle
+from tests.bundles import code_of, made, unpacked
 from tests.tools import missing
 
 import imagemill.engine.libvips  # noqa: F401 - before a benchmark's bare pyvips: its threads are set as it is loaded
@@ -20,3 +22,21 @@ def corpus() -> Path:
     if not folder.is_dir():
         missing(f"no corpus of images at {folder} (set IMAGEMILL_CORPUS)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def delivery_zip(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The bundle of the delivery function, for the running Python."""
+    return made("delivery", tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="session")
+def delivery_code(delivery_zip: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That bundle unpacked: the delivery function's code, and nothing else."""
+    return unpacked(delivery_zip, tmp_path_factory.mktemp("delivery-code"))
+
+
+@pytest.fixture(scope="session")
+def control_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code of the control, events and authorizer functions, as their bundle holds it."""
+    return code_of("control", tmp_path_factory.mktemp("control-code"))

@@ -138,13 +138,13 @@ def write_zip(folder: Path, target: Path) -> int:
     """Write the folder's files as a zip; return its size in bytes. The zip appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, path in files(folder):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.create_system = 3  # Unix, whose permissions are read
             entry.external_attr = (stat.S_IFREG | (0o755 if ".so" in path.suffixes else 0o644)) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes(), compresslevel=9)
+            archive.writestr(entry, path.read_bytes(), compresslevel=6)
     part.replace(target)
     return target.stat().st_size
 

@@ -79,24 +79,32 @@ def build(kind: Kind, target: Target, *, out: Path, shelf: Path, compiler: str |
 
     Raises BundleError where a wheel is missing, the index is away, or the result is larger than Lambda should load.
     """
-    wheels = fetch(pins(kind.lock), target, shelf)
     with tempfile.TemporaryDirectory(prefix="imagemill-bundle-") as scratch:
         folder = Path(scratch)
-        placed = {name: unpack(wheel, folder) for name, wheel in sorted(wheels.items())}
-        trim(folder)
-        sizes = {"imagemill": copy_package(OURS, folder, without=kind.without) + _own_metadata(folder)}
-        if compiler is not None:
-            sizes[COMPILED] = compile_for(compiler, target.python, folder, keep_sources=kind.keep_sources)
-        sizes |= {name: sum(path.stat().st_size for path in paths if path.exists()) for name, paths in placed.items()}
+        sizes = assemble(kind, target, folder, shelf=shelf, compiler=compiler)
         suffix = "" if target.python == LAMBDA_PYTHON else f"-py{target.python}"
         path = out / f"imagemill-{kind.name}-{target.arch}{suffix}.zip"
-        unpacked = sum(one.stat().st_size for _, one in files(folder))
-        if unpacked > kind.limit:
-            raise BundleError(
-                f"{path.name} is {unpacked / 1e6:.1f} MB unpacked, more than its {kind.limit / 1e6:.0f} MB; in MB:\n"
-                + sizes_of(sizes)
-            )
         return Bundle(path, write_zip(folder, path), sizes, compiler is not None)
+
+
+def assemble(
+    kind: Kind, target: Target, folder: Path, *, shelf: Path, compiler: str | None = None
+) -> Mapping[str, int]:
+    """Put everything of a bundle into the empty `folder`; return bytes by package. Raises BundleError as `build`."""
+    wheels = fetch(pins(kind.lock), target, shelf)
+    placed = {name: unpack(wheel, folder) for name, wheel in sorted(wheels.items())}
+    trim(folder)
+    sizes = {"imagemill": copy_package(OURS, folder, without=kind.without) + _own_metadata(folder)}
+    if compiler is not None:
+        sizes[COMPILED] = compile_for(compiler, target.python, folder, keep_sources=kind.keep_sources)
+    sizes |= {name: sum(path.stat().st_size for path in paths if path.exists()) for name, paths in placed.items()}
+    unpacked = sum(one.stat().st_size for _, one in files(folder))
+    if unpacked > kind.limit:
+        raise BundleError(
+            f"the {kind.name} bundle for {target.arch} is {unpacked / 1e6:.1f} MB unpacked, "
+            f"more than its {kind.limit / 1e6:.0f} MB; in MB:\n{sizes_of(sizes)}"
+        )
+    return sizes
 
 
 def _own_metadata(folder: Path) -> int:

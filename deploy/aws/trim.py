@@ -96,6 +96,7 @@ SYSTEM = frozenset(
         "libgcc_s.so.1",
         "libm.so.6",
         "libpthread.so.0",
+        "libresolv.so.2",
         "librt.so.1",
         "libstdc++.so.6",
         "libz.so.1",
