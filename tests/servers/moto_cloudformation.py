@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from moto import mock_aws
+from moto.cloudformation import parsing
 from tests.servers.cloudformation.resource import ACCOUNT, Account, client, learned
 
 FAMILIES = ("storage", "identity", "functions", "gateway", "watch", "edge")
@@ -44,13 +47,14 @@ class CloudFormation:
         Raises AssertionError where a resource, reference or property cannot be carried out.
         """
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
-        unknown = parameters.keys() - template.get("Parameters", {}).keys()
-        assert not unknown, f"{name} has no parameters {sorted(unknown)}"
+        check_parameters(name, template.get("Parameters", {}), parameters)
         cloudformation = client("cloudformation", region)
         capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
         cloudformation.create_stack(
             StackName=name, TemplateBody=json.dumps(template), Parameters=given, Capabilities=capabilities
         )
+        while self.account.later:
+            self.account.later.pop(0)()
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack
         assert not self._complaints.lines, f"{name}: {self._complaints.lines}"
@@ -70,17 +74,47 @@ class CloudFormation:
         return client(service, region)
 
 
+def check_parameters(stack: str, declared: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    """Refuse parameters as CloudFormation does: unknown, missing, or not of the shape that the template asks for."""
+    assert given.keys() <= declared.keys(), f"{stack} has no parameters {sorted(given.keys() - declared.keys())}"
+    for name, rules in declared.items():
+        assert name in given or "Default" in rules, f"{stack} needs the parameter {name}"
+        value = given.get(name, rules.get("Default"))
+        pattern, allowed = rules.get("AllowedPattern"), rules.get("AllowedValues", [value])
+        assert pattern is None or re.fullmatch(pattern, value), f"{stack}: {name}={value!r} is not like {pattern}"
+        assert value in allowed, f"{stack}: {name}={value!r} is none of {allowed}"
+        assert rules.get("MinLength", 0) <= len(value) <= rules.get("MaxLength", 4096), f"{stack}: length of {name}"
+
+
+def after_its_dependencies(
+    logical_id: str, resource_json: dict[str, Any], resources_map: Any, account_id: str, region_name: str
+) -> Any:
+    """Create a resource once those that it depends on are there.
+
+    moto follows DependsOn in its own order only, not where an output or a reference asks for a resource before.
+    """
+    needed = resource_json.get("DependsOn", [])
+    for one in [needed] if isinstance(needed, str) else needed:
+        resources_map[one]
+    return MOTOS_CREATE(logical_id, resource_json, resources_map, account_id, region_name)
+
+
+MOTOS_CREATE = parsing.parse_and_create_resource
+
+
 @contextmanager
 def cloudformation() -> Iterator[CloudFormation]:
     """Play an empty account in this process until the block ends."""
     complaints = Complaints()
     log = logging.getLogger("moto")
     log.addHandler(complaints)
-    with mock_aws(config={"lambda": {"use_docker": False}}):
+    patched = patch.object(parsing, "parse_and_create_resource", after_its_dependencies)
+    with patched, mock_aws(config={"lambda": {"use_docker": False}, "iam": {"load_aws_managed_policies": True}}):
         for family in FAMILIES:
             importlib.import_module(f"tests.servers.cloudformation.{family}")
         list(learned())
         ACCOUNT.resources.clear()
+        ACCOUNT.later.clear()
         try:
             yield CloudFormation(complaints)
         finally:

@@ -100,8 +100,9 @@ def event_source(request: Request) -> Made:
 @makes("AWS::CodeDeploy::Application", name="ApplicationName")
 def application(request: Request) -> Made:
     """An application of CodeDeploy; moto cannot delete it, so only its record goes."""
-    name = request.take("ApplicationName") or request.name
-    request.client("codedeploy").create_application(applicationName=name, **lower_first(request.rest()))
+    name, labels = request.take("ApplicationName") or request.name, request.take("Tags", [])
+    deploy = request.client("codedeploy")
+    deploy.create_application(applicationName=name, tags=labels, **lower_first(request.rest()))
     return Made(name)
 
 

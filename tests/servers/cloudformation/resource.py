@@ -91,6 +91,8 @@ class Account:
 
     def __init__(self) -> None:
         self.resources: list[Recorded] = []
+        self.later: list[Callable[[], object]] = []
+        """What is done once the stack stands: moto asks for more than AWS does at the time of a call."""
 
     def of_type(self, type_: str) -> list[Recorded]:
         """Return the resources of a type that exist."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.servers.cloudformation.resource import Json, Made, Request, makes
+from tests.servers.cloudformation.resource import ACCOUNT, Json, Made, Request, client, makes
 
 LIFECYCLE_WORDS = {"ExpirationInDays": "Days", "ExpiredObjectDeleteMarker": "ExpiredObjectDeleteMarker"}
 
@@ -106,6 +106,8 @@ def notification(s3: Any, name: str, value: Json) -> None:
         entries = []
         for entry in value.get(f"{word}Configurations", []):
             one = {api_target: entry[target], "Events": [entry["Event"]]}
+            if word == "Queue":
+                must_let_in(name, entry[target])
             if "Filter" in entry:
                 one["Filter"] = {"Key": {"FilterRules": entry["Filter"]["S3Key"]["Rules"]}}
             entries.append(one)
@@ -116,6 +118,15 @@ def notification(s3: Any, name: str, value: Json) -> None:
     s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=made)
 
 
+def must_let_in(name: str, queue_arn: str) -> None:
+    """Fail as S3 does where the queue's policy does not (yet) let the bucket send: "Unable to validate …"."""
+    _, _, _, region, _, queue_name = queue_arn.split(":")
+    sqs = client("sqs", region)
+    url = sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+    text = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"].get("Policy", "")
+    assert f":s3:::{name}" in text, f"{name} may not send to {queue_name}; its policy is {text!r}"
+
+
 def logging(s3: Any, name: str, value: Json) -> None:
     """LoggingConfiguration; a bucket that keeps its own logs names none."""
     target: dict[str, Json] = {
@@ -124,7 +135,8 @@ def logging(s3: Any, name: str, value: Json) -> None:
     }
     if "TargetObjectKeyFormat" in value:
         target["TargetObjectKeyFormat"] = value["TargetObjectKeyFormat"]
-    s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": target})
+    # moto wants the target's policy to be there; S3 looks at it only when it writes a log.
+    ACCOUNT.later.append(lambda: s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": target}))
 
 
 def cors(s3: Any, name: str, value: Json) -> None:

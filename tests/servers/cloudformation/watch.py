@@ -68,6 +68,7 @@ def dashboard(request: Request) -> Made:
     """A dashboard; its body must be JSON."""
     watch = request.client("cloudwatch")
     name, body = request.take("DashboardName") or request.name, request.take("DashboardBody")
+    request.take("Tags")  # the record has them
     json.loads(body)
     watch.put_dashboard(DashboardName=name, DashboardBody=body)
     return Made(name, {}, lambda: watch.delete_dashboards(DashboardNames=[name]))
