@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from imagemill.errors import ImagemillError, Kind, TooLarge, Unauthenticated
+from imagemill.functions.bridge import MOST_BODY
 from imagemill.gateway.problems import problem_response, status_of
 
 REQUEST_ID = "$context.requestId"
-MOST_BYTES = 10_000_000
-"""Bytes of a body that API Gateway takes (quotas of REST APIs: "Payload size 10 MB", not adjustable)."""
 _OMITTED = (b"content-type", b"content-length", b"content-security-policy")
 """Header values are written between single quotes here, which the policy has inside; JSON with `nosniff` needs none."""
 
@@ -56,8 +55,8 @@ ANSWERS: dict[str, ImagemillError] = {
     "INVALID_SIGNATURE": _error("The signature of this request is wrong.", "bad_signature", Kind.REFUSED),
     "MISSING_AUTHENTICATION_TOKEN": _UNAUTHENTICATED,
     "QUOTA_EXCEEDED": _error("The quota of this key is used up for now.", "quota_exceeded", Kind.TOO_MANY, 3600),
-    "REQUEST_TOO_LARGE": TooLarge(
-        f"At most {MOST_BYTES // 1_000_000} MB come through here; ask POST /v1/uploads for a link to the store itself."
+    "REQUEST_TOO_LARGE": TooLarge(  # API Gateway takes 10 MB, but Lambda 6 of what base64 makes of them
+        f"At most {MOST_BODY} bytes come through here; ask POST /v1/uploads for a link to the store itself."
     ),
     "RESOURCE_NOT_FOUND": _error(
         "There is no such resource in the control API; /docs lists them.", "not_found", Kind.NOT_FOUND

@@ -35,6 +35,7 @@ demands the key where an address names an id."""
 SECONDS = 29
 """How long API Gateway waits for a function (its quota, "Integration timeout")."""
 _REST = "/{proxy+}"
+_INFO = {"title": "title", "description": "summary", "version": "version"}
 _JSON = "application/json"
 
 
@@ -61,7 +62,7 @@ def gateway_body(
     ours = served_document() if document is None else document
     schemes = _schemes(authorizer_arn, region, partition, iam=iam)
     integration = _integration(control_arn, region, partition)
-    guard = [{name: []} for name in schemes]
+    guard: list[dict[str, Any]] = [{name: []} for name in schemes]
     paths = {
         _greedy(path): _path(path, operations, integration, guard, validate_bodies=validate_bodies)
         for path, operations in sorted(ours["paths"].items())
@@ -70,7 +71,7 @@ def gateway_body(
         paths[path] = {ANY: _any(path, integration, [] if path in OPEN else guard)}
     return {
         "openapi": "3.0.1",
-        "info": {"title": ours["info"]["title"], "version": ours["info"]["version"]},
+        "info": {name: ours["info"][one] for name, one in _INFO.items()},
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": _models(ours), "securitySchemes": schemes},
         "x-amazon-apigateway-api-key-source": "HEADER" if authorizer_arn is None else "AUTHORIZER",
@@ -92,8 +93,13 @@ def served_document() -> Mapping[str, Any]:
     from imagemill.settings import Settings
 
     with tempfile.TemporaryDirectory() as folder:
-        environ = {"IMAGEMILL_ORIGINALS__URL": "memory://", "IMAGEMILL_VARIANTS__URL": "memory://"}
-        settings = Settings.load({"data.dir": folder}, environ, Path(folder))
+        flags = {
+            "data.dir": folder,
+            "originals.url": "memory://",
+            "variants.url": "memory://",
+            "server.access_log": False,
+        }
+        settings = Settings.load(flags, {}, Path(folder))
         data = open_data_folder(Path(folder))
         try:
             document: Mapping[str, Any] = json.loads(asyncio.run(_get(Platform(settings, data).app, b"/openapi.json")))
