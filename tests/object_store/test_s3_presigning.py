@@ -17,7 +17,7 @@ from tests.object_store.s3_servers import S3Server
 from imagemill.object_store.s3.address import S3Address
 from imagemill.object_store.s3.credentials import Credentials
 from imagemill.object_store.s3.place import place_of
-from imagemill.object_store.s3.presigning import Link, post_form, put_link
+from imagemill.object_store.s3.presigning import Link, get_link, post_form, put_link
 from imagemill.object_store.s3.settings import S3Settings
 
 WHO = Credentials("AKIDEXAMPLE", "a secret+of/the=tests", "a/token+with=signs")
@@ -63,6 +63,24 @@ def test_a_link_is_the_one_that_botocore_makes(key: str, media: str | None) -> N
     assert (ours.netloc, ours.path) == (expected.netloc, expected.path)
     assert parse_qs(ours.query) == asked
     assert link.headers == headers
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_link_to_read_is_the_one_that_botocore_makes(key: str) -> None:
+    """With other words for the answer, whatever stands in them."""
+    said = {"cache-control": "private, max-age=9", "content-disposition": 'attachment; filename="a+b c.png"'}
+    params = {
+        "Bucket": "pictures",
+        "Key": key,
+        "ResponseCacheControl": said["cache-control"],
+        "ResponseContentDisposition": said["content-disposition"],
+    }
+    expected = urlsplit(theirs().generate_presigned_url("get_object", Params=params, ExpiresIn=300))
+    asked = parse_qs(expected.query)
+    link = get_link(PLACE, key, credentials=WHO, now=when(asked["X-Amz-Date"][0]), expires_in=300, answer=said)
+    ours = urlsplit(link.url)
+    assert (ours.netloc, ours.path) == (expected.netloc, expected.path)
+    assert parse_qs(ours.query) == asked
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -445,3 +445,30 @@ def test_a_key_of_a_later_version_opens_nothing_and_is_not_lost() -> None:
         assert list(again.ring.keys) == ["mine", "second"]
 
     asyncio.run(run())
+
+
+WORD = "a word between a CDN and us"
+
+
+@pytest.mark.parametrize(
+    ("secret", "word", "opens"),
+    [(WORD, WORD, True), (WORD, WORD + " ", False), (WORD, "", False), ("", "", False), ("", WORD, False)],
+)
+def test_the_word_of_a_cdn_opens_only_where_one_is_agreed(secret: str, word: str, opens: bool) -> None:
+    """Nothing is agreed by default, and nothing said is never the word."""
+    judged = Gate(lambda: KeyRing(), SigningSettings(), edge_secret=secret).check_edge(
+        Asking(b"/img/_/a", b"", edge=word)
+    )
+    assert (judged is not None) is opens
+
+
+def test_the_word_of_a_cdn_says_nothing_of_options_and_other_pictures() -> None:
+    """It has judged one address and told us no more: no layer is opened by it, and no cache may learn it."""
+    gate = Gate(lambda: KeyRing(), SigningSettings(), edge_secret=WORD)
+    grant = gate.check_edge(Asking(b"/img/_/a", b"", edge=WORD))
+    assert grant is not None
+    assert not gate.signs_options(grant)
+    assert not gate.covers(grant, "/img/_/a")
+    assert not grant.is_of_the_url
+    assert WORD not in repr(grant)
+    assert WORD not in repr(Asking(b"/", b"", edge=WORD))

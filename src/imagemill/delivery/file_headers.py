@@ -6,10 +6,11 @@ a signature and without `dl`, whoever asked for it first.
 
 from __future__ import annotations
 
-from imagemill.delivery.cache_tags import Tagging
+from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.caching_headers import IMMUTABLE
 from imagemill.delivery.disposition import disposition
-from imagemill.delivery.values import Plan
+from imagemill.originals.values import Original
+from imagemill.recipe.vocabulary import Format
 from imagemill.variants.port import FileHeaders
 
 MOST_TAGS = 1700
@@ -18,12 +19,14 @@ PURGED_IN_PART = "public, max-age=600"
 """What a file says whose tags do not all fit: no purge of a folder finds it, so no cache may hold it for long."""
 
 
-def file_headers(plan: Plan, tagging: Tagging) -> FileHeaders:
-    """Return the headers of the file of `plan`'s variant."""
-    tags = tagging.header(plan.original, plan.layers)[1].decode("ascii")
+def file_headers(
+    original: Original, layers: tuple[Original, ...], form: Format, tagging: Tagging = PLAIN
+) -> FileHeaders:
+    """Return the headers of the file of a variant of `original` with these `layers`, written as `form`."""
+    tags = tagging.header(original, layers)[1].decode("ascii")
     fitting = tags if len(tags) <= MOST_TAGS else tags[: MOST_TAGS + 1].rpartition(tagging.separator)[0]
     return FileHeaders(
         cache_control=IMMUTABLE.decode() if fitting == tags else PURGED_IN_PART,
-        content_disposition=disposition(plan.original.key, plan.format.extension, None).decode("ascii"),
+        content_disposition=disposition(original.key, form.extension, None).decode("ascii"),
         cache_tag=fitting,
     )

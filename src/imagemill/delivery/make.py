@@ -211,7 +211,7 @@ class Maker:
         if self._disk is not None:
             await self._write(self._disk, plan, kept, mark)
         with self._fills.keeping(name):
-            headers = file_headers(plan, self._tagging)
+            headers = file_headers(plan.original, plan.layers, plan.format, self._tagging)
             stored = await self._variants.keep(name, kept.data, modified=kept.modified, headers=headers)
             if not self._still(mark, plan):
                 await self._variants.purge(name.site, key=name.key, leaf=name.leaf)

@@ -1,0 +1,56 @@
+"""What a file in a bucket says by itself: the words of our own answer, as far as S3 takes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagemill.assembly.cdn import tagging_for
+from imagemill.cdn.settings import CdnSettings
+from imagemill.delivery.cache_tags import PLAIN
+from imagemill.delivery.file_headers import MOST_TAGS, file_headers
+from imagemill.engine.port import Facts
+from imagemill.object_store.port import ObjectInfo
+from imagemill.originals.description import Description
+from imagemill.originals.values import Original
+from imagemill.recipe.vocabulary import Format
+
+CLOUDFRONT = tagging_for(CdnSettings(kind="cloudfront"))
+
+
+def original(key: str, tags: tuple[str, ...] = ()) -> Original:
+    """Return an original."""
+    info = ObjectInfo(key=key, size=1, etag='"x"', modified=0.0, content_type="image/png")
+    facts = Facts(format="png", width=1, height=1)
+    return Original(site="default", key=key, info=info, facts=facts, description=Description(tags=tags))
+
+
+def test_a_file_says_its_name_its_tags_and_that_it_never_changes() -> None:
+    """Its address names a version, so nothing else will ever be found there."""
+    headers = file_headers(original("trips/sea.png", ("summer",)), (original("logo.png"),), Format.WEBP, CLOUDFRONT)
+    assert headers.cache_control == "public, max-age=31536000, immutable"
+    assert headers.content_disposition == 'inline; filename="sea.webp"'
+    assert headers.cache_tag == "default/trips/sea.png,default/trips/,default/,tag:summer,default/logo.png"
+
+
+@pytest.mark.parametrize("key", ['höhe, "1"\\.png', "日本/" + "語" * 60 + ".png", "a\x7f.png", "x" * 1024])
+def test_whatever_a_key_holds_the_words_are_ascii(key: str) -> None:
+    """Headers of an object are signed and sent as they are: no control character, nothing beyond ASCII."""
+    headers = file_headers(original(key), (), Format.AVIF, PLAIN)
+    for text in (headers.cache_control, headers.content_disposition, headers.cache_tag):
+        assert text.isascii()
+        assert text.isprintable()
+
+
+def test_tags_that_do_not_fit_shorten_the_life_of_the_file() -> None:
+    """S3 takes 2 kB of metadata: a file that a purge might miss is not kept for a year by anybody."""
+    headers = file_headers(original("k.png", tuple(f"word-{n:04d}" for n in range(400))), (), Format.PNG, CLOUDFRONT)
+    assert 1600 < len(headers.cache_tag) <= MOST_TAGS
+    assert not headers.cache_tag.endswith(",")
+    assert headers.cache_tag.startswith("default/k.png,default/,tag:word-0000,")
+    assert headers.cache_control == "public, max-age=600"
+
+
+def test_cloudfronts_tags_have_the_name_that_a_bucket_can_say() -> None:
+    """One distribution, one name (CacheTagConfig): answers of ours carry the name of S3's metadata."""
+    assert CLOUDFRONT.header(original("a.png"))[0] == b"x-amz-meta-cache-tag"
+    assert tagging_for(CdnSettings()).header(original("a.png"))[0] == b"cache-tag"
