@@ -10,6 +10,7 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import aws_cdk as cdk
 
@@ -35,6 +36,17 @@ FLAGS = {
     "aws:cdk:disable-asset-staging": True,  # there are no assets
 }
 """CDK's feature flags; the library's defaults are those of its first version."""
+PURPOSES = {
+    "replica": "the second copy of every original.",
+    "storage": "buckets and the events of originals.",
+    "edge": "web ACL and certificate of CloudFront.",
+    "delivery": "CloudFront, static first, and the maker behind it.",
+    "functions": "API, events and authorizer functions.",
+    "api": "API Gateway of /v1.",
+    "operations": "alarms, dashboard, audit trail, budget.",
+    "edge-alarms": "alarms on CloudFront, whose metrics are there.",
+}
+"""Each stack in a line, as CloudFormation shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +86,14 @@ class Written:
     notes: tuple[str, ...] = ()
 
 
+class Common(TypedDict):
+    """What every stack is given."""
+
+    config: Config
+    env: cdk.Environment
+    description: str
+
+
 def build(config: Config, outdir: Path) -> Platform:
     """Return the app of `config`; CDK writes its assembly into `outdir`, which must be empty or an earlier one."""
     app = cdk.App(
@@ -83,79 +103,51 @@ def build(config: Config, outdir: Path) -> Platform:
         post_cli_context=FLAGS,
         default_stack_synthesizer=cdk.BootstraplessSynthesizer(),
     )
-    home = cdk.Environment(region=config.region)
+    platform = _stacks(app, config)
+    for stack in platform.stacks:
+        # D5: tags that the bill can be divided by (cost-allocation tags).
+        cdk.Tags.of(stack).add("application", config.name)
+        cdk.Tags.of(stack).add("stack", _short(config, stack))
+        for name, text in config.tags.items():
+            cdk.Tags.of(stack).add(name, text)
+    return platform
+
+
+def _stacks(app: cdk.App, config: Config) -> Platform:
+    """Return the stacks, connected."""
+    regions = {"replica": config.replica_region, "edge": EDGE_REGION, "edge-alarms": EDGE_REGION}
+
+    def common(stack: str) -> Common:
+        region = cdk.Environment(region=regions.get(stack, config.region))
+        return {"config": config, "env": region, "description": f"Imagemill: {PURPOSES[stack]}"}
 
     def named(stack: str) -> str:
         return f"{config.name}-{stack}"
 
-    replica = ReplicaStack(
-        app,
-        named("replica"),
-        config=config,
-        env=cdk.Environment(region=config.replica_region),
-        description="Imagemill: the second copy of every original.",
-    )
-    storage = StorageStack(
-        app,
-        named("storage"),
-        config=config,
-        replica_bucket_arn=bucket_arn(config, "replica"),
-        env=home,
-        description="Imagemill: buckets and the events of originals.",
-    )
+    replica = ReplicaStack(app, named("replica"), **common("replica"))
+    storage = StorageStack(app, named("storage"), replica_bucket_arn=bucket_arn(config, "replica"), **common("storage"))
     storage.add_stack_dependency(replica)  # S3 replicates only to a bucket that is there
-    edge = EdgeStack(
-        app,
-        named("edge"),
-        config=config,
-        env=cdk.Environment(region=EDGE_REGION),
-        description="Imagemill: web ACL and certificate of CloudFront.",
-    )
-    delivery = DeliveryStack(
-        app,
-        named("delivery"),
-        config=config,
-        storage=storage,
-        env=home,
-        description="Imagemill: CloudFront, static first, and the maker behind it.",
-    )
+    edge = EdgeStack(app, named("edge"), **common("edge"))
+    delivery = DeliveryStack(app, named("delivery"), storage=storage, **common("delivery"))
     functions = FunctionsStack(
         app,
         named("functions"),
-        config=config,
         storage=storage,
         distribution_id=delivery.distribution_id,
         public_url=delivery.public_url,
-        env=home,
-        description="Imagemill: API, events and authorizer functions.",
+        **common("functions"),
     )
-    api = ApiStack(
-        app,
-        named("api"),
-        config=config,
-        functions=functions,
-        env=home,
-        description="Imagemill: API Gateway of /v1.",
-    )
+    api = ApiStack(app, named("api"), functions=functions, **common("api"))
     operations = OperationsStack(
         app,
         named("operations"),
-        config=config,
         storage=storage,
         delivery=delivery,
         functions=functions,
         api=api,
-        env=home,
-        description="Imagemill: alarms, dashboard, audit trail, budget.",
+        **common("operations"),
     )
-    edge_alarms = EdgeAlarmsStack(
-        app,
-        named("edge-alarms"),
-        config=config,
-        env=cdk.Environment(region=EDGE_REGION),
-        description="Imagemill: alarms on CloudFront, whose metrics are there.",
-    )
-    platform = Platform(
+    return Platform(
         app=app,
         replica=replica,
         storage=storage,
@@ -164,15 +156,8 @@ def build(config: Config, outdir: Path) -> Platform:
         functions=functions,
         api=api,
         operations=operations,
-        edge_alarms=edge_alarms,
+        edge_alarms=EdgeAlarmsStack(app, named("edge-alarms"), **common("edge-alarms")),
     )
-    for stack in platform.stacks:
-        # D5: tags that the bill can be divided by (cost-allocation tags).
-        cdk.Tags.of(stack).add("application", config.name)
-        cdk.Tags.of(stack).add("stack", _short(config, stack))
-        for name, text in config.tags.items():
-            cdk.Tags.of(stack).add(name, text)
-    return platform
 
 
 def synthesise(config: Config) -> list[Written]:
