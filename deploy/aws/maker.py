@@ -6,6 +6,8 @@ a make and compares (tests/functions/test_maker_rights.py).
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Aws, Fn
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -64,7 +66,7 @@ class Maker(Construct):
         Two permissions: since October 2025 Lambda asks for `InvokeFunction` too, and takes it through the URL alone
         where `invokedViaFunctionUrl` says so (Lambda Developer Guide, "Control access to function URLs").
         """
-        shared = {
+        shared: dict[str, Any] = {
             "function_name": self.function.alias.function_arn,
             "principal": "cloudfront.amazonaws.com",
             "source_arn": distribution_arn,

@@ -165,7 +165,7 @@ def test_a_private_prefix_opens_with_a_signed_url_or_cookie_only(full: Synthesis
 
 def test_only_private_origins_say_that_a_signature_was_checked(full: Synthesised) -> None:
     """The word is the maker's own, and stands in no template."""
-    said = {name: origin.get("OriginCustomHeaders") for name, origin in origins(full).items()}
+    said: Json = {name: origin.get("OriginCustomHeaders") for name, origin in origins(full).items()}
     assert [name for name, value in said.items() if value] == ["private-maker"]
     header = said["private-maker"][0]
     maker = full.one("delivery", "AWS::Lambda::Function")
