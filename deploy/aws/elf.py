@@ -48,10 +48,11 @@ def stripped(body: bytes) -> bytes:
 
     What is loaded moves together; each segment keeps the remainder of its place by its alignment, as mmap needs it.
     """
+    loaded = sorted((one for one in _segments(body) if one.kind == _LOAD), key=lambda one: one.offset)
     header = bytearray(body[:64])
     start, (size, count) = struct.unpack_from("<Q", body, 32)[0], struct.unpack_from("<HH", body, 54)
     kept, moves = bytearray(), []
-    for one in sorted((one for one in _segments(body) if one.kind == _LOAD), key=lambda each: each.offset):
+    for one in loaded:
         place = len(kept) + (one.offset - len(kept)) % max(one.align, 1)
         kept += bytes(place - len(kept)) + body[one.offset : one.offset + one.size]
         moves.append((one, place))
