@@ -101,7 +101,7 @@ class Variant:
     """A variant at hand.
 
     `status` is the RFC 9211 Cache-Status of how it came; `timing` the Server-Timing of a make, empty otherwise.
-    `stored` says that the variant store held it when this was said: where it is kept behind the answer, nobody knows yet.
+    `stored` says that the variant store held it by then: where it is kept behind the answer, nobody knows yet.
     """
 
     kept: Kept
