@@ -88,12 +88,12 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_keys_that_cloudfront_takes_are_read(tmp_path: Path) -> None:
     """RSA of 2048 bits and ECDSA over P-256; their order is the file's."""
-    keys = [rsa.generate_private_key(65537, 2048).public_key(), ec.generate_private_key(ec.SECP256R1()).public_key()]
-    texts = []
-    for number, key in enumerate(keys):
-        texts.append(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
-        (tmp_path / f"{number}.pem").write_text(texts[-1], "ascii")
-    assert from_tree({"public_keys": ["0.pem", "1.pem"]}, tmp_path).public_keys == tuple(texts)
+    old = rsa.generate_private_key(65537, 2048).public_key()
+    new = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (tmp_path / "old.pem").write_bytes(old.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (tmp_path / "new.pem").write_bytes(new.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    texts = tuple((tmp_path / name).read_text("ascii") for name in ("old.pem", "new.pem"))
+    assert from_tree({"public_keys": ["old.pem", "new.pem"]}, tmp_path).public_keys == texts
 
 
 def test_a_key_that_cloudfront_refuses_is_refused_here(tmp_path: Path) -> None:

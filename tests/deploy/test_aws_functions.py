@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy.aws.names import QUARANTINE
 from tests.deploy.conftest import Json, Synthesised
 from tests.deploy.reading import ACCOUNT, listed, short, statements, text
 
@@ -32,6 +33,14 @@ def rights(synthesised: Synthesised, name: str) -> dict[str, set[str]]:
             if not action.startswith(("logs:", "xray:")):
                 found.setdefault(action, set()).update(text(resource) for resource in listed(one["Resource"]))
     return found
+
+
+def settings_of(synthesised: Synthesised, name: str) -> Settings:
+    """Return the settings that a function finds in its environment, read by the platform's own reader."""
+    variables: dict[str, Any] = function(synthesised, name)["Environment"]["Variables"]
+    environ = {key: text(value).replace("<", "").replace(">", "") for key, value in variables.items()}
+    environ["IMAGEMILL_SERVER__PUBLIC_URL"] = "https://img.example.com"  # else CloudFront's name, known at deployment
+    return Settings.load(environ=environ, cwd=Path("/"))
 
 
 def test_the_api_may_do_what_it_does(plain: Synthesised) -> None:
@@ -186,16 +195,11 @@ def test_the_administrators_key_is_made_up_and_never_in_a_template(plain: Synthe
 
 @pytest.mark.parametrize("which", ["plain", "full"])
 @pytest.mark.parametrize("name", ["control", "events"])
-def test_the_platform_understands_its_environment(
-    which: str, name: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_the_platform_understands_its_environment(which: str, name: str, request: pytest.FixtureRequest) -> None:
     """The settings that a function finds are read by the platform's own reader, and say these buckets."""
     deployment: Synthesised = request.getfixturevalue(which)
     config = deployment.config
-    variables: dict[str, Any] = function(deployment, name)["Environment"]["Variables"]
-    environ = {key: text(value).replace("<", "").replace(">", "") for key, value in variables.items()}
-    environ["IMAGEMILL_SERVER__PUBLIC_URL"] = "https://img.example.com"  # else CloudFront's name, known at deployment
-    settings = Settings.load(environ=environ, cwd=tmp_path)
+    settings = settings_of(deployment, name)
     assert settings.originals.url == f"s3://{config.name}-originals-{ACCOUNT}-{config.region}"
     assert settings.variants.url == f"s3://{config.name}-variants-{ACCOUNT}-{config.region}"
     replica = f"s3://{config.name}-replica-{ACCOUNT}-{config.replica_region}?region={config.replica_region}"
@@ -203,6 +207,15 @@ def test_the_platform_understands_its_environment(
     assert settings.cdn.kind == "cloudfront"
     assert settings.delivery.private == (() if which == "plain" else ("users/",))
     assert settings.uploads.origins == (("*",) if which == "plain" else ("https://www.example.com",))
+
+
+def test_uploads_wait_where_the_buckets_rules_look(plain: Synthesised) -> None:
+    """The prefix that empties itself, and that events may be removed below, is the one that the platform uses."""
+    from imagemill.functions.events import waiting_place
+
+    place = waiting_place(settings_of(plain, "events"))
+    assert place is not None
+    assert place.inside == QUARANTINE
 
 
 def test_dead_letters_have_an_address(plain: Synthesised) -> None:
