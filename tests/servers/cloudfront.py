@@ -35,7 +35,7 @@ Invoke = Callable[[dict[str, Any]], Mapping[str, Any]]
 NAMESPACE = "{http://cloudfront.amazonaws.com/doc/2020-05-31/}"
 ERROR_SECONDS = 10
 """For how long an error is kept that the template does not name."""
-_NOT_SENT_ON = frozenset({"connection", "transfer-encoding", "keep-alive", "content-length", "date", "server"})
+_NOT_SENT_ON = frozenset({"connection", "transfer-encoding", "keep-alive", "date", "server"})
 
 
 @dataclass(slots=True)
@@ -293,7 +293,7 @@ def _dress(answer: Answer, behavior: Behavior) -> None:
     answer.headers |= dict(policy.forced)
 
 
-# --- on the wire -------------------------------------------------------------------------------------------------------
+# --- on the wire ---------------------------------------------------------------------------------------------------
 
 
 class _Viewer(BaseHTTPRequestHandler):
@@ -318,8 +318,8 @@ class _Viewer(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("via", "1.1 example.cloudfront.net (CloudFront)")
         if answer.status not in (204, 304):
-            length = int(answer.headers.get("content-length", 0)) if self.command == "HEAD" else len(answer.body)
-            self.send_header("content-length", str(length))
+            length = answer.headers.get("content-length") if self.command == "HEAD" and not answer.body else None
+            self.send_header("content-length", length or str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)

@@ -128,6 +128,15 @@ class TemplateReader:
             root=config.get("DefaultRootObject", ""),
         )
 
+    def environment(self, handler: str) -> dict[str, str]:
+        """Return the variables of the one Lambda function with this handler."""
+        (found,) = (
+            one["Properties"]
+            for one in self._resources.values()
+            if one["Type"] == "AWS::Lambda::Function" and one["Properties"]["Handler"] == handler
+        )
+        return {name: self.text(value) for name, value in found["Environment"]["Variables"].items()}
+
     def text(self, value: Any) -> str:
         """Return a value with its references replaced: a resource is known by its logical id."""
         whole = self._text(value)
@@ -148,6 +157,8 @@ class TemplateReader:
                 return str(what[0]).join(self._text(part) for part in what[1])
             case "Fn::Sub":
                 return re.sub(r"\$\{([^}]+)\}", lambda found: PSEUDO.get(found[1], found[1]), str(what))
+            case "Fn::ImportValue":
+                return str(what)
             case "Fn::Select":
                 return self._selected(what)
         raise AssertionError(f"unknown in a template: {word}")

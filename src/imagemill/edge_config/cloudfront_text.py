@@ -8,6 +8,7 @@ comment inside of it: CloudFront counts every byte. In the order of the text:
     staticName    the object of the variant, '' where the maker must be asked: not exactly one `v`, an odd spelling,
                   something that is not for everyone, options out of the canonical order, a format with no ending;
                   `fit=cover`, which people write though it is the default, is left out as in the name
+                  Escaped as SigV4 has it, so that whoever signs or checks the path reads it alike
     handler       never throws; after a fault of its own the maker gets the path, and no word of a viewer's
 """
 
@@ -132,7 +133,8 @@ function staticName(request, options, pairs, bucket) {
     return false;
   });
   if (!ending || forms > 1 || !ordered(items)) return '';
-  const rest = (items.filter(item => item !== 'fit=cover').join(',') || '_').replace(/\\+/g, '%2B');
-  return '/«site»/' + key + '/~/' + folder + '/' + rest + ending;
+  const leaf = (items.filter(item => item !== 'fit=cover').join(',') || '_') + ending;
+  const path = key.replace(/[@()]/g, sign => '%' + sign.charCodeAt(0).toString(16));
+  return '/«site»/' + path + '/~/' + folder + '/' + encodeURIComponent(leaf);
 }
 """
