@@ -24,6 +24,10 @@ __all__ = ["DATA", "SITE", "FunctionPlatform", "build"]
 
 DATA = Path("/tmp/imagemill")  # noqa: S108 - a function's only writable folder, and no one else is on its machine
 """The data folder of a function."""
+CDN_SECONDS = 8.0
+"""For how long the end of an invocation waits for the CDN; an answer of API Gateway's waits with it."""
+RUNTIME = "AWS_LAMBDA_RUNTIME_API"
+"""The variable by which a process knows that it is a function's (Lambda guide, "Runtime environment variables")."""
 
 
 class FunctionPlatform(Parts):
@@ -72,15 +76,19 @@ class FunctionPlatform(Parts):
             await look_at_all(self._books)
             self._looked = now
 
-    async def settled(self) -> None:
-        """End an invocation: finish everything that was begun behind the answer."""
+    async def settled(self) -> bool:
+        """End an invocation: finish everything that was begun behind the answer.
+
+        False where the CDN has not been told of every change in `CDN_SECONDS`: what is left is told in the next one.
+        """
         await self.maker.drain()
         await self.inspector.drain()
         await self.originals.settled()
-        await self.purging.told()
+        told = await self.purging.told(CDN_SECONDS)
         settle = getattr(self.variants, "settled", None)  # only a store far away begins work of its own
         if settle is not None:
             await settle()
+        return told
 
     async def close(self) -> None:
         """Finish, and let go of connections and files: for tests, as functions just end."""
@@ -114,7 +122,8 @@ async def build(
     Raises SettingsError, and Overloaded where the documents cannot be read.
     """
     settings = settings or Settings.load(environ={"IMAGEMILL_DATA__DIR": str(DATA), **os.environ})
-    configure_plain(level=settings.log.level)
+    if RUNTIME in os.environ:
+        configure_plain(level=settings.log.level)
     held = data or open_data_folder(settings.data)
     platform = FunctionPlatform(settings, held, asks_cdn=asks_cdn, edge_secret=edge_secret, most_body=most_body)
     try:

@@ -107,10 +107,11 @@ class CdnQueue:
         while len(self._states) > MAX_STATES:
             self._states.popitem(last=False)
 
-    async def idle(self) -> None:
-        """Wait until nothing waits, be it taken or given up; a CDN that is away takes a quarter of an hour."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
+    async def idle(self, seconds: float) -> bool:
+        """Wait until nothing waits, be it taken or given up, for `seconds` at most; say whether that came."""
+        if self._task is None or self._task.done():
+            return True
+        return bool((await asyncio.wait({self._task}, timeout=seconds))[0])
 
     async def close(self) -> None:
         """Send what waits, for a few seconds at most."""

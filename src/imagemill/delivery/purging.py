@@ -253,12 +253,12 @@ class Purging:
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
-    async def told(self) -> None:
-        """Wait until the CDN has taken what it was asked, or has been given up; then for what is noted of that."""
+    async def told(self, seconds: float) -> bool:
+        """As `settled`, and wait for the CDN `seconds` at most; say whether nothing is left to be told to it."""
         await self.settled()
-        if self._cdn is not None:
-            await self._cdn.idle()
-            await self.settled()
+        told = self._cdn is None or await self._cdn.idle(seconds)
+        await self.settled()  # what is noted of that
+        return told
 
     async def close(self) -> None:
         """Finish what was begun; what the CDN was not yet asked is asked now, briefly."""
