@@ -10,8 +10,7 @@ from imagemill.delivery.cache_tags import PLAIN
 from imagemill.delivery.file_headers import MOST_TAGS, file_headers
 from imagemill.engine.port import Facts
 from imagemill.object_store.port import ObjectInfo
-from imagemill.originals.description import Description
-from imagemill.originals.values import Original
+from imagemill.originals.values import Description, Original
 from imagemill.recipe.vocabulary import Format
 
 CLOUDFRONT = tagging_for(CdnSettings(kind="cloudfront"))
