@@ -318,8 +318,8 @@ class _Viewer(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("via", "1.1 example.cloudfront.net (CloudFront)")
         if answer.status not in (204, 304):
-            length = answer.headers.get("content-length") if self.command == "HEAD" and not answer.body else None
-            self.send_header("content-length", length or str(len(answer.body)))
+            said = answer.headers.get("content-length") if self.command == "HEAD" and not answer.body else None
+            self.send_header("content-length", said or str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.body)
