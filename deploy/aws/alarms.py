@@ -16,23 +16,26 @@ from constructs import Construct
 
 from deploy.aws.config import Config
 
-SPEAKERS = {"cloudwatch.amazonaws.com": "alarm", "budgets.amazonaws.com": "budget"}
-"""The services that speak to the topic, and what of each it is."""
+ALARMS, BUDGETS = "cloudwatch.amazonaws.com", "budgets.amazonaws.com"
+"""The services that may speak to a topic."""
 NEVER = cloudwatch.TreatMissingData.NOT_BREACHING
 """A platform at rest reports nothing, and that is well."""
 
 
 class AlarmTopic(Construct):
-    """A topic for alarms: `.topic`. TLS only, the account's own alarms and budgets only, with the mail address.
+    """A topic for alarms: `.topic`. TLS only, for the account's own `speakers` only, with the mail address.
 
     With `config.kms` it is encrypted with a key of its own; SNS's AWS-managed key is no choice, CloudWatch may not use
     it (CloudWatch guide, "Amazon SNS encryption").
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, config: Config, speakers: tuple[str, ...] = (ALARMS,)
+    ) -> None:
         super().__init__(scope, construct_id)
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=self._key() if config.kms else None)
-        for service in SPEAKERS:
+        key = self._key(speakers) if config.kms else None
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
+        for service in speakers:
             self.topic.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["sns:Publish"],
@@ -46,7 +49,7 @@ class AlarmTopic(Construct):
                 self, "Mail", protocol="email", endpoint=config.alarm_email, topic_arn=self.topic.topic_arn
             )
 
-    def _key(self) -> kms.Key:
+    def _key(self, speakers: tuple[str, ...]) -> kms.Key:
         key = kms.Key(
             self,
             "Key",
@@ -57,7 +60,7 @@ class AlarmTopic(Construct):
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                principals=[iam.ServicePrincipal(service) for service in SPEAKERS],
+                principals=[iam.ServicePrincipal(service) for service in speakers],
                 resources=["*"],  # in a key's own policy this is the key
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )

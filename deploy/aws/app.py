@@ -43,8 +43,8 @@ PURPOSES = {
     "delivery": "CloudFront, static first, and the maker behind it.",
     "functions": "API, events and authorizer functions.",
     "api": "API Gateway of /v1.",
-    "operations": "alarms, dashboard, audit trail, budget.",
-    "edge-alarms": "alarms on CloudFront, whose metrics are there.",
+    "operations": "alarms, dashboard, audit trail.",
+    "edge-alarms": "the log and alarms of CloudFront, whose metrics are there, and the budget.",
 }
 """Each stack in a line, as CloudFormation shows it."""
 

@@ -6,10 +6,11 @@ there too, is deployed before there is a distribution to watch.
 
 from __future__ import annotations
 
-from aws_cdk import CfnParameter, Environment, Stack
+from aws_cdk import CfnOutput, CfnParameter, Environment, Stack
+from aws_cdk import aws_budgets as budgets
 from constructs import Construct
 
-from deploy.aws.alarms import AlarmTopic, edge_metric
+from deploy.aws.alarms import ALARMS, BUDGETS, AlarmTopic, edge_metric
 from deploy.aws.config import Config
 from deploy.aws.edge_logs import EdgeLog
 
@@ -34,7 +35,7 @@ class EdgeAlarmsStack(Stack):
             allowed_pattern="E[A-Z0-9]{5,31}",
         ).value_as_string
         EdgeLog(self, "AccessLog", config=config, distribution=distribution)
-        alarms = AlarmTopic(self, "Alarms", config=config)
+        alarms = AlarmTopic(self, "Alarms", config=config, speakers=(ALARMS, BUDGETS))
         alarms.alarm(
             "EdgeErrors",
             edge_metric("5xxErrorRate", distribution, "Average"),
@@ -48,4 +49,37 @@ class EdgeAlarmsStack(Stack):
             50,
             "Half of what viewers ask is answered with a 4xx: a page with wrong addresses, or somebody who tries them.",
             periods=2,
+        )
+        if config.monthly_budget:
+            self._budget(config, alarms)
+        CfnOutput(self, "AlarmTopic", value=alarms.topic.topic_arn, description="Subscribe who is on duty, here too.")
+
+    def _budget(self, config: Config, alarms: AlarmTopic) -> None:
+        """Tell of money before it is spent: at four fifths, and when the month is forecast to go over.
+
+        It counts the whole account: a budget of one tag counts nothing until somebody activates the tag.
+        """
+        told = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=alarms.topic.topic_arn)
+
+        def at(kind: str, per_cent: int) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
+            return budgets.CfnBudget.NotificationWithSubscribersProperty(
+                notification=budgets.CfnBudget.NotificationProperty(
+                    notification_type=kind,
+                    comparison_operator="GREATER_THAN",
+                    threshold=per_cent,
+                    threshold_type="PERCENTAGE",
+                ),
+                subscribers=[told],
+            )
+
+        budgets.CfnBudget(
+            self,
+            "Budget",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_name=f"{config.name}-monthly",
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=config.monthly_budget, unit="USD"),
+            ),
+            notifications_with_subscribers=[at("ACTUAL", 80), at("FORECASTED", 100)],
         )

@@ -1,7 +1,7 @@
-"""What tells people how the platform is: alarms, dashboard, audit trail, budget, saved queries (G7, G8, F4).
+"""What tells people how the platform is: alarms, dashboard, audit trail, saved queries (G7, G8, F4).
 
-Alarms that take a new version of a function back live with the function (`lambda_function`); those of the edge are in
-us-east-1 (`edge_alarms`). All others are here, and every one is told to the same topic.
+Alarms that take a new version of a function back live with the function (`lambda_function`); those of the edge, and
+the budget, are in us-east-1 (`edge_alarms`). All others are here, and every one is told to the same topic.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
-from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -93,8 +92,6 @@ class OperationsStack(Stack):
             api=api_metrics,
         )
         AuditTrail(self, "Audit", config=config, originals=storage.originals, logs=storage.logs)
-        if config.monthly_budget:
-            self._budget(config)
         self._queries(config, delivery.maker, api)
         CfnOutput(self, "AlarmTopic", value=self.alarms.topic.topic_arn, description="Subscribe who is on duty.")
 
@@ -205,36 +202,6 @@ class OperationsStack(Stack):
                 "The API refused a hundred requests in five minutes: a broken client, or somebody who tries keys.",
             ),
         ]
-
-    def _budget(self, config: Config) -> None:
-        """Tell of money before it is spent: at four fifths, and when the month is forecast to go over.
-
-        It counts the whole account: a budget of one tag counts nothing until somebody activates the tag.
-        """
-        told = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.alarms.topic.topic_arn)
-
-        def at(kind: str, per_cent: int) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
-            return budgets.CfnBudget.NotificationWithSubscribersProperty(
-                notification=budgets.CfnBudget.NotificationProperty(
-                    notification_type=kind,
-                    comparison_operator="GREATER_THAN",
-                    threshold=per_cent,
-                    threshold_type="PERCENTAGE",
-                ),
-                subscribers=[told],
-            )
-
-        budgets.CfnBudget(
-            self,
-            "Budget",
-            budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=f"{config.name}-monthly",
-                budget_type="COST",
-                time_unit="MONTHLY",
-                budget_limit=budgets.CfnBudget.SpendProperty(amount=config.monthly_budget, unit="USD"),
-            ),
-            notifications_with_subscribers=[at("ACTUAL", 80), at("FORECASTED", 100)],
-        )
 
     def _queries(self, config: Config, maker: PlatformFunction, api: ApiStack) -> None:
         groups = {"maker": maker.log_group.log_group_name, "api": api.access_log.log_group_name}
