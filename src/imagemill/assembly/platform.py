@@ -9,11 +9,13 @@ import importlib
 import sys
 from collections.abc import Callable
 
+from imagemill.assembly.eager import build_eager
 from imagemill.assembly.nodes import Beside, build_fanout, build_redis
 from imagemill.assembly.parts import SITE, Home, Parts
 from imagemill.assembly.shared import follow, load_all, look_at_all, shares
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.closing import Closing
+from imagemill.delivery.eager import Ahead
 from imagemill.delivery.purge_target import PurgeTarget
 from imagemill.errors import ImagemillError
 from imagemill.observability.access_log import AccessLog, Log, NullLog
@@ -47,6 +49,7 @@ class Platform(Parts):
         self.fanout = build_fanout(
             settings, self.redis, self._look_again, lambda: look_at_all(self._books), self.originals.follow
         )
+        self._ahead = Ahead(build_eager(self, self.engine, keep_first=False), self.originals)
         self._tasks: list[asyncio.Task[None]] = []
         self._gauges()
 
@@ -60,6 +63,8 @@ class Platform(Parts):
         await self.engine.start()
         await self._close_private()
         self.originals.on_change(self._forget)
+        if self.settings.originals.eager:
+            self.originals.on_change(self._ahead.changed)
         if not self.settings.originals.url and self.settings.server.processes == 1:
             # We hold this folder's lock, so whatever upload is unfinished was left by a crash. Where several processes
             # serve from it, their supervisor has swept before the first of them was started.
@@ -86,6 +91,7 @@ class Platform(Parts):
 
     async def close(self) -> None:
         """Finish what is being made and kept, then stop everything in reverse order."""
+        await self._ahead.close()
         await self.maker.drain()
         await self.inspector.drain()
         for task in self._tasks:

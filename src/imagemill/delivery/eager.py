@@ -7,6 +7,7 @@ under the same name, so the first visitor meets a hit. Private originals are lef
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ from imagemill.dialects.native.parse import parse_url
 from imagemill.dialects.values import ImageRequest
 from imagemill.engine.limits import Limits
 from imagemill.engine.settings import EngineSettings
-from imagemill.errors import InvalidRequest
+from imagemill.errors import ImagemillError, InvalidRequest
+from imagemill.observability.logging import events
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
 from imagemill.recipe.negotiation import Hints
@@ -34,6 +36,8 @@ CLIENT = "eager"
 ACCEPTED = (None, "image/webp", "image/avif")
 """What browsers name (patterns of the edges: no format by name, WebP, AVIF)."""
 MOST_LISTS = 20
+MOST_WAITING = 10_000
+"""Originals that wait for their variants on a server; the variants of more are made when somebody asks."""
 _ANY_KEY = "a"
 
 
@@ -109,6 +113,43 @@ class Eager:
             )
             for accept in accepted
         )
+
+
+class Ahead:
+    """Makes them behind the changes of a server, one original after the other. Belongs to one event loop.
+
+    A function has no time behind an answer: there the event of the store makes them.
+    """
+
+    def __init__(self, eager: Eager, originals: Originals) -> None:
+        self._eager = eager
+        self._originals = originals
+        self._waiting: dict[str, None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def changed(self, key: str) -> None:
+        """Have the variants of `key` made soon; whatever it is by then counts."""
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting[key] = None
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._waiting:
+            key = next(iter(self._waiting))
+            del self._waiting[key]
+            try:
+                await self._eager.make(await self._originals.locate(key))
+            except (ImagemillError, OSError) as error:
+                # Gone, replaced, no picture, no room: whoever asks for it is told; nobody asked yet.
+                events().info("eager.not_made", detail=str(error))
+
+    async def close(self) -> None:
+        """Give up what waits, and what is under way."""
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
 def _asked(options: str, key: str) -> ImageRequest:
