@@ -151,3 +151,20 @@ def test_another_process_hears_of_a_purge(tmp_path: Path) -> None:
         assert (told["prefix"], told["removed"], told["layers"]["store"]) == ("", 1, "done")
 
     play(tmp_path, scene, **{"server.processes": "2"})
+
+
+def test_a_new_original_costs_no_purge(tmp_path: Path, recorder: Recorder) -> None:
+    """CDNs ask money for purges, and hold nothing of what was never there; what is replaced or deleted is told."""
+
+    async def scene(client: httpx.AsyncClient, platform: assembly.Platform) -> None:
+        await put(client, tmp_path, "new.png", (200, 30, 30))
+        await platform.purging.told(60)
+        assert recorder.requests == []
+        await put(client, tmp_path, "new.png", (30, 30, 200))
+        await platform.purging.told(60)
+        assert len(recorder.requests) == 1
+        assert (await client.delete("/v1/originals/new.png", headers=admin(tmp_path))).status_code == 204
+        await platform.purging.told(60)
+        assert len(recorder.requests) == 2
+
+    play(tmp_path, scene, **cloudflare(recorder))

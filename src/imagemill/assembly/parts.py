@@ -285,8 +285,9 @@ class Parts:
         self.cache.forget(SITE, key)
         if self.disk is not None:
             self.disk.forget(SITE, key)
-        present = self.originals.peek(key)
-        self.purging.changed(key, "gone" if present is None else present.kept_under)
+        if self.originals.changed_at(key):  # a CDN asks money for each purge, and of a new original it holds nothing
+            present = self.originals.peek(key)
+            self.purging.changed(key, "gone" if present is None else present.kept_under)
 
     async def _samples(self) -> Sequence[Mapping[str, Any]]:
         page = await self.originals.list("", limit=50)
