@@ -15,6 +15,7 @@ TITLES = {
     "hot": "Hot: a variant that is in the cache",
     "disk": "Disk: a variant in the disk cache",
     "edge": "Behind nginx: a variant that is a file",
+    "edge_function": "CloudFront's function: bytes and time per call",
     "cold": "Cold: a variant that nobody has made",
     "set": "A set: one decode for many variants",
     "bulk": "Bulk: a folder without a server",
