@@ -51,7 +51,6 @@ class FunctionsStack(Stack):
         self.admin_secret = secretsmanager.Secret(
             self,
             "AdminKey",
-            secret_name=f"{config.name}/admin-key",
             description="Imagemill: the key of the API; API Gateway's usage plan knows the same one.",
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
             removal_policy=RemovalPolicy.DESTROY,

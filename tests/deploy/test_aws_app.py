@@ -13,6 +13,7 @@ from deploy.aws.__main__ import HERE, main
 from deploy.aws.config import Config
 from tests.deploy.conftest import Synthesised
 
+BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 STACKS = ("replica", "storage", "edge", "delivery", "functions", "api", "operations")
 
 
@@ -63,6 +64,36 @@ def test_templates_are_within_cloudformations_limits(which: str, request: pytest
     for name, text in deployment.texts.items():
         assert len(text.encode()) < 1_000_000, name
         assert len(deployment.templates[name]["Resources"]) < 500, name
+
+
+@pytest.mark.parametrize("which", ["plain", "full"])
+def test_no_stack_has_a_bucket_or_a_function_of_another_kind(which: str, request: pytest.FixtureRequest) -> None:
+    """Whoever adds a bucket, a queue or a function to any stack gives it what all of them have."""
+    from aws_cdk.assertions import Match, Template  # after the fixture, which starts CDK
+
+    deployment: Synthesised = request.getfixturevalue(which)
+    retention = deployment.config.log_days
+    wanted = {
+        "AWS::S3::Bucket": {
+            "PublicAccessBlockConfiguration": dict.fromkeys(BLOCKS, True),
+            "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            "BucketEncryption": Match.any_value(),
+            "LifecycleConfiguration": Match.any_value(),
+        },
+        "AWS::Lambda::Function": {
+            "Runtime": "python3.13",
+            "TracingConfig": {"Mode": "Active"},
+            "LoggingConfig": {"LogFormat": "JSON", "LogGroup": Match.any_value()},
+            "Timeout": Match.any_value(),
+        },
+        "AWS::Logs::LogGroup": {"RetentionInDays": retention},
+        "AWS::SQS::Queue": {"MessageRetentionPeriod": 14 * 86400},
+    }
+    for template in deployment.templates.values():
+        stack = Template.from_json(template)
+        for kind, properties in wanted.items():
+            if stack.find_resources(kind):
+                stack.all_resources_properties(kind, properties)
 
 
 def test_everything_is_tagged_for_the_bill(full: Synthesised) -> None:
