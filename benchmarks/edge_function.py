@@ -96,8 +96,8 @@ def measure() -> Outcome:
     return Outcome(
         method=(
             f"{SETS} requests: {len(ACCEPTS)} families of clients and their headers, seven in eight with an address "
-            f"that is static; {PAIRS} interleaved pairs of {SETS * ROUNDS} calls in node, our function and one that returns "
-            "its request; interpreted is node --jitless. CloudFront's budget is about 1 ms a call"
+            f"that is static; {PAIRS} interleaved pairs of {SETS * ROUNDS} calls in node, our function and one that "
+            "returns its request; interpreted is node --jitless. CloudFront's budget is about 1 ms a call"
         ),
         figures=(
             Figure(name="bytes of the function", value=len(text.encode()), unit="B", gate=at_most(MAX_BYTES)),
