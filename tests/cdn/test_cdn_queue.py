@@ -116,3 +116,24 @@ def test_a_stop_says_what_the_cdn_was_not_told(
     asyncio.run(run())
     told = capsys.readouterr()
     assert "default/lost.jpg" in told.out + told.err
+
+
+def test_who_must_end_waits_for_the_cdn_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to tell is told already; a CDN that is away is not waited for, and what it lacks is still told later."""
+    monkeypatch.setattr("imagemill.cdn.queue.CLOSING", 0.05)
+
+    async def run() -> None:
+        cdn = Counting(CdnError("away"))
+        queue = CdnQueue(cdn, gather=0, pauses=(60.0,))
+        assert await queue.idle(60)
+        queue.add("1", "a")
+        assert not await queue.idle(0.01)
+        assert queue.state("1") == "pending"
+        await queue.close()
+        quick = CdnQueue(Counting(), gather=0, pauses=())
+        quick.add("2", "b")
+        assert await quick.idle(60)
+        assert quick.state("2") == "done"
+        await quick.close()
+
+    asyncio.run(run())

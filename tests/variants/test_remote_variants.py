@@ -10,6 +10,7 @@ import pytest
 from tests.variants.memory_bucket import MemoryBucket
 
 from imagemill.errors import ImagemillError, Overloaded
+from imagemill.object_store.s3.listing import ListedPage
 from imagemill.testing.contracts.variant_store import KEY, LEAF, NEW, OLD, SITE, fetched, leaves, name
 from imagemill.variants.homes import Homes
 from imagemill.variants.port import Reads, VariantName
@@ -315,5 +316,38 @@ def test_no_error_but_ours_leaves_the_store() -> None:
                     await work
                 assert caught.value.sentence.endswith(".")
             await store.close()
+
+    asyncio.run(scenario())
+
+
+class Listed(MemoryBucket):
+    """A bucket that notes which parts of it were listed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prefixes: set[str] = set()
+
+    async def page(self, prefix: str = "", *, delimiter: str = "", after: str = "", limit: int = 3) -> ListedPage:
+        """Note and list."""
+        self.prefixes.add(prefix)
+        return await super().page(prefix, delimiter=delimiter, after=after, limit=limit)
+
+
+@pytest.mark.parametrize(("max_bytes", "whole"), [(None, False), (1_000_000, True)])
+def test_what_is_not_counted_is_never_listed_as_a_whole(max_bytes: int | None, *, whole: bool) -> None:
+    """Without a limit nothing is listed but an original's own place, whose bound stays; trimming is not ours then."""
+
+    async def scenario() -> None:
+        bucket = Listed()
+        store = RemoteVariants(bucket, max_bytes=max_bytes, max_per_original=2)
+        await store.publish(SITE, KEY, OLD)
+        for number in range(3):
+            await store.keep(name(f"w={number + 1}.webp"), b"bytes")
+        await store.settled()
+        assert await store.trim() == 0
+        assert len(await leaves(store)) == 2
+        await store.close()
+        assert ("" in bucket.prefixes) is whole
+        assert f"{SITE}/{KEY}/~/" in bucket.prefixes
 
     asyncio.run(scenario())

@@ -75,7 +75,7 @@ class InProcessEngine:
         self._make_tasks = tasks
         self._clock = clock
         self._stop_seconds = stop_seconds
-        self._machine_bytes = machine_bytes
+        self.machine_bytes = machine_bytes
         self._strikes = Strikes()
         self._setup = protocol.Setup(
             limits=limits,
@@ -110,7 +110,7 @@ class InProcessEngine:
         self.reads = tuple(tasks.readable())
         tasks.limit_drawings(None, self._setup.drawing_memory_bytes)
         meter = Meter()
-        self._ceiling = Ceiling(meter, job_bytes=self._setup.memory_bytes, machine_bytes=self._machine_bytes)
+        self._ceiling = Ceiling(meter, job_bytes=self._setup.memory_bytes, machine_bytes=self.machine_bytes)
         self._heap = Heap(meter)
         self._tasks = tasks
 

@@ -1,0 +1,152 @@
+"""The platform of a function between two invocations, over a folder: what it notices, and what it has finished."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from imagemill import demo
+from imagemill.assembly.functions import SITE, FunctionPlatform
+from imagemill.data_folder import DataFolder, open_data_folder
+from imagemill.delivery.preset_book import PresetBook
+from imagemill.object_store.port import ALWAYS
+from imagemill.settings import Settings
+
+PHOTO = next(Path(demo.__file__).with_name("photos").glob("*.jpg"))
+Story = Callable[[FunctionPlatform, "Clock"], Awaitable[None]]
+
+
+class Clock:
+    """Seconds since 1970, as the test says."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    """A data folder with one picture."""
+    held = open_data_folder(tmp_path / "data")
+    shutil.copy(PHOTO, held.path / "a.jpg")
+    return held
+
+
+def tell(folder: DataFolder, story: Story) -> None:
+    """Run `story` with a started platform."""
+
+    async def whole() -> None:
+        clock = Clock()
+        settings = Settings.load(environ={"IMAGEMILL_DATA__DIR": str(folder.path)})
+        platform = FunctionPlatform(settings, folder, clock=clock)
+        await platform.start()
+        try:
+            await story(platform, clock)
+        finally:
+            await platform.close()
+
+    asyncio.run(whole())
+
+
+async def ask(platform: FunctionPlatform, path: str) -> int:
+    """Return the status of a GET."""
+    statuses: list[int] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("192.0.2.1", 1),
+        "http_version": "1.1",
+        "scheme": "http",
+    }
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(int(str(message["status"])))
+
+    await platform.app(scope, receive, send)  # type: ignore[arg-type]  # a test's messages are plain dictionaries
+    return statuses[0]
+
+
+def test_a_variant_is_kept_when_its_answer_goes_out(folder: DataFolder) -> None:
+    """Nothing runs behind the answer: what was made is in the store, and no task is left."""
+
+    async def story(platform: FunctionPlatform, _: Clock) -> None:
+        before = asyncio.all_tasks()
+        assert await ask(platform, "/img/w=64,fm=webp/a.jpg") == 200
+        kept = await platform.variants.list(SITE, "a.jpg")
+        assert [info.name.leaf for info in kept] == ["w=64.webp"]
+        assert await platform.settled()
+        assert asyncio.all_tasks() == before
+
+    tell(folder, story)
+
+
+def test_nothing_is_answered_from_memory(folder: DataFolder) -> None:
+    """A variant that the store lost, by a rule of the bucket say, is made and kept again."""
+
+    async def story(platform: FunctionPlatform, _: Clock) -> None:
+        for _time in range(2):
+            assert await ask(platform, "/img/w=64,fm=webp/a.jpg") == 200
+            assert await platform.variants.purge(SITE, key="a.jpg") == 1
+
+    tell(folder, story)
+
+
+def test_documents_of_others_are_seen_when_the_last_look_is_a_second_old(folder: DataFolder) -> None:
+    """A preset that another function has made counts after a second of the wall clock, however long was slept."""
+
+    async def story(platform: FunctionPlatform, clock: Clock) -> None:
+        other = PresetBook({}, platform.documents, side=8192, pixels=16_000_000)
+        await other.load()
+        await other.put("small", "w=64", ALWAYS)
+        clock.now += 0.5
+        await platform.awake()
+        assert "small" not in platform.presets.current
+        clock.now += 600
+        await platform.awake()
+        assert "small" in platform.presets.current
+        await other.delete("small", ALWAYS)
+        clock.now -= 3600  # the machine was put on another host, whose clock is right
+        await platform.awake()
+        assert "small" not in platform.presets.current
+
+    tell(folder, story)
+
+
+def test_no_admin_key_is_made_unless_somebody_asks_for_it(folder: DataFolder) -> None:
+    """The maker has no control API, so it has no key to lose."""
+
+    async def story(platform: FunctionPlatform, _: Clock) -> None:
+        assert await ask(platform, "/img/w=64,fm=webp/a.jpg") == 200
+        assert not folder.admin_key.exists()
+        assert await ask(platform, "/v1/originals") == 401
+        assert folder.admin_key.exists()
+
+    tell(folder, story)
+
+
+@pytest.mark.parametrize(("said", "bytes_"), [("1769", 1769 * 2**20), ("", None), ("many", None)])
+def test_the_memory_of_the_function_is_what_its_runtime_says(
+    monkeypatch: pytest.MonkeyPatch, folder: DataFolder, said: str, bytes_: int | None
+) -> None:
+    """In megabytes, by a variable; elsewhere nobody says."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", said)
+
+    async def story(platform: FunctionPlatform, _: Clock) -> None:
+        assert platform.engine.machine_bytes == bytes_
+
+    tell(folder, story)
