@@ -25,6 +25,7 @@ from constructs import Construct
 from deploy.aws.config import Config, ConfigError
 from deploy.aws.edge_function import EdgeRules
 from deploy.aws.edge_policies import SITE_CACHE, SITE_HEADERS, EdgePolicies
+from deploy.aws.key_group import KeyGroup
 from deploy.aws.names import EDGE_SECRET_HEADER, bucket_name
 from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER, STATED_BEHAVIORS
 
@@ -70,7 +71,7 @@ class Distribution(Construct):
         self._policies = EdgePolicies(self, "Policies", config=config, guarded=guarded)
         self._open = self._function("Open", "open", rules.open)
         self._private = self._function("Private", "private", rules.private) if rules.private else ""
-        keys = self._key_group()
+        keys = KeyGroup(self, "Keys", config=config).id
         self.resource = Dist(
             self,
             "Distribution",
@@ -120,27 +121,6 @@ class Distribution(Construct):
             ),
         )
         return function.attr_function_arn
-
-    def _key_group(self) -> str:
-        """Return the id of the key group (E7), empty without keys. Several keys at once let them be changed."""
-        name = self._config.name
-        keys = [
-            cloudfront.CfnPublicKey(
-                self,
-                f"Key{number}",
-                public_key_config=cloudfront.CfnPublicKey.PublicKeyConfigProperty(
-                    name=f"{name}-{number}", caller_reference=f"{name}-{number}", encoded_key=text
-                ),
-            ).ref
-            for number, text in enumerate(self._config.public_keys)
-        ]
-        if not keys:
-            return ""
-        return cloudfront.CfnKeyGroup(
-            self,
-            "Keys",
-            key_group_config=cloudfront.CfnKeyGroup.KeyGroupConfigProperty(name=name, items=keys),
-        ).ref
 
     # where answers come from
 

@@ -163,6 +163,22 @@ def test_a_private_prefix_opens_with_a_signed_url_or_cookie_only(full: Synthesis
     assert encoded == list(full.config.public_keys)
 
 
+def test_a_changed_key_is_another_resource() -> None:
+    """So the old one goes only after the group has the new one."""
+    from aws_cdk import App, Stack
+    from aws_cdk.assertions import Template
+    from deploy.aws.key_group import KeyGroup
+
+    def keys(*texts: str) -> Json:
+        stack = Stack(App())
+        KeyGroup(stack, "Keys", config=Config(public_keys=texts))
+        return dict(Template.from_stack(stack).find_resources("AWS::CloudFront::PublicKey"))
+
+    first, both, second = keys("one"), keys("one", "two"), keys("two")
+    assert both == {**first, **second}
+    assert len(both) == 2
+
+
 def test_only_private_origins_say_that_a_signature_was_checked(full: Synthesised) -> None:
     """The word is the maker's own, and stands in no template."""
     said: Json = {name: origin.get("OriginCustomHeaders") for name, origin in origins(full).items()}
