@@ -15,7 +15,8 @@ from deploy.aws.names import REPLICATION_RULE, bucket_arn, key_alias
 def replicate(bucket: PlatformBucket, *, config: Config, replica_bucket_arn: str, key: kms.Key | None) -> None:
     """Let S3 copy every creation and deletion of `bucket` to the replica, and measure how far behind it is.
 
-    The stack of the replica must be there. No time is guaranteed (Replication Time Control costs 1.5 cents a GB);
+    The stack of the replica must be there. Uploads that wait in the quarantine are copied too (a rule can leave nothing
+    out) and expire there as here. No time is guaranteed (Replication Time Control costs 1.5 cents a GB);
     an alarm watches the lag instead.
     """
     role = _role(bucket, config, replica_bucket_arn, key)
@@ -93,7 +94,7 @@ def _keys(config: Config, key: kms.Key) -> list[iam.PolicyStatement]:
         ),
         iam.PolicyStatement(
             sid="DestinationKey",
-            actions=["kms:Encrypt"],
+            actions=["kms:Encrypt", "kms:GenerateDataKey"],  # the second makes the bucket's key there
             resources=[f"arn:{Aws.PARTITION}:kms:{config.replica_region}:{Aws.ACCOUNT_ID}:key/*"],  # see the condition
             conditions={
                 "ForAnyValue:StringEquals": {"kms:ResourceAliases": key_alias(config, "replica")},

@@ -310,7 +310,7 @@ def test_encrypted_originals_are_replicated_under_the_other_regions_key(full: Sy
     (policy,) = full.named("storage", "OriginalsReplication")["Properties"]["Policies"]
     keys = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"] if one["Sid"].endswith("Key")}
     assert keys["SourceKey"]["Action"] == "kms:Decrypt"
-    assert keys["DestinationKey"]["Action"] == "kms:Encrypt"
+    assert keys["DestinationKey"]["Action"] == ["kms:Encrypt", "kms:GenerateDataKey"]
     assert keys["DestinationKey"]["Condition"]["ForAnyValue:StringEquals"] == {
         "kms:ResourceAliases": "alias/pictures-replica"
     }
