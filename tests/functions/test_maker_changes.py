@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 from tests.functions.conftest import Maker, MakerOf
 from tests.functions.http_events import Answered
-from tests.servers.fault_proxy import BUSY, Fault, fault_proxy
+from tests.servers.fault_proxy import BUSY, SILENT, Fault, fault_proxy
 
 BLUE, GREEN = (20, 20, 220), (20, 200, 20)
 URL = "/img/w=16,fm=png/a.png"
@@ -151,6 +152,8 @@ def test_a_store_that_is_away_at_the_start_is_asked_again(maker_of: MakerOf) -> 
         maker = maker_of(QUICK, beside=plainly, variants_at=proxy.url)
         proxy.fail(lambda *_: BUSY)
         maker.warm.initialise()
+        assert gc.get_freeze_count() > 0
+        gc.unfreeze()  # this process does other things as well
         assert "document" in json.loads(away(maker).body)["detail"]
         proxy.fail(None)
         assert maker.ask(URL).status == 200
@@ -166,6 +169,21 @@ def test_what_is_left_of_the_invocation_bounds_the_work(maker_of: MakerOf) -> No
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert maker.ask(URL).status == 200
+
+
+def test_a_store_that_says_nothing_is_not_waited_for_until_the_end(maker_of: MakerOf) -> None:
+    """Lambda would cut the answer off, and its caller read 502: it is given up in time; the next one is answered."""
+    plainly = maker_of()
+    plainly.put("a.png", plain(BLUE))
+    with fault_proxy(plainly.server.url) as proxy:
+        maker = maker_of({"IMAGEMILL_S3__REQUEST_SECONDS": "3"}, beside=plainly, originals_at=proxy.url)
+        assert maker.ask("/healthz/live").status == 200
+        proxy.fail(lambda method, target: SILENT if target.endswith("a.png") else None)
+        answer = maker.ask(URL, seconds=1.5)
+        assert (answer.status, json.loads(answer.body)["code"]) == (503, "no_time_left")
+        proxy.fail(None)
+        assert maker.ask(URL).status == 200
+        maker.warm.close()
 
 
 def test_a_process_that_must_end_ends_after_its_answer() -> None:

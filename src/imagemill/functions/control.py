@@ -7,18 +7,18 @@ not even reach this function). Resumable uploads need a folder that stays, which
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from imagemill.assembly.functions import DATA, FunctionPlatform, build
-from imagemill.errors import ImagemillError, NotFound, Overloaded, TooLarge
+from imagemill.errors import ImagemillError, NotFound, TooLarge
 from imagemill.functions.admin_secret import KEY_FILE, admin_key_file
-from imagemill.functions.bridge import MOST_BODY, Answer, call, problem, result_of
+from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
-from imagemill.functions.warm import RESERVE, RUNTIME, Warm, deadline_of, seconds_left
+from imagemill.functions.in_time import answer_in_time
+from imagemill.functions.warm import RUNTIME, Warm
 from imagemill.settings import Settings
 
 ADDRESSES = (b"/v1/", b"/openapi.json", b"/docs")
@@ -53,7 +53,7 @@ def respond(warm: Warm, request: HttpEvent, context: object) -> Answer:
         return problem(NotFound("There is no such resource in the control API; /docs lists them."), request)
     try:
         check_length(request)
-        return warm.run(partial(_answer, request=request, context=context))
+        return warm.run(partial(answer_in_time, request=request, context=context))
     except ImagemillError as error:  # too long, or the platform could not be made: a store is away
         return problem(error, request)
 
@@ -67,14 +67,3 @@ def check_length(request: HttpEvent) -> None:
             f"The body has {max(length, len(request.body))} bytes, and at most {MOST_BODY} come through here; "
             "ask POST /v1/uploads for a link to the store itself."
         )
-
-
-async def _answer(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
-    left = seconds_left(context)
-    platform.engine.deadline = deadline_of(context)
-    try:
-        async with asyncio.timeout(None if left is None else max(RESERVE, left - RESERVE)):
-            return await call(platform.app, request)
-    except TimeoutError:
-        sentence = "The time of this invocation ended before its answer was there; please ask again."
-        return problem(Overloaded(sentence, code="no_time_left", retry_after=1), request)

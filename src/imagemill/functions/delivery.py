@@ -6,18 +6,18 @@ answered by the bucket the next time, so each variant is made here about once.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from imagemill.assembly.functions import SITE, FunctionPlatform, build
-from imagemill.errors import ImagemillError, NotFound, Overloaded
-from imagemill.functions.bridge import MOST_BODY, Answer, call, problem, result_of
+from imagemill.errors import ImagemillError, NotFound
+from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
+from imagemill.functions.in_time import answer_in_time
 from imagemill.functions.viewer import as_asked
-from imagemill.functions.warm import RESERVE, RUNTIME, Warm, deadline_of, seconds_left
+from imagemill.functions.warm import RUNTIME, Warm
 
 ADDRESSES = (b"/img/", b"/info/", b"/healthz/", b"/health")
 """What is answered here: the rest of the platform is another function's, or no function's."""
@@ -46,17 +46,6 @@ def respond(warm: Warm, request: HttpEvent, context: object) -> Answer:
     if not request.path.startswith(ADDRESSES):
         return problem(NotFound("There is nothing at this address."), request)
     try:
-        return warm.run(partial(_answer, request=request, context=context))
+        return warm.run(partial(answer_in_time, request=request, context=context))
     except ImagemillError as error:  # the platform could not be made: a store is away
         return problem(error, request)
-
-
-async def _answer(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
-    left = seconds_left(context)
-    platform.engine.deadline = deadline_of(context)
-    try:
-        async with asyncio.timeout(None if left is None else max(RESERVE, left - RESERVE)):
-            return await call(platform.app, request)
-    except TimeoutError:
-        sentence = "The time of this invocation ended before its answer was there; please ask again."
-        return problem(Overloaded(sentence, code="no_time_left", retry_after=1), request)

@@ -46,6 +46,9 @@ class Warm:
             self._ready()
         except Overloaded as error:
             events().warning("function.not_ready", detail=error.sentence)
+        # What is there by now lives as long as the process; the garbage collector need not look at it again.
+        gc.collect()
+        gc.freeze()
 
     def run(self, work: Callable[[FunctionPlatform], Awaitable[T]]) -> T:
         """Do `work` with the platform, made now if need be; raises what `build` raises, and what `work` does."""
@@ -71,9 +74,6 @@ class Warm:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
             self._platform = self._loop.run_until_complete(_awaited(self._build))
-            # What is there by now lives as long as the process; the garbage collector need not look at it again.
-            gc.collect()
-            gc.freeze()
         return self._platform
 
 
@@ -82,12 +82,25 @@ async def _awaited(build: Callable[[], Awaitable[FunctionPlatform]]) -> Function
 
 
 async def _whole(platform: FunctionPlatform, work: Callable[[FunctionPlatform], Awaitable[T]]) -> T:
-    """Return what `work` returns, when nothing that it began is left."""
+    """Return what `work` returns, when nothing that it began is left, or no time is."""
+    platform.engine.deadline = None  # that of an earlier invocation says nothing of this one
     await platform.awake()
     try:
         return await work(platform)
     finally:
-        await platform.settled()
+        await _settle(platform)
+
+
+async def _settle(platform: FunctionPlatform) -> None:
+    """Let everything end that was begun, as far as the invocation's time goes; what is left goes on with the next."""
+    deadline = platform.engine.deadline
+    left = None if deadline is None else max(0.0, deadline - time.monotonic() - RESERVE / 2)
+    settling = asyncio.ensure_future(platform.settled())
+    done, _ = await asyncio.wait({settling}, timeout=left)
+    if not done:
+        events().warning("function.not_settled", why="the time of the invocation ended")
+    elif (error := settling.exception()) is not None:  # the answer is there, and tells nothing of what came after
+        events().error("function.not_settled", exc_info=error)
 
 
 def seconds_left(context: object) -> float | None:
