@@ -32,6 +32,8 @@ OWNED = {
     "limits.url": "nothing: there is no Redis, API Gateway and the web ACL count instead",
 }
 """Settings that follow from the deployment, and what they follow from."""
+MOST_BYTES = 2500
+"""Lambda takes 4 KB of variables; names of buckets, ARNs and AWS's own need the rest."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -45,6 +47,9 @@ def faults(settings: Mapping[str, str]) -> Iterator[str]:
             yield f"settings.{name}: expected no secret: a template would show it. Use the API."
         elif not _VARIABLE.fullmatch(variable_of(name)):
             yield f"settings.{name}: expected letters, digits and _, as Lambda needs in variables, received {name!r}."
+    size = sum(len(variable_of(name).encode()) + len(value.encode()) for name, value in settings.items())
+    if size > MOST_BYTES:
+        yield f"settings: expected at most {MOST_BYTES} bytes of names and values, for Lambda, received {size}."
     try:
         read(settings)
     except SettingsError as error:

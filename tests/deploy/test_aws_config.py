@@ -8,6 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from deploy.aws.config import FILE, Config, ConfigError, from_tree, load
+from deploy.aws.settings import OWNED
+
+from imagemill.settings.reference import described
 
 
 def test_the_shipped_file_says_the_defaults() -> None:
@@ -70,6 +73,9 @@ def test_a_file_that_is_no_toml_is_told_where(tmp_path: Path) -> None:
         ({"settings": {"delivery": {"acess": "open"}}}, r"delivery\.acess"),
         ({"settings": {"delivery": {"access": "closed"}}}, r"delivery\.access.*closed"),
         ({"settings": {"originals": {"url": "s3://mine"}}}, r"settings\.originals\.url: .*the stacks"),
+        ({"settings": {"s3": {"secret_access_key": "x"}}}, r"settings\.s3\.secret_access_key: expected no secret"),
+        ({"settings": {"presets": {"a-b": "w=1"}}}, r"settings\.presets\.a-b: expected letters, digits and _"),
+        ({"settings": {"presets": {f"p{n}": "w=1,h=1" for n in range(200)}}}, r"settings: expected at most 2500 bytes"),
         ({"public_keys": ["absent.pem"]}, r"public_keys: expected a PEM file .* at absent\.pem, but there is no such"),
     ],
 )
@@ -102,6 +108,11 @@ def test_a_key_that_cloudfront_refuses_is_refused_here(tmp_path: Path) -> None:
     (tmp_path / "k.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     with pytest.raises(ConfigError, match=r"expected RSA of 2048 bits or ECDSA over P-256 in k\.pem"):
         from_tree({"public_keys": ["k.pem"]}, tmp_path)
+
+
+def test_what_follows_from_the_deployment_is_a_setting() -> None:
+    """Each name that `[settings]` may not hold is one that the platform knows, so that none is refused in vain."""
+    assert set(OWNED) <= set(described())
 
 
 def test_settings_become_words_of_the_environment(tmp_path: Path) -> None:
