@@ -16,6 +16,8 @@ TITLES = {
     "disk": "Disk: a variant in the disk cache",
     "edge": "Behind nginx: a variant that is a file",
     "edge_function": "CloudFront's function: bytes and time per call",
+    "functions": "A function in the cloud: its engine and its imports",
+    "cold_start": "A function's cold start: from nothing to the first picture",
     "cold": "Cold: a variant that nobody has made",
     "set": "A set: one decode for many variants",
     "bulk": "Bulk: a folder without a server",
