@@ -43,7 +43,7 @@ ERRORS = {404: 5, **dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 
 """Seconds for which an error is kept; CloudFront's own are 10, and of most codes it does not heed `no-store`."""
 METHODS = ["GET", "HEAD", "OPTIONS"]
 MOST_BEHAVIORS = 75
-"""Cache behaviours of one distribution (CloudFront quotas; 25 in accounts that were not raised since 2024)."""
+"""Cache behaviours of one distribution (Developer Guide, "Quotas")."""
 PRICE_CLASSES = {"100": "PriceClass_100", "200": "PriceClass_200", "all": "PriceClass_All"}
 GEO = {"none": "none", "allow": "whitelist", "deny": "blacklist"}
 _PATTERN = re.compile(r"""[A-Za-z0-9_.$/~"'@:+&-]*""")

@@ -218,6 +218,30 @@ def test_a_prefix_that_no_pattern_can_hold_is_refused() -> None:
             _check_pattern(prefix)
 
 
+def test_more_prefixes_than_cloudfront_has_behaviours_for_are_refused() -> None:
+    """With the setting's name, how many there were and what they need; before anything is deployed."""
+    from aws_cdk import App, Stack
+    from deploy.aws.distribution import Distribution, Ends
+    from deploy.aws.edge_function import edge_rules
+
+    prefixes = ",".join(f"p{number}/" for number in range(40))
+    config = Config(public_keys=("a key",), settings={"delivery.private": prefixes})
+    ends = Ends(maker_host="maker.example.com", secret="word", web_acl_arn=None, certificate_arn=None)
+    with pytest.raises(
+        ConfigError, match=r"settings\.delivery\.private: .* at most 75 behaviours, received 40 of them"
+    ):
+        Distribution(Stack(App()), "Edge", config=config, rules=edge_rules(config), ends=ends)
+
+
+def test_a_function_too_long_for_cloudfront_is_refused() -> None:
+    """Its words are the configuration's, not those of a failed deployment."""
+    from deploy.aws.edge_function import edge_rules
+
+    prefixes = ",".join(f"a-rather-long-name-of-a-folder-{number}/" for number in range(200))
+    with pytest.raises(ConfigError, match="settings: expected a CloudFront Function of at most 10240 bytes"):
+        edge_rules(Config(settings={"delivery.private": prefixes}))
+
+
 def test_where_everything_is_signed_the_key_group_guards_everything() -> None:
     """Then pictures are static again, for CloudFront has judged."""
     from deploy.aws.edge_function import edge_rules
