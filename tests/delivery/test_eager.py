@@ -75,4 +75,4 @@ def test_lists_that_can_never_be_made_are_refused(lists: list[str]) -> None:
 
 def test_lists_may_be_any_options() -> None:
     """Whatever a URL may ask, in either spelling."""
-    check_lists(["_", "300x200", "w=400&fm=avif", "w=400,g=face,q=80", "width=50p"], Limits())
+    check_lists(["_", "300x200", "w=400&fm=avif", "w=400,g=attention,q=80", "width=50p"], Limits())

@@ -239,7 +239,7 @@ def test_variants_are_made_before_anybody_asks(queue_of: QueueOf) -> None:
     assert queue.dates("a.png") == before
 
 
-@pytest.mark.parametrize("lists", ["w=nonsense", "w=100000", "p=card", "w=20/30"])
+@pytest.mark.parametrize("lists", ["w=nonsense", "w=100000", "p=card", "w=20/30", "w=20&redact=blur:faces"])
 def test_wrong_lists_stop_the_start(queue_of: QueueOf, lists: str) -> None:
     """A list that could never be made is a wrong setting, said by its name."""
     queue = queue_of({"IMAGEMILL_ORIGINALS__EAGER": lists})

@@ -9,7 +9,7 @@ from imagemill.delivery.eager import Eager, EagerSettings
 from imagemill.delivery.make import Maker
 from imagemill.delivery.spend import Spending
 from imagemill.engine.port import Engine
-from imagemill.errors import InvalidRequest
+from imagemill.errors import ImagemillError
 from imagemill.settings import SettingsError
 from imagemill.throttling.memory import MemoryLimiter
 
@@ -46,5 +46,5 @@ def build_eager(parts: Parts, engine: Engine, *, keep_first: bool) -> Eager:
     )
     try:
         return Eager(settings.originals.eager, parts.originals, maker, planned)
-    except InvalidRequest as error:
+    except ImagemillError as error:
         raise SettingsError(f"originals.eager: expected option lists that can be made. {error.sentence}") from None
