@@ -7,7 +7,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.load import ROOT
 from benchmarks.measure import PAIRS, Figure, Outcome, at_most, spread
@@ -65,12 +67,17 @@ class Run:
 
 def _interpreter(statement: str) -> Run:
     """A fresh interpreter that does one statement."""
+    return run([sys.executable, "-c", statement], cwd=ROOT)
+
+
+def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Run:
+    """Run a command to its end; raises RuntimeError where it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", statement], cwd=ROOT)
+    process = subprocess.Popen(command, cwd=cwd, env=env)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"`{statement}` ended with status {process.returncode}")
+        raise RuntimeError(f"`{' '.join(command)}` ended with status {process.returncode}")
     return Run(time.perf_counter() - started, usage.ru_utime + usage.ru_stime)
 
 

@@ -14,7 +14,7 @@ import pytest
 from deploy.aws import bundle, elf, trim
 from deploy.aws.archive import LICENCE
 from deploy.aws.bundle import KINDS, Bundle
-from deploy.aws.wheels import Target, pins
+from deploy.aws.wheels import BundleError, Target, pins
 from tests.bundles import code_of, made
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,5 +181,5 @@ def test_a_bundle_that_is_too_large_is_an_error_with_the_table(tmp_path: Path) -
 
     from tests.bundles import HERE, shelf
 
-    with pytest.raises(bundle.BundleError, match=r"more than its 10 MB; in MB:\n +pyvips-binary"):
+    with pytest.raises(BundleError, match=r"more than its 10 MB; in MB:\n +pyvips-binary"):
         bundle.build(replace(KINDS["delivery"], limit=10_000_000), HERE, out=tmp_path, shelf=shelf())
