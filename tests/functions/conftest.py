@@ -18,12 +18,10 @@ from tests.functions.http_events import Answered, Context, Event, function_url
 from tests.object_store.s3_servers import S3Server
 from tests.servers.moto import moto
 
-from imagemill.assembly.functions import SITE as SITE_NAME
 from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.functions import delivery
 from imagemill.functions.bridge import MOST_BODY, result_of
 from imagemill.functions.http_event import read_event
-from imagemill.functions.viewer import as_asked
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
 
@@ -64,7 +62,7 @@ class Maker:
 
     def ask(self, target: str, *, event: Event | None = None, seconds: float = 29.0, **asked: Any) -> Answered:
         """Return the answer to a request of CloudFront's, or to an event."""
-        request = as_asked(read_event(event or function_url(target, **asked)), site=SITE_NAME)
+        request = read_event(event or function_url(target, **asked))
         return Answered(result_of(delivery.respond(self.warm, request, Context(seconds)), request.shape))
 
     def put(self, key: str, data: bytes) -> None:

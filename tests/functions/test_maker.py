@@ -104,6 +104,9 @@ def test_an_address_that_the_edge_has_turned_into_a_file_is_answered(maker: Make
     assert answer.headers["cache-control"].endswith("immutable")
     assert maker.kept() == [name]
     assert maker.ask(f"/{name}").status == 404
+    other = maker.ask(WEBP, headers={URI_HEADER.decode(): "/img/w=50/trips/land.png"})
+    assert (other.status, json.loads(other.body)["code"]) == (400, "bad_address")
+    assert other.headers["cache-control"] == "no-store"
 
 
 def test_what_is_not_the_makers_is_not_there(maker: Maker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.functions.http_events import CLIENT, function_url, gateway_1, gateway_2
 
+from imagemill.errors import InvalidRequest
 from imagemill.functions.http_event import HttpEvent, read_event
 from imagemill.functions.viewer import as_asked
 
@@ -30,18 +31,32 @@ def test_the_viewers_spelling_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("path", "uri"),
+    [("/img/_/%41", "/img/_/%2541"), ("/img/_/caf\u00e9", "/img/_/caf%C3%A9"), ("/img/_/a%2Fb", "/img/_/a%252Fb")],
+)
+def test_a_path_that_was_decoded_on_the_way_is_the_same(path: str, uri: str) -> None:
+    """Should a service decode what it hands over, the viewer's own spelling still counts."""
+    assert asked(path, uri).path == uri.encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
     [
         ("/info/a.png", "/info/b.png"),
         ("/info/a.png", "/img/_/a.png"),
         ("/img/_/a.png?v=1", "/img/_/b.png"),
+        ("/img/_/b.png", "/img/_/a/../b.png"),
         ("/img/_/a.png?v=1", "no path"),
-        ("/img/_/a.png?v=1", ""),
     ],
 )
-def test_a_word_for_another_address_counts_for_nothing(path: str, uri: str) -> None:
-    """Else an answer would be kept under an address that it does not belong to (threat C1)."""
-    request = asked(path, uri)
-    assert request.path + (b"?" + request.query if request.query else b"") == path.encode()
+def test_a_word_for_another_address_is_refused(path: str, uri: str) -> None:
+    """Neither is answered: a cache would keep the one under the other (threat C1)."""
+    with pytest.raises(InvalidRequest, match="two forms"):
+        asked(path, uri)
+
+
+def test_no_word_is_no_word() -> None:
+    """Without the header, or with an empty one, the path is what came."""
+    assert asked("/img/_/a.png?v=1", "").path == b"/img/_/a.png"
 
 
 @pytest.mark.parametrize("make", [gateway_1, gateway_2])

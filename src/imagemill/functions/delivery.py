@@ -37,15 +37,16 @@ if RUNTIME in os.environ:
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one request; raises NotHttp for an event that is none."""
-    request = as_asked(read_event(event), site=SITE)
+    request = read_event(event)
     return result_of(respond(WARM, request, context), request.shape)
 
 
 def respond(warm: Warm, request: HttpEvent, context: object) -> Answer:
     """Return the answer to `request`, in the time that `context` says is left."""
-    if not request.path.startswith(ADDRESSES):
-        return problem(NotFound("There is nothing at this address."), request)
     try:
+        request = as_asked(request, site=SITE)
+        if not request.path.startswith(ADDRESSES):
+            raise NotFound("There is nothing at this address.")
         return warm.run(partial(answer_in_time, request=request, context=context))
-    except ImagemillError as error:  # the platform could not be made: a store is away
+    except ImagemillError as error:  # no application was asked, or none could be made: a store is away
         return problem(error, request)

@@ -4,9 +4,9 @@
     cloudfront-viewer-address    the viewer's address and port
 
 Both count only where nobody but CloudFront can write them: in a request to the function's own URL, which takes requests
-that CloudFront has signed. A path is believed if it is the one that came in another spelling, or if what came is the
-name of a file of ours, which only our function at the edge asks for: else the answer would be kept under an address
-that it does not belong to (threat C1).
+that CloudFront has signed. What came must be the same path in another spelling, or the name of a file of ours, which
+only our function at the edge asks for. Anything else is refused: an answer to either of two addresses would be kept
+under the other (threat C1).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import ipaddress
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
+from imagemill.errors import InvalidRequest
 from imagemill.functions.http_event import HttpEvent, written_path
 
 URI_HEADER = b"x-imagemill-uri"
@@ -22,7 +23,10 @@ ADDRESS_HEADER = b"cloudfront-viewer-address"
 
 
 def as_asked(request: HttpEvent, *, site: str) -> HttpEvent:
-    """Return the request as its viewer made it; `site` begins the names of our files."""
+    """Return the request as its viewer made it; `site` begins the names of our files.
+
+    Raises InvalidRequest (`bad_address`) where two different paths came.
+    """
     uri, address = request.header(URI_HEADER), request.header(ADDRESS_HEADER)
     request = replace(request, headers=tuple(one for one in request.headers if one[0] != URI_HEADER))
     if not request.from_function_url:
@@ -30,13 +34,19 @@ def as_asked(request: HttpEvent, *, site: str) -> HttpEvent:
     client = None if address is None else _client_of(address)
     if client is not None:
         request = replace(request, client=client)
-    if not uri or not uri.startswith("/"):
+    if not uri:
         return request
     path, _, query = uri.partition("?")
     asked = written_path(path)
-    if not request.path.startswith(f"/{site}/".encode()) and unquote_to_bytes(asked) != unquote_to_bytes(request.path):
-        return request
+    if not request.path.startswith(f"/{site}/".encode()) and not _is_same(asked, request.path):
+        raise InvalidRequest("The address of this request came in two forms that differ.", code="bad_address")
     return replace(request, path=asked, query=query.encode("utf-8", "surrogateescape"))
+
+
+def _is_same(asked: bytes, came: bytes) -> bool:
+    """Whether a path came as it was asked, in another spelling, or decoded once on the way."""
+    decoded = unquote_to_bytes(asked)
+    return decoded == unquote_to_bytes(came) or written_path(decoded.decode("utf-8", "replace")) == came
 
 
 def _client_of(text: str) -> str | None:
