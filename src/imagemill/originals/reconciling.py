@@ -65,7 +65,7 @@ class Reconciler:
                 if before is None or before.etag != original.info.etag:
                     await self._verify(original)
             except NotFound:
-                await self._withdraw(key, private=says_private(record))
+                await self._withdraw(key)
                 return Reconciled(key, None, known)
             except (NotAnImage, Unprocessable) as error:
                 if known:
@@ -93,14 +93,14 @@ class Reconciler:
         """Publish the present version once more: a first sight of it leaves the others' variants for later."""
         await self._variants.publish(original.site, original.key, original.kept_under, followed=not original.private)
 
-    async def _withdraw(self, key: str, *, private: bool) -> None:
+    async def _withdraw(self, key: str) -> None:
         """Remove what was made of an original that is gone.
 
-        That it was private is said of the key, not only of the bytes: that much of its record stays, or whatever is
-        laid there next would be open to everyone.
+        That it was private is said of the key, not only of the bytes: its record stays, or whatever is laid there next
+        would be open to everyone. Read once more, for it may have been said just now.
         """
         site = self._originals.site
-        if private:
+        if says_private(await self._variants.read_record(site, key)):
             await self._variants.publish(site, key, NOWHERE)
         else:
             await self._variants.withdraw(site, key)
