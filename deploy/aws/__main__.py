@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 3
     quiet_cdk()
     from deploy.aws.app import synthesise
-    from deploy.aws.config import ConfigError, load
+    from deploy.aws.config import ConfigError
+    from deploy.aws.config_file import load
 
     try:
         config = load(chosen.config)

@@ -34,6 +34,8 @@ OWNED = {
 """Settings that follow from the deployment, and what they follow from."""
 MOST_BYTES = 2500
 """Lambda takes 4 KB of variables; names of buckets, ARNs and AWS's own need the rest."""
+NOWHERE = Path("/nowhere")
+"""A folder that is not there: no file of this machine may have a say."""
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -58,6 +60,6 @@ def faults(settings: Mapping[str, str]) -> Iterator[str]:
 
 def read(settings: Mapping[str, str]) -> Settings:
     """Return the platform's settings as a function will read them, with made-up buckets; raise SettingsError."""
-    ours = {"originals.url": "s3://originals", "variants.url": "s3://variants", "data.dir": DATA}
+    ours = {"originals.url": "s3://originals", "variants.url": "s3://variants", "data.dir": str(NOWHERE)}
     environ = {variable_of(name): value for name, value in {**settings, **ours}.items()}
-    return Settings.load(environ=environ, cwd=Path("/"))
+    return Settings.load(environ=environ, cwd=NOWHERE)

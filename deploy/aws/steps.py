@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.aws.config import FILE, Config, ConfigError, load
+from deploy.aws.config import Config, ConfigError
+from deploy.aws.config_file import FILE, load
 
 EDGE_REGION = "us-east-1"
 TEMPLATES = "build/aws/templates"

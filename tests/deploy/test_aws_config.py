@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from deploy.aws.config import FILE, Config, ConfigError, from_tree, load
+from deploy.aws.config import Config, ConfigError
+from deploy.aws.config_file import FILE, from_tree, load
 from deploy.aws.settings import OWNED
 
 from imagemill.settings.reference import described

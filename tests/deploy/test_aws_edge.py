@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from deploy.aws.config import Config, ConfigError, from_tree
+from deploy.aws.config import Config, ConfigError
+from deploy.aws.config_file import from_tree
 from tests.deploy.conftest import Synthesised
 
 Json = dict[str, Any]
