@@ -11,8 +11,6 @@ from typing import Any, Protocol
 import pytest
 from tests.object_store.s3_servers import S3Server
 
-from imagemill.functions import authorizer
-
 SECRET_TEXT = "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX2yZ3aB4cD5eF"
 """48 letters and digits, as CloudFormation's GenerateSecretString makes them."""
 _numbers = itertools.count(1)
@@ -62,12 +60,12 @@ def secret_of(buckets: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             "AWS_REGION": "eu-west-1",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": buckets.url,
             "IMAGEMILL_ADMIN_SECRET_ARN": arn if there else arn + "-gone",
+            "IMAGEMILL_DATA__DIR": str(folder),
         }
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         if without is not None:
             monkeypatch.delenv(without)
-        monkeypatch.setattr(authorizer, "FOLDER", folder)
         return Secret(client, arn, folder / "admin-secret.key")
 
     yield make

@@ -33,14 +33,12 @@ def ask(buckets: S3Server, tmp_path: Path, secret_of: SecretOf, monkeypatch: pyt
     """Ask a control function over fresh buckets, whose key is a secret."""
     secret_of()
     variables = {
-        "IMAGEMILL_DATA__DIR": str(tmp_path / "function"),
         "IMAGEMILL_ORIGINALS__URL": f"s3://{buckets.bucket()}?endpoint={buckets.url}",
         "IMAGEMILL_VARIANTS__URL": f"s3://{buckets.bucket()}?endpoint={buckets.url}",
         "IMAGEMILL_SERVER__PUBLIC_URL": "https://img.example.com",
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(control, "DATA", tmp_path / "function")
     warm = Warm(control.start)
 
     def asked(

@@ -17,13 +17,16 @@ from imagemill.aws_calls.service import AwsService
 ARN = "IMAGEMILL_ADMIN_SECRET_ARN"
 """The variable that names the secret."""
 KEY_FILE = "IMAGEMILL_ADMIN__KEY_FILE"
+DATA_FOLDER = "IMAGEMILL_DATA__DIR"
+FOLDER = "/tmp/imagemill"  # noqa: S108 - Lambda's one writable folder, private to the micro-VM
+"""The data folder where the settings name none (`assembly.functions.DATA`)."""
 FILE = "admin-secret.key"
 
 
-async def admin_key_file(folder: Path, environ: Mapping[str, str]) -> Path | None:
+async def admin_key_file(environ: Mapping[str, str]) -> Path | None:
     """Return the file that holds the admin key: `admin.key_file`'s, else the secret's; None where neither is named.
 
-    The secret is read when the file is not there yet. Raises AwsCallError.
+    The secret is read when its file is not in the data folder yet. Raises AwsCallError.
     """
     named = environ.get(KEY_FILE)
     if named:
@@ -31,7 +34,7 @@ async def admin_key_file(folder: Path, environ: Mapping[str, str]) -> Path | Non
     arn = environ.get(ARN)
     if not arn:
         return None
-    path = folder / FILE
+    path = Path(environ.get(DATA_FOLDER) or FOLDER) / FILE
     if not path.exists():
         _write(path, await _read(arn, environ))
     return path

@@ -15,14 +15,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from imagemill.control.auth import AdminKey, shown_key
 from imagemill.functions.admin_secret import admin_key_file
 from imagemill.observability.logging import events
 
-FOLDER = Path("/tmp/imagemill")  # noqa: S108 - Lambda's one writable folder, private to the micro-VM
 ADMIN = "admin"
 """The principal that the admin key stands for."""
 NOBODY = "nobody"
@@ -110,7 +108,7 @@ def _headers(event: Mapping[str, Any]) -> dict[bytes, bytes] | None:
 @cache
 def _admin_key() -> AdminKey:
     """Return the admin key, read once for each environment; raises where it cannot be read, and is asked again."""
-    path = asyncio.run(admin_key_file(FOLDER, os.environ))
+    path = asyncio.run(admin_key_file(os.environ))
     if path is None:
         raise LookupError("neither IMAGEMILL_ADMIN_SECRET_ARN nor admin.key_file names a key")
     return AdminKey(path, create=False)

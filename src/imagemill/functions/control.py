@@ -28,7 +28,7 @@ ADDRESSES = (b"/v1/", b"/openapi.json", b"/docs")
 async def start() -> FunctionPlatform:
     """Return the started platform of this function; raises SettingsError, or Overloaded while a service is away."""
     environ = {"IMAGEMILL_DATA__DIR": str(DATA), **os.environ}
-    key_file = await admin_key_file(DATA, os.environ)
+    key_file = await admin_key_file(environ)
     if key_file is not None:
         environ[KEY_FILE] = str(key_file)
     platform = await build(Settings.load(environ=environ), asks_cdn=True)
