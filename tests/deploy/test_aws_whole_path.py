@@ -7,6 +7,7 @@ and against versitygw, which checks every signature.
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 from tests.deploy.aws_world import EDGE_SECRET, World, noise, photo, world
 from tests.deploy.conftest import Synthesised
+from tests.docs.pages import ROOT
 from tests.object_store.s3_servers import S3Server
 from tests.servers import versity as versity_server
 from tests.servers.moto import moto
@@ -36,13 +38,13 @@ def aws(request: pytest.FixtureRequest, full: Synthesised, tmp_path_factory: pyt
     folder: Path = tmp_path_factory.mktemp(f"aws-{request.param}")
     (folder / "s3").mkdir()
     if request.param == "moto":
-        with moto(folder) as url, world(full, S3Server(url, "AKIDMOTO", "secret"), folder) as running:
+        with moto(folder) as url, world(full.templates, S3Server(url, "AKIDMOTO", "secret"), folder) as running:
             yield running
     else:
         server = versity(folder / "s3")
         with server as url:
             s3 = S3Server(url, versity_server.ACCESS, versity_server.SECRET)
-            with world(full, s3, folder) as running:
+            with world(full.templates, s3, folder) as running:
                 yield running
 
 
@@ -78,6 +80,38 @@ def test_made_once_then_static(aws: World) -> None:
         assert static.headers["x-cache"] == "Miss from cloudfront"
         assert static.content == cold.content
         assert aws.get("/img/w=640/trips/sea.jpg?v=" + version, accept=CHROME).status_code == 502
+
+
+def test_the_released_templates_are_static_first(tmp_path: Path) -> None:
+    """What is released, as it lies in the repository: made once, then answered without a function."""
+    folder = ROOT / "deploy" / "aws" / "templates"
+    released = {name: json.loads((folder / f"{name}.template.json").read_text()) for name in ("delivery", "functions")}
+    with moto(tmp_path) as url, world(released, S3Server(url, "AKIDMOTO", "secret"), tmp_path) as aws:
+        version = ready(aws, "trips/sea.jpg")
+        target = f"/img/w=300,h=200,fit=cover/trips/sea.jpg?v={version}"
+        cold = aws.get(target, accept=CHROME)
+        aws.new_edge()
+        with aws.without_maker():
+            assert aws.get(target, accept=CHROME).content == cold.content
+        assert cold.headers["content-type"] == "image/avif"
+
+
+def test_an_outage_of_one_origin_is_bridged_and_not_remembered(aws: World) -> None:
+    """Bucket away: the maker answers. Maker away: what is static goes on, the rest comes back with it at once."""
+    version = ready(aws, "trips/outage.jpg")
+    target, plain = f"/img/w=320/trips/outage.jpg?v={version}", "/img/w=320/trips/outage.jpg"
+    made = aws.get(target)
+    aws.new_edge()
+    aws.edge.buckets_on = False
+    try:
+        assert aws.get(target).content == made.content
+    finally:
+        aws.edge.buckets_on = True
+    aws.new_edge()
+    with aws.without_maker():
+        assert aws.get(target).status_code == 200
+        assert aws.get(plain).status_code == 502
+    assert aws.get(plain).status_code == 200
 
 
 def test_a_foreign_parameter_or_another_browser_is_the_same_entry(aws: World) -> None:

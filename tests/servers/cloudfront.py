@@ -94,7 +94,8 @@ class CloudFront:
         self.template = template
         self.maker = maker
         self.url = ""
-        self.asked_buckets: list[str] = []
+        self.buckets_on = True
+        """Whether buckets answer CloudFront; where not, it is as if their region was away."""
         self._functions = functions
         self._s3 = s3
         self._buckets = buckets
@@ -196,10 +197,11 @@ class CloudFront:
         return answer
 
     def _from_bucket(self, origin: Origin, method: str, uri: str, headers: dict[str, str]) -> Answer:
+        if not self.buckets_on:
+            return Answer(503, {"content-type": "application/xml"}, b"<Error><Code>SlowDown</Code></Error>")
         bucket = next(real for word, real in self._buckets.items() if f"-{word}-" in origin.domain)
         request = AWSRequest(method, f"{self._s3.url}/{bucket}{uri}", headers=headers)
         S3SigV4Auth(Credentials(self._s3.access, self._s3.secret), "s3", "us-east-1").add_auth(request)
-        self.asked_buckets.append(uri)
         try:
             found = self._client.request(method, request.url, headers=dict(request.headers.items()))
         except httpx.TransportError:

@@ -18,6 +18,8 @@ PSEUDO = {
     "AWS::Region": "eu-west-1",
     "AWS::URLSuffix": "amazonaws.com",
 }
+HOST = "d111111abcdef8.cloudfront.net"
+"""The distribution's own host name."""
 MANAGED = {"658327ea-f89d-4fab-a63d-7e88639e58f6": (1, 86400, 31536000)}
 """CloudFront's own cache policies that may be named: their least, usual and longest seconds; no header, no query."""
 
@@ -152,13 +154,13 @@ class TemplateReader:
             case "Ref":
                 return PSEUDO.get(what, str(what))
             case "Fn::GetAtt":
-                return ".".join(map(str, what))
+                return HOST if what[1] == "DomainName" else ".".join(map(str, what))
             case "Fn::Join":
                 return str(what[0]).join(self._text(part) for part in what[1])
             case "Fn::Sub":
                 return re.sub(r"\$\{([^}]+)\}", lambda found: PSEUDO.get(found[1], found[1]), str(what))
-            case "Fn::ImportValue":
-                return str(what)
+            case "Fn::ImportValue":  # of another stack: the distribution's host is a setting, other words only names
+                return HOST if "DomainName" in str(what) else str(what)
             case "Fn::Select":
                 return self._selected(what)
         raise AssertionError(f"unknown in a template: {word}")
