@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy.aws.config import Config
 from deploy.aws.names import QUARANTINE
 from tests.deploy.conftest import Json, Synthesised
 from tests.deploy.reading import ACCOUNT, listed, short, statements, text
@@ -230,3 +231,12 @@ def test_every_function_is_called_by_its_alias(plain: Synthesised) -> None:
     for resource in plain.templates["functions"]["Resources"].values():
         if resource["Type"] in ("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping"):
             assert "Live" in short(text(resource["Properties"]["FunctionName"]))
+
+
+def test_an_account_with_a_small_quota_reserves_nothing(plain: Synthesised) -> None:
+    """`reserved_concurrency = 0`: no function has a reservation, or the deployment would fail there."""
+    assert "ReservedConcurrentExecutions" in plain.texts["functions"]
+    from deploy.aws.app import synthesise
+
+    for written in synthesise(Config(reserved_concurrency=0)):
+        assert "ReservedConcurrentExecutions" not in written.text, written.name
