@@ -60,6 +60,8 @@ class FunctionsStack(Stack):
             "cdn.kind": "cloudfront",  # E2: what changes is dropped from the edge
             "cdn.zone": distribution_id,
         }
+        if config.api_domain:
+            edge["server.api_url"] = f"https://{config.api_domain}"
         self.control = self._control(edge, distribution_id)
         self.events = self._events(edge, distribution_id)
         self.authorizer = self._authorizer()

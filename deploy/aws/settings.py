@@ -19,6 +19,7 @@ DATA = "/tmp/imagemill"  # noqa: S108 - Lambda's one writable folder, private to
 OWNED = {
     "data.dir": "Lambda's one writable folder",
     "server.public_url": "domain, or CloudFront's own host name",
+    "server.api_url": "api_domain of this file",
     "originals.url": "the originals bucket of the stacks",
     "originals.replica_url": "the replica bucket of the stacks",
     "variants.url": "the variants bucket of the stacks",

@@ -144,7 +144,9 @@ def test_uploads_are_by_links_alone(ask: Ask) -> None:
     for method in ("put", "post"):
         told = ask("/v1/uploads", "POST", wanted, json.dumps({"key": f"{method}.png", "method": method}).encode())
         assert told.status == 201, told.body
-        assert "127.0.0.1" in json.loads(told.body)["url"]  # moto's, where on AWS the bucket's stands
+        view = json.loads(told.body)
+        assert "127.0.0.1" in view["url"]  # moto's, where on AWS the bucket's stands
+        assert view["complete_url"].startswith("/v1/uploads/imu_")  # of this API, whatever stands before it
     refused = ask("/v1/uploads", "POST", wanted, b'{"key": "a.png", "method": "tus"}')
     assert (refused.status, json.loads(refused.body)["code"]) == (400, "invalid_upload")
     assert "put and post" in json.loads(refused.body)["detail"]

@@ -22,6 +22,7 @@ def build_control(parts: Parts) -> AsgiApp:
         variants=parts.variants,
         limits=settings.limits,
         public_url=settings.server.public_url,
+        api_url=parts.api_url,
         access=parts.access,
         body_seconds=settings.server.body_seconds,
         admin_key=parts.keys,

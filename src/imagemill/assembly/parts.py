@@ -222,6 +222,12 @@ class Parts:
             self.settings, self._data, self.originals, self.documents, resumable=not self._home.freezes
         )
 
+    @property
+    def api_url(self) -> str:
+        """Where /v1 is; empty for links relative to it, as a function does not know what stands in front of it."""
+        server = self.settings.server
+        return server.api_url or ("" if self._home.freezes else server.public_url)
+
     def control(self) -> AsgiApp:
         """Return the control application; its import takes some 300 ms."""
         if self._control_app is None:

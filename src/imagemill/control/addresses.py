@@ -16,9 +16,13 @@ from imagemill.originals.values import Original
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Makes the links of a site. `public_url` is what they begin with (never `Host`, threat H9); empty: relative."""
+    """Makes the links of a site. `public_url` is what they begin with (never `Host`, threat H9); empty: relative.
+
+    `api_url` is the same for the API's own.
+    """
 
     public_url: str
+    api_url: str
     access: Access
     presets: PresetBook
 

@@ -86,18 +86,24 @@ def create_control(
     attempts: Attempts | None = None,
     rates: ThrottleSettings | None = None,
     places: Sequence[Place] = (),
+    api_url: str | None = None,
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
 
     `public_url` builds links, empty makes them relative, and `access` says which ones work; `body_seconds` is how long
     an upload may pause. `attempts` counts wrong keys, and `rates` are shown at /v1/limits.
-    `places` are the buckets whose events count.
+    `places` are the buckets whose events count. `api_url` is where this application is, by default at `public_url`.
     """
     services = Services(
         originals=originals,
         variants=variants,
         limits=limits,
-        addresses=Addresses(public_url=public_url, access=access, presets=presets),
+        addresses=Addresses(
+            public_url=public_url,
+            api_url=public_url if api_url is None else api_url,
+            access=access,
+            presets=presets,
+        ),
         pause=body_seconds,
         rates=rates or ThrottleSettings(),
         explain=explain,

@@ -127,7 +127,7 @@ def uploads_router(services: Services) -> APIRouter:
     async def post(request: Request) -> Response:
         wanted = await read_json(request, UploadWanted, services.pause)
         ticket, token, presigned = await intake.issue(_wanted(wanted))
-        view = _ticket_view(ticket, token, presigned, services.addresses.public_url.rstrip("/"))
+        view = _ticket_view(ticket, token, presigned, services.addresses.api_url.rstrip("/"))
         return answer(view, 201, location=f"/v1/uploads/{ticket.id}")
 
     @router.get(PATH, summary="What became of an upload", responses=says(UploadView))
@@ -222,8 +222,8 @@ def _wanted(asked: UploadWanted) -> Wanted:
     )
 
 
-def _ticket_view(ticket: Ticket, token: Token, presigned: Presigned | None, public_url: str) -> UploadTicketView:
-    own = f"{public_url}/v1/uploads/{token}"
+def _ticket_view(ticket: Ticket, token: Token, presigned: Presigned | None, api_url: str) -> UploadTicketView:
+    own = f"{api_url}/v1/uploads/{token}"
     there = presigned or Presigned(own)
     return UploadTicketView(
         id=ticket.id,

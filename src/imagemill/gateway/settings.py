@@ -14,6 +14,7 @@ class ServerSettings:
     port: Annotated[int, "Port to listen on."] = 8080
     processes: Annotated[int, "Serving processes on this node, which share port, store and workers."] = 1
     public_url: Annotated[str, "The address people use, such as https://img.example.com; builds links."] = ""
+    api_url: Annotated[str, "Where /v1 is, if apart from public_url; builds the links of uploads."] = ""
     trusted_proxies: Annotated[
         tuple[str, ...], "Addresses or networks whose X-Forwarded-For counts. None by default."
     ] = ()

@@ -29,6 +29,7 @@ RULES: dict[str, Rule] = {
     "server.port": Rule(unit=Unit.COUNT, low=0, high=65535),
     "server.processes": Rule(unit=Unit.COUNT, low=1, high=64),
     "server.public_url": Rule(unit=Unit.LINK),
+    "server.api_url": Rule(unit=Unit.LINK),
     "server.trusted_proxies": Rule(unit=Unit.NETWORKS),
     "server.header_seconds": _TIME_LIMIT,
     "server.body_seconds": _TIME_LIMIT,
