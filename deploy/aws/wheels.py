@@ -7,6 +7,7 @@ without wheels makes it take an ancient one. Every version is pinned, so both be
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 import subprocess
@@ -99,10 +100,17 @@ def normalised(name: str) -> str:
 def fetch(wanted: Mapping[str, Pin], target: Target, shelf: Path) -> dict[str, Path]:
     """Return one wheel for each pin, by name; `shelf` is a folder in which they are kept between runs.
 
-    What lies on the shelf is used only if its hash is one of the pin's. Raises BundleError with pip's last words.
+    What lies on the shelf is used only if its hash is one of the pin's; who comes while it is filled waits. Raises
+    BundleError with pip's last words.
     """
     folder = shelf / f"{target.arch}-{target.abi}"
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        return _filled(wanted, target, shelf, folder)
+
+
+def _filled(wanted: Mapping[str, Pin], target: Target, shelf: Path, folder: Path) -> dict[str, Path]:
     found = _on_shelf(folder, wanted)
     missing = [pin for name, pin in wanted.items() if name not in found]
     ready = [pin for pin in missing if pin.name != FROM_SOURCE]
