@@ -13,6 +13,9 @@ from constructs import Construct
 from deploy.aws.config import Config
 from deploy.aws.names import QUARANTINE, bucket_name
 
+KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""Outlives its stack, except one that was never finished: else the next try would find the name taken."""
+
 
 class PlatformBucket(s3.Bucket):
     """The bucket that is `role` (originals, variants, logs, site, replica).
@@ -47,7 +50,7 @@ class PlatformBucket(s3.Bucket):
             encryption_key=key,
             bucket_key_enabled=None if key is None else True,  # one call of KMS for many objects
             versioned=versioned,
-            removal_policy=RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY,
+            removal_policy=KEPT if kept else RemovalPolicy.DESTROY,
             server_access_logs_bucket=log_to,
             server_access_logs_prefix=None if log_to is None else f"s3/{role}/",
             target_object_key_format=None

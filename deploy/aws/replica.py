@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from deploy.aws.bucket import PlatformBucket
+from deploy.aws.bucket import KEPT, PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import bucket_arn, bucket_name, key_alias
 
@@ -39,7 +39,7 @@ class ReplicaStack(Stack):
                 alias=key_alias(config, "replica"),
                 description="Imagemill: encrypts the second copy of originals.",
                 enable_key_rotation=True,
-                removal_policy=RemovalPolicy.RETAIN,
+                removal_policy=KEPT,
             )
         # O6: creations and deletions arrive here from the originals bucket (its replication is in `storage`).
         self.bucket = PlatformBucket(

@@ -7,14 +7,14 @@ their roles.
 
 from __future__ import annotations
 
-from aws_cdk import Aws, CfnOutput, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from deploy.aws.audit import writer as audit_writer
-from deploy.aws.bucket import PlatformBucket
+from deploy.aws.bucket import KEPT, PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import (
     LOGS_OF_CLOUDFRONT,
@@ -146,7 +146,7 @@ def _key(stack: StorageStack, config: Config) -> kms.Key:
         alias=key_alias(config, "data"),
         description="Imagemill: encrypts originals, variants and the queues of events.",
         enable_key_rotation=True,
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy=KEPT,
     )
     key.add_to_resource_policy(
         iam.PolicyStatement(

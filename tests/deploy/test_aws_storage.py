@@ -82,12 +82,15 @@ def test_names_say_account_and_region(full: Synthesised) -> None:
 
 
 def test_what_cannot_be_made_again_outlives_its_stack(plain: Synthesised) -> None:
-    """Originals, their second copy and logs stay when a stack is deleted; variants and pages need not."""
+    """Originals, their second copy and logs stay when a stack is deleted; variants and pages need not.
+
+    A stack that fails while it is made leaves no bucket behind, or the next try would find the name taken.
+    """
     policies = {name: plain.named(stack, name)["DeletionPolicy"] for stack, name in BUCKETS}
     assert policies == {
-        "Originals": "Retain",
-        "Replica": "Retain",
-        "Logs": "Retain",
+        "Originals": "RetainExceptOnCreate",
+        "Replica": "RetainExceptOnCreate",
+        "Logs": "RetainExceptOnCreate",
         "Variants": "Delete",
         "Site": "Delete",
     }
@@ -287,7 +290,7 @@ def test_with_a_key_of_ones_own_it_encrypts_what_is_private(full: Synthesised) -
     for stack in ("storage", "replica"):
         (key,) = full.resources(stack, "AWS::KMS::Key").values()
         assert key["Properties"]["EnableKeyRotation"] is True
-        assert key["DeletionPolicy"] == "Retain"
+        assert key["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_the_key_serves_the_edge_and_events_for_us_only(full: Synthesised) -> None:
