@@ -37,7 +37,7 @@ MODES = {"open": (cases.OPEN, False), "sizes": (cases.SIZES, False), "presets": 
 MODES |= {"signed": (cases.SIGNED, False), "key-group": (cases.SIGNED, True), "private": (cases.OPEN, True)}
 FORMATS = {"avif": Format.AVIF, "webp": Format.WEBP, "jpg": Format.JPEG, "png": Format.PNG, "gif": Format.GIF}
 FORMATS |= {"jxl": Format.JXL}
-MANY = settings(max_examples=300, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 """Recipes of every kind: most are no URL of this version, and are drawn again."""
 
 

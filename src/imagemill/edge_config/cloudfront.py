@@ -54,7 +54,7 @@ STATED_BEHAVIORS = ("avif", "webp", "jpeg", "jpg", "png", "gif")
 "=" may not stand in a path pattern, so a key may fit as well (`fm.jpg/…`). Its negotiated picture is the maker's to
 answer then, who says `Vary` himself.
 """
-_UNWRITTEN = frozenset({"dpr", "fm", "max_bytes", "lossless", "meta"})
+_UNWRITTEN = frozenset({"dpr", "fm"})
 _NAMES = tuple(option.name for option in (*PICTURE, *OUTPUT) if option.name not in _UNWRITTEN)
 """Options as a variant's name has them, in its order; `dpr` is settled before, the format is the ending."""
 
