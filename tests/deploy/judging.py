@@ -6,11 +6,11 @@ evaluation logic"), on the document that the service gives back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-OPERATORS = {
+OPERATORS: dict[str, Callable[[str, Any], bool]] = {
     "StringEquals": lambda asked, wanted: asked == wanted,
     "StringLike": fnmatchcase,
     "ArnEquals": fnmatchcase,
