@@ -41,7 +41,7 @@ MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_
 """Recipes of every kind: most are no URL of this version, and are drawn again."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, EdgeFunction]]:
     """The function of each mode of access, and of the behaviours that a key group guards; each in a node of its own."""
     folder = tmp_path_factory.mktemp("edge-function")
