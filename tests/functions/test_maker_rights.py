@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from collections.abc import Callable
 
 import pytest
 from deploy.aws.config import Config
 from tests.functions.conftest import Maker, MakerOf, picture
+from tests.functions.s3_use import Json, Use, allowing, plain, uses
 from tests.servers.fault_proxy import fault_proxy
 from tests.tools import need
-
-Json = dict[str, Any]
-Use = tuple[str, str]
-"""An action and the resource it was done to."""
-ACTIONS = {
-    ("GET", True): "s3:GetObject",
-    ("HEAD", True): "s3:GetObject",
-    ("PUT", True): "s3:PutObject",
-    ("POST", True): "s3:PutObject",
-    ("DELETE", True): "s3:DeleteObject",
-    ("GET", False): "s3:ListBucket",
-    ("HEAD", False): "s3:ListBucket",
-}
-"""The permission that S3 asks for (Service Authorization Reference), by method and whether an object is named."""
-SUBRESOURCES = {"acl", "policy", "tagging", "versioning", "versions", "lifecycle", "location", "uploads", "delete"}
-"""Queries that make it another action; none of them is a maker's."""
 
 
 @pytest.fixture(scope="module")
@@ -42,46 +25,7 @@ def rights() -> list[Json]:
     from deploy.aws.maker import maker_rights
 
     stack = Stack(App())
-    return [_plain(stack.resolve(one.to_statement_json())) for one in maker_rights(Config())]
-
-
-def _plain(value: Any) -> Any:
-    """Return CloudFormation's JSON with its functions carried out."""
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if "Fn::Sub" in value:
-        return value["Fn::Sub"].replace("${AWS::Partition}", "aws").replace("${AWS::AccountId}", "1")
-    if "Fn::Join" in value:
-        return value["Fn::Join"][0].join(_plain(value["Fn::Join"][1]))
-    return {name: _plain(one) for name, one in value.items()}
-
-
-def _fits(patterns: str | list[str], word: str) -> bool:
-    every = [patterns] if isinstance(patterns, str) else patterns
-    return any(re.fullmatch(re.escape(one).replace(r"\*", ".*"), word, re.DOTALL) for one in every)
-
-
-def allowing(rights: Iterable[Json], use: Use) -> str:
-    """Return the Sid that allows a use, empty where none does or one denies it (IAM, policy evaluation logic)."""
-    fitting = [one for one in rights if _fits(one["Action"], use[0]) and _fits(one["Resource"], use[1])]
-    if any(one["Effect"] == "Deny" for one in fitting):
-        return ""
-    return next((one["Sid"] for one in fitting), "")
-
-
-def uses(seen: Iterable[tuple[str, str]], names: dict[str, str]) -> set[Use]:
-    """Return what was asked for in path-style requests, the test's buckets called by their `names` on AWS."""
-    found = set()
-    for method, target in seen:
-        parts = urlsplit(target)
-        bucket, _, key = unquote(parts.path).removeprefix("/").partition("/")
-        asked = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        assert not asked & SUBRESOURCES, target
-        arn = f"arn:aws:s3:::{names[bucket]}"
-        found.add((ACTIONS[method, bool(key)], f"{arn}/{key}" if key else arn))
-    return found
+    return [plain(stack.resolve(one.to_statement_json())) for one in maker_rights(Config())]
 
 
 def aws_names(maker: Maker) -> dict[str, str]:
