@@ -20,6 +20,7 @@ from deploy.aws.names import (
     LOGS_OF_CLOUDFRONT,
     LOGS_OF_CLOUDTRAIL,
     LOGS_OF_S3,
+    OWN,
     SITE,
     bucket_arn,
     distributions_arn,
@@ -31,6 +32,11 @@ from imagemill.variants.remote_names import TRIMMED
 
 AUDIT_DAYS = 365
 """How long the audit trail is kept at least, however short other logs are (G7); a year is what most rules ask."""
+
+TICKETS = f"{OWN}site/tickets/"
+"""Where tickets of uploads lie among our own documents (`uploads.tickets`)."""
+TICKET_DAYS = 9
+"""A link of S3 lasts seven days at most (SigV4), and `uploads.remember` tells of the outcome for one more."""
 
 
 class StorageStack(Stack):
@@ -116,6 +122,8 @@ class StorageStack(Stack):
             tag_filters=dict(TRIMMED),
             expiration=Duration.days(config.variant_days),
         )
+        # O9: the tickets of uploads, when nobody can ask for their outcome any more; no function lives to tidy up.
+        bucket.add_lifecycle_rule(id="tickets", prefix=TICKETS, expiration=Duration.days(TICKET_DAYS))
         _let_edge_read(bucket, f"{SITE}/*")
         # E1, E9: without the right to list, S3 answers 403 for what is not there; so the edge tells a miss from a no.
         bucket.add_to_resource_policy(_edge(iam.Effect.ALLOW, "EdgeTellsMissing", "s3:ListBucket", bucket.bucket_arn))

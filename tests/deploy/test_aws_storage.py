@@ -117,7 +117,7 @@ def test_unchecked_uploads_are_gone_after_a_day(plain: Synthesised, stack: str, 
 
 
 def test_only_what_can_be_made_again_expires_among_variants(full: Synthesised) -> None:
-    """Variants expire by their tag; records, which lie beside them, have none and stay."""
+    """Variants expire by their tag; records, which lie beside them, have none and stay. Tickets outlive any upload."""
     rules = full.named("storage", "Variants")["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = [rule for rule in rules if "ExpirationInDays" in rule]
     assert expiring == [
@@ -126,7 +126,8 @@ def test_only_what_can_be_made_again_expires_among_variants(full: Synthesised) -
             "ExpirationInDays": 10,
             "TagFilters": [{"Key": "imagemill", "Value": "variant"}],
             "Status": "Enabled",
-        }
+        },
+        {"Id": "tickets", "ExpirationInDays": 9, "Prefix": ".imagemill/site/tickets/", "Status": "Enabled"},
     ]
 
 
