@@ -204,6 +204,17 @@ def test_while_the_store_is_away_messages_come_again(queue_of: QueueOf) -> None:
     assert queue.letters() == []
 
 
+def test_a_replica_does_not_stand_in(queue_of: QueueOf, buckets: S3Server) -> None:
+    """It is behind: what it still has, or not yet, says nothing of what happened; the message comes again."""
+    replica = buckets.bucket()
+    buckets.boto().put_object(Bucket=replica, Key="a.png", Body=RED)
+    url = f"s3://{replica}?endpoint={buckets.url}"
+    queue = queue_of({"IMAGEMILL_ORIGINALS__REPLICA_URL": url}, originals_at=f"http://127.0.0.1:{free_port()}")
+    body = queue.created("a.png")
+    assert queue.send(body) == [body]
+    assert queue.names() == []
+
+
 def test_a_cdn_that_is_away_is_told_when_the_message_comes_again(queue_of: QueueOf) -> None:
     """A change is noted as told only when the CDN has taken it."""
     queue = queue_of()

@@ -43,7 +43,7 @@ class Shared(MemoryStore):
 def kit_and_reconciler(store: MemoryStore | None = None) -> tuple[Kit, Reconciler]:
     """Return a library over a store that others write to, and what reconciles it."""
     kit = Kit(store=store or Shared())
-    return kit, Reconciler(kit.originals, kit.variants, kit.engine)
+    return kit, Reconciler(kit.originals, kit.store, kit.variants, kit.engine)
 
 
 def test_bytes_of_others_are_decoded_once() -> None:

@@ -60,7 +60,7 @@ class EventsFunction:
         self._happenings = Happenings(
             places=event_places(settings),
             waiting=waiting_place(settings),
-            reconciler=Reconciler(platform.originals, platform.variants, platform.engine),
+            reconciler=Reconciler(platform.originals, platform.store, platform.variants, platform.engine),
             purging=platform.purging,
             purger=self._purger or build_purger(settings.cdn),
             uploads=platform.uploads,

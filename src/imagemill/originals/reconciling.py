@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from imagemill.engine.port import Engine
 from imagemill.errors import Conflict, ImagemillError, NotAnImage, NotFound, Unprocessable
+from imagemill.object_store.port import ObjectStore
 from imagemill.originals.finding import NOWHERE
 from imagemill.originals.library import Originals
 from imagemill.originals.records import decode_record, says_private
@@ -44,8 +45,10 @@ class Reconciled:
 class Reconciler:
     """Reconciles originals with their store. Belongs to one event loop."""
 
-    def __init__(self, originals: Originals, variants: VariantStore, engine: Engine) -> None:
+    def __init__(self, originals: Originals, store: ObjectStore, variants: VariantStore, engine: Engine) -> None:
+        """`store` is the one that `originals` has."""
         self._originals = originals
+        self._store = store
         self._variants = variants
         self._engine = engine
 
@@ -55,6 +58,7 @@ class Reconciler:
         Bytes that others laid there are decoded once to the end, as an upload's are. Raises Overloaded where a store is
         away, Conflict where the original is replaced again and again meanwhile.
         """
+        await self._store.stamp(key)  # only the store itself is asked here: a replica, read while it is away, is behind
         record = await self._variants.read_record(self._originals.site, key)
         known = record is not None
         for attempt in range(1, ATTEMPTS + 1):
