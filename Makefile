@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8080
 DATA ?= demo-data
 CONFIG ?= deploy/aws/config.toml
+TEST_PROCESSES ?= 2
 export UV_NO_PROGRESS = 1
 
 .PHONY: help demo install dev test bench lint fmt lock aws-synth aws-templates aws-bundle
@@ -25,8 +26,9 @@ dev: .venv/.dev
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# Two processes, as many as CI has cores; conftest.py says which tests stay together.
 test: dev ## Install what the tests need and run all of them
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadgroup
 
 lint: dev ## ruff and mypy --strict
 	.venv/bin/ruff check .

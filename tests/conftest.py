@@ -15,6 +15,21 @@ import imagemill.engine.libvips  # noqa: F401 - before a benchmark's bare pyvips
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_TOGETHER = {
+    "templates": {"plain", "full"},
+    "bundles": {"delivery_zip", "delivery_code", "control_code", "arm64_code"},
+}
+"""Fixtures that take seconds to make, by the name of the group of tests that use them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together where several processes run them: users of a dear fixture, else those of a file."""
+    for item in items:
+        used = set(getattr(item, "fixturenames", ()))
+        group = next((name for name, fixtures in _TOGETHER.items() if used & fixtures), str(item.path))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of pictures and attack files; tests over it skip where it is absent, but never under CI."""
