@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -95,8 +96,6 @@ def test_a_lock_file_is_read_as_pip_reads_it(tmp_path: Path) -> None:
 
 def test_compiling_with_another_python_is_refused(tmp_path: Path) -> None:
     """Its files would be ignored, and every cold start would compile: that must not pass unseen."""
-    import sys
-
     with pytest.raises(BundleError, match=rf"is Python {HERE.python.replace('.', '[.]')}, but the bundle is for 3\.99"):
         compile_for(sys.executable, "3.99", tmp_path)
     with pytest.raises(BundleError, match="cannot be run"):
@@ -105,8 +104,6 @@ def test_compiling_with_another_python_is_refused(tmp_path: Path) -> None:
 
 def test_code_that_does_not_compile_is_refused(tmp_path: Path) -> None:
     """By the interpreter that it is for."""
-    import sys
-
     (tmp_path / "broken.py").write_text("def (:\n")
     with pytest.raises(BundleError, match="cannot compile the bundle"):
         compile_for(sys.executable, HERE.python, tmp_path)
@@ -180,3 +177,18 @@ def test_pip_is_told_every_platform_that_lambda_runs() -> None:
     assert "--platform=manylinux_2_24_aarch64" in flags
     assert "--platform=manylinux_2_28_aarch64" in flags
     assert {"--abi=cp313", "--abi=abi3", "--abi=none", "--python-version=3.13"} <= set(flags)
+
+
+def test_the_compiler_is_this_python_or_one_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PYTHON399 names one; a program on the PATH counts only if it runs, as a switch of versions may hold none."""
+    switch = tmp_path / "python3.99"
+    switch.write_text("#!/bin/sh\nexit 127\n")
+    switch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("PYTHON399", raising=False)
+    assert bundle.compiler_for(HERE.python) == sys.executable
+    assert bundle.compiler_for("3.99") is None
+    switch.write_text("#!/bin/sh\nexit 0\n")
+    assert bundle.compiler_for("3.99") == str(switch)
+    monkeypatch.setenv("PYTHON399", "/opt/python")
+    assert bundle.compiler_for("3.99") == "/opt/python"
