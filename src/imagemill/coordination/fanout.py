@@ -106,4 +106,4 @@ class Fanout:
     async def settled(self) -> None:
         """Wait until everything has been told."""
         while self._telling:
-            await asyncio.gather(*self._telling)
+            await asyncio.wait(self._telling)  # not `gather`: of ended tasks Python 3.12 gives no turn to callbacks

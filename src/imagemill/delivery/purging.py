@@ -251,7 +251,7 @@ class Purging:
     async def settled(self) -> None:
         """Wait until what was begun behind an answer is done, but for what only the CDN has to do."""
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.wait(self._tasks)  # not `gather`: of ended tasks Python 3.12 gives no turn to their callbacks
 
     async def told(self, seconds: float) -> bool:
         """As `settled`, and wait for the CDN `seconds` at most; say whether nothing is left to be told to it."""
