@@ -108,7 +108,7 @@ ACKNOWLEDGED: tuple[Acknowledged, ...] = (
         "SMG4",
         ("delivery/Making/EdgeSecret/Resource", "functions/AdminKey/Resource"),
         "Both are random texts without a login behind them. Changing one means deploying the stacks that hold it "
-        "(origin header, usage plan's key), which a rotation function cannot; docs/aws.md says how.",
+        "(origin header, usage plan's key), which a rotation function cannot; docs/aws.md says how (AdminKeyVersion).",
     ),
     # CloudFront
     Acknowledged(

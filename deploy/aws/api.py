@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, CfnParameter, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
@@ -26,13 +26,12 @@ from deploy.aws.config import Config
 from deploy.aws.functions import FunctionsStack
 from deploy.aws.openapi import gateway_body
 from deploy.aws.retention import retention
+from deploy.aws.throttles import HEAVY, a_quarter, method_settings
 
 STAGE = "live"
 """The one stage; the version of the API is the first segment of its paths (/v1)."""
 TLS = "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"
 """TLS 1.2 at least, with forward secrecy; it demands `STRICT` (guide, "Security policies for REST APIs")."""
-HEAVY = (("/v1/originals", "POST"), ("/v1/originals/{key+}", "PUT"), ("/v1/purges", "POST"), ("/v1/info", "POST"))
-"""Methods that cost much for each request (a decode, a walk over variants): a quarter of the others' rate (G5)."""
 ACCESS_LINE = {
     "time": "$context.requestTimeEpoch",
     "request_id": "$context.requestId",
@@ -171,7 +170,7 @@ class ApiStack(Stack):
             access_log_setting=apigateway.CfnStage.AccessLogSettingProperty(
                 destination_arn=self.access_log.log_group_arn, format=json.dumps(ACCESS_LINE)
             ),
-            method_settings=list(_method_settings(config)),
+            method_settings=method_settings(config),
         )
         stage.node.add_dependency(execution)
         stage.add_resource_dependency(self._account())
@@ -214,17 +213,25 @@ class ApiStack(Stack):
                 apigateway.CfnUsagePlan.ApiStageProperty(
                     api_id=self.rest_api.ref,
                     stage=stage.ref,
-                    throttle={f"{path}/{method}": _a_quarter(config) for path, method in HEAVY},
+                    throttle={f"{path}/{method}": a_quarter(config) for path, method in HEAVY},
                 )
             ],
         )
+        version = CfnParameter(
+            self,
+            "AdminKeyVersion",
+            default="",
+            max_length=64,
+            description="After the secret was changed: its new version's id, or the key here stays as it was.",
+        ).value_as_string
+        secret = functions.admin_secret.secret_arn
         key = apigateway.CfnApiKey(
             self,
             "AdminKey",
-            name=f"{config.name}-admin",
-            description="The administrator's key of the platform.",
+            # No name: CloudFormation could not replace a key that has one, and a new value is a new key.
+            description=f"The administrator's key of {config.name}.",
             enabled=True,
-            value=functions.admin_secret.secret_value.unsafe_unwrap(),  # a dynamic reference, not the secret
+            value=f"{{{{resolve:secretsmanager:{secret}:SecretString:::{version}}}}}",
         )
         apigateway.CfnUsagePlanKey(self, "AdminKeyInPlan", key_id=key.ref, key_type="API_KEY", usage_plan_id=plan.ref)
 
@@ -271,30 +278,3 @@ class ApiStack(Stack):
 
     def _own_address(self) -> str:
         return f"https://{self.rest_api.ref}.execute-api.{self.region}.{Aws.URL_SUFFIX}/{STAGE}"
-
-
-def _a_quarter(config: Config) -> apigateway.CfnUsagePlan.ThrottleSettingsProperty:
-    return apigateway.CfnUsagePlan.ThrottleSettingsProperty(
-        rate_limit=max(1, config.api.rate // 4), burst_limit=max(1, config.api.burst // 4)
-    )
-
-
-def _method_settings(config: Config) -> list[apigateway.CfnStage.MethodSettingProperty]:
-    """Return the stage's settings: those of every method, and lower throttles of the heavy ones (G5).
-
-    A method's own settings replace the general ones as a whole, so each says everything.
-    """
-
-    def setting(path: str, method: str, share: int) -> apigateway.CfnStage.MethodSettingProperty:
-        return apigateway.CfnStage.MethodSettingProperty(
-            resource_path="/" + path,
-            http_method=method,
-            logging_level="ERROR",  # INFO tells each step of each request, at 50 cents a GB
-            data_trace_enabled=False,  # bodies and keys stay out of the log
-            metrics_enabled=True,
-            throttling_rate_limit=max(1, config.api.rate // share),
-            throttling_burst_limit=max(1, config.api.burst // share),
-        )
-
-    heavy = [setting(path.replace("/", "~1"), method, 4) for path, method in HEAVY]
-    return [setting("*", "*", 1), *heavy]

@@ -139,3 +139,11 @@ def test_these_choices_are_right_to_cfn_lint_too(guarded: Synthesised, signed: S
     for deployment in (guarded, signed):
         said = lint(deployment.texts["api"], config=ManualArgs(regions=[deployment.config.region]))
         assert [one.message for one in said if one.rule.id not in LINT] == []
+
+
+def test_a_changed_secret_becomes_the_plans_key(plain: Synthesised) -> None:
+    """CloudFormation reads a secret again only where its reference changes, and replaces no key that has a name."""
+    key = plain.one("api", "AWS::ApiGateway::ApiKey")
+    assert "Name" not in key
+    assert key["Value"]["Fn::Join"][1][-2:] == [{"Ref": "AdminKeyVersion"}, "}}"]
+    assert plain.templates["api"]["Parameters"]["AdminKeyVersion"]["Default"] == ""

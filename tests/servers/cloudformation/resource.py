@@ -27,7 +27,7 @@ Json = Any
 
 DYNAMIC = re.compile(
     r"\{\{resolve:secretsmanager:(?P<arn>arn:[^:]+:secretsmanager:[^:]*:\d+:secret:[^:}]+)"
-    r":SecretString:(?P<field>[^:}]*):?[^:}]*:?[^:}]*\}\}"
+    r":SecretString:(?P<field>[^:}]*)(:(?P<stage>[^:}]*)(:(?P<version>[^:}]*))?)?\}\}"
 )
 
 
@@ -117,7 +117,9 @@ def resolved(value: Json, region: str) -> Json:
 
 def secret(found: re.Match[str], region: str) -> str:
     """Return what a dynamic reference stands for."""
-    text: str = client("secretsmanager", region).get_secret_value(SecretId=found["arn"])["SecretString"]
+    words = {"VersionStage": found["stage"], "VersionId": found["version"]}
+    which = {name: word for name, word in words.items() if word}
+    text: str = client("secretsmanager", region).get_secret_value(SecretId=found["arn"], **which)["SecretString"]
     return str(json.loads(text)[found["field"]]) if found["field"] else text
 
 
