@@ -24,7 +24,7 @@ from tests.engine.worker_pools import FACTS, job, order
 from imagemill.engine.in_process import InProcessEngine
 from imagemill.engine.jobs import Data, Tasks, production_tasks
 from imagemill.engine.limits import Limits
-from imagemill.engine.port import Engine, Job, Source
+from imagemill.engine.port import Engine, Job
 from imagemill.engine.settings import EngineSettings
 from imagemill.errors import NotAnImage, Overloaded, Unprocessable
 from imagemill.recipe.model import ImageLayer
