@@ -75,7 +75,8 @@ class OperationsStack(Stack):
             "events": functions.events,
             "authorizer": functions.authorizer,
         }
-        raised = [alarm for name, one in every.items() for alarm in self._function_alarms(name, one)]
+        called = {name: one for name, one in every.items() if name != "authorizer" or config.api.auth == "authorizer"}
+        raised = [alarm for name, one in called.items() for alarm in self._function_alarms(name, one)]
         raised.append(self._internal_errors(config, delivery.maker))
         originals = self._original_metrics(config, storage)
         raised.extend(self._original_alarms(originals))
@@ -99,18 +100,12 @@ class OperationsStack(Stack):
         """F4: a function that fails, is refused its turn, or comes near its time-out."""
         title = name.capitalize()
         seconds = one.function.timeout.to_seconds() if one.function.timeout else 3
-        return [
+        raised = [
             self.alarms.alarm(
                 f"{title}Errors",
                 one.function.metric_errors(),
                 5,
                 f"The {name} function failed five times in five minutes: an exception, a time-out or memory.",
-            ),
-            self.alarms.alarm(
-                f"{title}Throttles",
-                one.function.metric_throttles(),
-                5,
-                f"Calls of the {name} function are refused: its reserved concurrency, or the account's, is used up.",
             ),
             self.alarms.alarm(
                 f"{title}Slow",
@@ -120,6 +115,16 @@ class OperationsStack(Stack):
                 periods=3,
             ),
         ]
+        if name != "events":  # Lambda's poller tries again by itself; EventsLate tells when that does not help
+            raised.append(
+                self.alarms.alarm(
+                    f"{title}Throttles",
+                    one.function.metric_throttles(),
+                    5,
+                    f"Calls of the {name} function are refused: its own bound, or the account's, is reached.",
+                )
+            )
+        return raised
 
     def _internal_errors(self, config: Config, maker: PlatformFunction) -> cloudwatch.Alarm:
         """Count answers that say "internal": to Lambda they are successes, so its own metric does not see them."""

@@ -1,0 +1,47 @@
+"""What watches: no alarm without a page that says what to do, none for what nobody calls."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.deploy.conftest import Synthesised
+
+PAGE = Path("docs/aws-operations.md")
+STACKS = ("operations", "edge-alarms")
+
+
+def alarms(deployment: Synthesised) -> set[str]:
+    """Return the alarms that people are told of, without the deployment's and the stack's names."""
+    return {
+        alarm["Properties"]["AlarmName"].removeprefix(f"{deployment.config.name}-{stack}-")
+        for stack in STACKS
+        for alarm in deployment.resources(stack, "AWS::CloudWatch::Alarm").values()
+    }
+
+
+def test_the_page_says_what_to_do_for_every_alarm(plain: Synthesised) -> None:
+    """And names none that there is not; the authorizer's are there where it is asked."""
+    rows = re.findall(r"^\| ([a-z, -]+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    named = {one for row in rows[1:] for one in row.split(", ")}
+    assert {one for one in named if not one.startswith("authorizer-")} == alarms(plain)
+
+
+def test_every_alarm_says_in_words_what_it_means(plain: Synthesised) -> None:
+    """Whoever is woken reads a sentence, not a metric's name."""
+    for stack in STACKS:
+        for alarm in plain.resources(stack, "AWS::CloudWatch::Alarm").values():
+            assert len(alarm["Properties"]["AlarmDescription"]) > 50
+            assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+
+
+def test_topics_are_encrypted_with_a_key_that_alarms_may_use(full: Synthesised) -> None:
+    """With `kms`: SNS's own key would keep CloudWatch out."""
+    for stack in STACKS:
+        topic = full.one(stack, "AWS::SNS::Topic")
+        (key,) = full.resources(stack, "AWS::KMS::Key")
+        assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+        policy = json.dumps(full.one(stack, "AWS::KMS::Key")["KeyPolicy"])
+        assert "cloudwatch.amazonaws.com" in policy
+        assert ("budgets.amazonaws.com" in policy) == (stack == "edge-alarms")
