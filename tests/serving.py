@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,12 +21,25 @@ START_SECONDS = 20.0
 STOP_SECONDS = 30.0
 
 
+_PORTS, _SHARE = 20_000, 1_500
+"""Where the ports of tests begin: below those that the kernel gives to outgoing connections (from 32768 on), for one of
+these could take a port between our look and a server's. Eight test processes have a share each."""
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_steps = itertools.count(random.randrange(_SHARE))
+
+
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nobody listens on now; it comes again only when all others have been given."""
+    for _ in range(_SHARE):
+        port = _PORTS + _worker * _SHARE + next(_steps) % _SHARE
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a closed server left is no hindrance
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 @dataclass
