@@ -90,6 +90,15 @@ def test_an_environment_that_slept_through_a_replace_answers_the_new_picture(mak
     assert maker.ask(f"{URL}?v={present(maker)}").headers["cache-control"].endswith("immutable")
 
 
+def test_originals_that_are_believed_for_no_time_at_all_have_variants_that_stay(maker_of: MakerOf) -> None:
+    """With `freshness.check` 0 every request looks at the original; what was made of it is kept all the same."""
+    maker = maker_of({"IMAGEMILL_FRESHNESS__CHECK": "0"})
+    maker.put("a.png", plain(BLUE))
+    assert maker.ask(URL).status == 200
+    assert maker.kept() == [f"default/a.png/~/{present(maker)}/w=16.png"]
+    assert "hit" in maker.ask(URL).headers["cache-status"]
+
+
 def test_a_deleted_picture_is_gone(maker_of: MakerOf) -> None:
     """404 where the original is no more, whatever was kept of it."""
     maker = maker_of({"IMAGEMILL_FRESHNESS__CHECK": "0.001"})

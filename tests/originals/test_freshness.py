@@ -446,3 +446,23 @@ def test_while_changes_are_told_an_original_is_believed_for_longer() -> None:
         await originals.close()
 
     asyncio.run(run())
+
+
+def test_what_is_believed_for_no_time_is_confirmed_by_its_look_all_the_same() -> None:
+    """With a check of 0 nothing may be answered without a look; that a look found the same is still worth a word."""
+
+    async def run() -> None:
+        kit = Kit(freshness=Freshness.shared(0.0, IF_ERROR))
+        original = await kit.put(KEY, picture())
+        assert kit.originals.peek(KEY) is None
+        assert kit.originals.last_seen(KEY) == original
+        assert await kit.originals.confirm(original)
+        await kit.lay(KEY, picture("blue"))
+        assert not await kit.originals.confirm(original)
+        assert kit.originals.last_seen(KEY) == await kit.originals.locate(KEY)
+        await kit.originals.delete(KEY)
+        assert kit.originals.last_seen(KEY) is None
+        assert not await kit.originals.confirm(original)
+        await kit.originals.close()
+
+    asyncio.run(run())

@@ -292,7 +292,7 @@ class Parts:
         if self.disk is not None:
             self.disk.forget(SITE, key)
         if self.originals.changed_at(key):  # a CDN asks money for each purge, and of a new original it holds nothing
-            present = self.originals.peek(key)
+            present = self.originals.last_seen(key)
             self.purging.changed(key, "gone" if present is None else present.kept_under)
 
     async def _samples(self) -> Sequence[Mapping[str, Any]]:

@@ -171,7 +171,7 @@ class Maker:
             return await self._engine.render(sources[0], plan.job, sources[1:])
 
     def _is_present(self, original: Original) -> bool:
-        present = self._originals.peek(original.key)
+        present = self._originals.last_seen(original.key)
         return present is not None and present.version == original.version
 
     def _still(self, mark: int, plan: Plan) -> bool:

@@ -135,6 +135,14 @@ class Originals:
         entry = self._entries.fresh(key) or self._stale(key)
         return None if entry is None else entry.original
 
+    def last_seen(self, key: str) -> Original | None:
+        """Return the original as this process last saw it, however long ago: for who judges a change, not for answers.
+
+        None where it never saw one, or saw that it is gone.
+        """
+        entry = self._entries.known(key)
+        return None if entry is None else entry.original
+
     @property
     def remembered(self) -> int:
         """How many originals are known here, and served while the store is away."""
@@ -190,25 +198,32 @@ class Originals:
             self._store.doubt(key)
         if self._entries.known(key) is None:
             return False
+        await self._look_anew(key)
+        return True
+
+    async def _look_anew(self, key: str) -> Entry | None:
+        """Ask the store, whatever is believed; None where nothing lies there that we can use. Raises Overloaded."""
         self._entries.doubt(key)
         try:
             async with self._locks.hold(key):
-                await self._finder.entry(key, anew=True)
+                return await self._finder.entry(key, anew=True)
         except (NotFound, NotAnImage, Unprocessable, Refused):
             log.debug("An original is gone, or is no picture any more")
-        return True
+            return None
 
     async def confirm(self, original: Original) -> bool:
         """Ask the store now whether this is still the original, to be shown to the same people.
 
-        For who has made something of it where nobody tidies later. False as well where the store cannot be asked.
+        For who has made something of it where nobody tidies later. False as well where the store cannot be asked. What
+        the look found counts, not what may be answered after it: with `freshness.check` 0 that is nothing.
         """
+        if isinstance(self._store, Doubting):
+            self._store.doubt(original.key)
         try:
-            await self.look_again(original.key)
+            present = await self._look_anew(original.key)
         except Overloaded:
             return False
-        present = self.peek(original.key)
-        return present is not None and present.kept_under == original.kept_under
+        return present is not None and present.original.kept_under == original.kept_under
 
     async def open(self, original: Original) -> OpenObject:
         """Open the bytes of this very original; raise NotFound if it is gone.
