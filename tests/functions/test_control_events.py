@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -136,6 +138,64 @@ def test_a_longer_body_is_sent_to_the_bucket(ask: Ask) -> None:
         problem = json.loads(answer.body)
         assert (answer.status, problem["code"]) == (413, "too_large")
         assert "/v1/uploads" in problem["detail"]
+
+
+@pytest.fixture
+def long(ask: Ask, buckets: S3Server) -> bytes:
+    """What lies under `trips/long one.bin` in the bucket of originals, longer than one answer of a function."""
+    data = b"".join(number.to_bytes(4, "big") for number in range(MOST_BODY // 4 + 1000))
+    bucket = urlsplit(os.environ["IMAGEMILL_ORIGINALS__URL"]).netloc
+    buckets.boto().put_object(Bucket=bucket, Key="trips/long one.bin", Body=data, ContentType="text/html")
+    return data
+
+
+LONG = "/v1/content/trips/long%20one.bin"
+
+
+def test_a_long_original_is_fetched_from_its_bucket(ask: Ask, long: bytes) -> None:
+    """302 that nobody keeps, to a link of minutes: every byte, as a download under its own name."""
+    answer = ask(LONG)
+    assert (answer.status, answer.body, answer.headers["cache-control"]) == (302, b"", "no-store")
+    link = httpx.URL(answer.headers["location"])
+    assert 0 < int(link.params["X-Amz-Expires"]) <= 300
+    got = httpx.get(link, trust_env=False)
+    assert (got.status_code, got.content) == (200, long)
+    assert got.headers["content-disposition"] == 'attachment; filename="long one.bin"'
+    assert got.headers["cache-control"] == "private, no-cache"
+    part = httpx.get(link, headers={"range": "bytes=4-7"}, trust_env=False)
+    assert (part.status_code, part.content) == (206, long[4:8])
+
+
+def test_short_answers_about_a_long_original_are_as_ever(ask: Ask, long: bytes) -> None:
+    """HEAD, 304, 412, 416 and a range that fits are answered; a range that does not fit is redirected."""
+    head = ask(LONG, "HEAD")
+    assert (head.status, head.headers["content-length"]) == (200, str(len(long)))
+    tag = head.headers["etag"]
+    assert ask(LONG, headers={**KEY, "if-none-match": tag}).status == 304
+    assert ask(LONG, headers={**KEY, "if-match": '"other"'}).status == 412
+    assert ask(LONG, headers={**KEY, "range": f"bytes={len(long)}-"}).status == 416
+    part = ask(LONG, headers={**KEY, "range": "bytes=8-11"})
+    assert (part.status, part.body) == (206, long[8:12])
+    assert ask(LONG, headers={**KEY, "range": "bytes=1-"}).status == 302
+    assert ask(LONG, headers={}).status == 401
+    assert ask("/v1/content/trips/none.bin").status == 404
+
+
+def test_a_long_original_of_no_bucket_is_refused_in_words(
+    secret_of: SecretOf, buckets: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder signs no links: the sentence says what can be had instead."""
+    secret_of()
+    (tmp_path / "originals").mkdir()
+    (tmp_path / "originals" / "long.bin").write_bytes(bytes(MOST_BODY + 1))
+    monkeypatch.setenv("IMAGEMILL_ORIGINALS__URL", f"file://{tmp_path / 'originals'}")
+    warm = Warm(control.start)
+    request = read_event(gateway_1("/v1/content/long.bin", "GET", KEY))
+    answer = Answered(result_of(control.respond(warm, request, Context()), request.shape))
+    warm.close()
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["code"]) == (503, "too_long_to_send")
+    assert "Range" in problem["detail"]
 
 
 def test_uploads_are_by_links_alone(ask: Ask) -> None:

@@ -44,4 +44,5 @@ def build_control(parts: Parts) -> AsgiApp:
         attempts=parts.throttling.attempts,
         rates=settings.throttle,
         places=event_places(settings),
+        most_body=parts.most_body,
     )

@@ -223,6 +223,11 @@ class Parts:
         )
 
     @property
+    def most_body(self) -> int | None:
+        """How many bytes one answer can have; None: any number."""
+        return self._home.most_body
+
+    @property
     def api_url(self) -> str:
         """Where /v1 is; empty for links relative to it, as a function does not know what stands in front of it."""
         server = self.settings.server

@@ -76,9 +76,13 @@ class Remote:
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, **how: Any) -> AsyncIterator[httpx.Response]:
-        """Like `call`, with the body still to be read."""
+        """Like `call`, with the body still to be read.
+
+        What is too long for an answer of a function is fetched from the bucket that it names; httpx sends our key to
+        no other server.
+        """
         try:
-            async with self._http.stream(method, path, **how) as response:
+            async with self._http.stream(method, path, follow_redirects=method == "GET", **how) as response:
                 if response.status_code >= 300:
                     await response.aread()
                     raise self._refusal(response)

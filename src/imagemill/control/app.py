@@ -87,12 +87,14 @@ def create_control(
     rates: ThrottleSettings | None = None,
     places: Sequence[Place] = (),
     api_url: str | None = None,
+    most_body: int | None = None,
 ) -> ASGIApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
 
     `public_url` builds links, empty makes them relative, and `access` says which ones work; `body_seconds` is how long
     an upload may pause. `attempts` counts wrong keys, and `rates` are shown at /v1/limits.
     `places` are the buckets whose events count. `api_url` is where this application is, by default at `public_url`.
+    `most_body` bounds the bytes of one answer: a longer original is fetched from its store.
     """
     services = Services(
         originals=originals,
@@ -114,6 +116,7 @@ def create_control(
         links=links,
         places=places,
         attempts=attempts,
+        most_body=most_body,
     )
     api = _resources(services)
     return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key, attempts))

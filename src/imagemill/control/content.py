@@ -1,6 +1,8 @@
 """`/v1/content/{key…}`: the untouched bytes of an original, for the holder of the key only (threat D11).
 
 Always a download (attachment), never a page: an original may be a polyglot. Ranges and validators as in delivery.
+Where one answer cannot have so many bytes (a function in the cloud), the client is sent to the bucket by a link that
+counts for minutes (302, kept by nobody), as delivery does with long variants (`delivery.outsize`).
 """
 
 from __future__ import annotations
@@ -17,17 +19,21 @@ from starlette.responses import StreamingResponse
 
 from imagemill.control.answers import empty
 from imagemill.control.asgi import Receive, Scope, Send
-from imagemill.control.routing import key_of, sends_bytes
+from imagemill.control.routing import key_of, says, sends_bytes
 from imagemill.control.services import Services
 from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
-from imagemill.errors import PreconditionFailed, RangeNotSatisfiable
+from imagemill.delivery.outsize import LINK_SECONDS
+from imagemill.errors import Overloaded, PreconditionFailed, RangeNotSatisfiable
 from imagemill.gateway.problems import SAFE_HEADERS
 from imagemill.object_store.port import ObjectInfo, OpenObject
+from imagemill.originals.library import Originals
 
 KEY = key_of("content")
 PATH = "/v1/content/{key:key}"
 PIECE = 256 * 1024
 """Bytes read at once; memory held for each download."""
+_TOLD = ("cache-control", "content-disposition", "content-type")
+"""What our answer would have said and a bucket can say in its place."""
 
 
 def content_router(services: Services) -> APIRouter:
@@ -37,10 +43,18 @@ def content_router(services: Services) -> APIRouter:
     @router.get(
         PATH,
         summary="The untouched bytes of an original",
-        responses={**sends_bytes(200, "The bytes."), **sends_bytes(206, "The asked range of them.")},
+        responses={
+            **sends_bytes(200, "The bytes."),
+            **sends_bytes(206, "The asked range of them."),
+            **says(None, 302, "Where one answer cannot have so many bytes: a link to them, for some minutes."),
+        },
         response_class=Response,
     )
     async def get(request: Request, key: Annotated[str, Depends(KEY)]) -> Response:
+        if services.most_body is not None:
+            short = await _unless_short(request, key, services.originals, services.most_body)
+            if short is not None:
+                return short
         opened = await services.originals.open_untouched(key)
         try:
             response = _respond(request, opened)
@@ -55,8 +69,38 @@ def content_router(services: Services) -> APIRouter:
     return router
 
 
+async def _unless_short(request: Request, key: str, originals: Originals, most: int) -> Response | None:
+    """Return the answer that needs none of the bytes here; None where they are at most `most`.
+
+    An object that grows after this look is too long for the answer: the bridge says so, and the next request is right.
+    """
+    info = await originals.untouched(key)
+    planned = _planned(request, info)
+    if isinstance(planned, Response):
+        return planned
+    part, _, headers = planned
+    if len(part) <= most:
+        return None
+    answer = {name: headers[name] for name in _TOLD}
+    location = await originals.link(key, expires_in=LINK_SECONDS, answer=answer)
+    if location is None:
+        raise Overloaded(
+            f"The answer has {len(part)} bytes, more than the {most} that can be sent at once from here, and this "
+            "original lies in no bucket that could be asked itself; ask for parts of it (Range).",
+            code="too_long_to_send",
+        )
+    return empty(302, location=location)
+
+
 def _respond(request: Request, opened: OpenObject) -> Response:
-    info = opened.info
+    planned = _planned(request, opened.info)
+    if isinstance(planned, Response):
+        return planned
+    return Download(opened, *planned)
+
+
+def _planned(request: Request, info: ObjectInfo) -> Response | tuple[range, int, dict[str, str]]:
+    """Return an answer without bytes, or which bytes to send with which status and headers."""
     asked = dict(request.scope["headers"])
     etag = f'"{info.etag}"'.encode()
     headers = _headers(info)
@@ -75,7 +119,7 @@ def _respond(request: Request, opened: OpenObject) -> Response:
     headers["content-length"] = str(last - first + 1)
     if request.method == "HEAD":
         return Response(status_code=200, headers=headers)
-    return Download(opened, range(first, last + 1), status, headers)
+    return range(first, last + 1), status, headers
 
 
 class Download(StreamingResponse):

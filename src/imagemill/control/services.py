@@ -27,7 +27,8 @@ Explainer = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 class Services:
     """`addresses` makes links; `pause` is in seconds; `places` are the buckets whose events count.
 
-    `attempts` counts wrong tokens of uploads; None: not counted.
+    `attempts` counts wrong tokens of uploads; None: not counted. `most_body` is how many bytes of an original one
+    answer of this home can have; None: any number.
     """
 
     originals: Originals
@@ -44,3 +45,4 @@ class Services:
     links: Links
     places: Sequence[Place] = ()
     attempts: Attempts | None = None
+    most_body: int | None = None

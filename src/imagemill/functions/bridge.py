@@ -81,7 +81,7 @@ def problem(error: ImagemillError, request: HttpEvent) -> Answer:
 
 
 def _too_long(size: int) -> ImagemillError:
-    """Return what is told of an answer that has no way round: a whole original that is asked through a function."""
+    """Return what is told of an answer that has no way round: a document of the API, or an original that just grew."""
     return ImagemillError(
         f"The answer has {size} bytes, and a function can send {MOST_BODY} at once; ask for parts of it (Range).",
         code="answer_too_long",

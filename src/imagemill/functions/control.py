@@ -31,7 +31,7 @@ async def start() -> FunctionPlatform:
     key_file = await admin_key_file(environ)
     if key_file is not None:
         environ[KEY_FILE] = str(key_file)
-    platform = await build(Settings.load(environ=environ), asks_cdn=True)
+    platform = await build(Settings.load(environ=environ), asks_cdn=True, most_body=MOST_BODY)
     platform.control()  # its imports belong to the time in which Lambda initialises the process
     return platform
 

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from imagemill.errors import InvalidRequest, Refused
 from imagemill.object_store.joined_listing import LAST, Asked, whole_lines, window_of
 from imagemill.object_store.naming import RESERVED
-from imagemill.object_store.port import ALWAYS, Condition, Doubting, ObjectInfo, ObjectStore, OpenObject, Page, Upload
+from imagemill.object_store.port import (
+    ALWAYS,
+    Condition,
+    Doubting,
+    Linking,
+    ObjectInfo,
+    ObjectStore,
+    OpenObject,
+    Page,
+    Upload,
+)
 
 MAX_PAGE = 1000
 Lines = list[tuple[str, ObjectInfo | None]]
@@ -155,6 +165,13 @@ class JoinedStore:
         part = self._part(key)
         info = None if part is None else await part.store.head(part.key)
         return None if info is None else replace(info, key=key)
+
+    async def link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> str | None:
+        """Return a link into the store that has the object; see `port.Linking`."""
+        part = self._part(key)
+        if part is None or not isinstance(part.store, Linking):
+            return None
+        return await part.store.link(part.key, expires_in=expires_in, answer=answer)
 
     async def stamp(self, key: str) -> str | None:
         """Return the cheap change mark."""

@@ -191,6 +191,18 @@ class Doubting(Protocol):
 
 
 @runtime_checkable
+class Linking(Protocol):
+    """What a store offers beside `ObjectStore` whose objects others can fetch from it themselves."""
+
+    async def link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> str | None:
+        """Return a URL that gives the object to whoever has it, for `expires_in` seconds; None where there is none.
+
+        `answer` are headers (lower-case names) that the store says in place of the object's own.
+        """
+        ...
+
+
+@runtime_checkable
 class PartlyReadOnly(Protocol):
     """What a store offers beside `ObjectStore` that cannot be written everywhere."""
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from imagemill.errors import Overloaded
-from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo, ObjectStore, OpenObject, Page, Upload
+from imagemill.object_store.port import ALWAYS, Condition, Linking, ObjectInfo, ObjectStore, OpenObject, Page, Upload
 
 MAX_GONE = 10_000
 GONE_SECONDS = 24 * 3600.0
@@ -78,6 +78,14 @@ class ReplicatedStore:
             return copy
         self._back()
         return opened
+
+    async def link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> str | None:
+        """Return a link into the main store; see `port.Linking`."""
+        return (
+            await self._main.link(key, expires_in=expires_in, answer=answer)
+            if isinstance(self._main, Linking)
+            else None
+        )
 
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:
         """Remove it from the main store, and never serve its copy again."""

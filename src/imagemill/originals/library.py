@@ -29,6 +29,7 @@ from imagemill.object_store.port import (
     ALWAYS,
     Condition,
     Doubting,
+    Linking,
     ObjectInfo,
     ObjectStore,
     OpenObject,
@@ -246,6 +247,19 @@ class Originals:
         if opened is None:
             raise no_such_original(key)
         return opened
+
+    async def untouched(self, key: str) -> ObjectInfo:
+        """Return what lies under `key`, picture or not, without its bytes; raise NotFound."""
+        info = await self._store.head(key)
+        if info is None:
+            raise no_such_original(key)
+        return info
+
+    async def link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> str | None:
+        """Return a URL at which the store itself gives the bytes; None where it cannot (`port.Linking`)."""
+        if not isinstance(self._store, Linking):
+            return None
+        return await self._store.link(key, expires_in=expires_in, answer=answer)
 
     async def exists(self, key: str) -> bool:
         """Say whether anything lies under `key`."""

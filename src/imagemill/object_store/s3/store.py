@@ -106,6 +106,10 @@ class S3Objects:
         finally:
             sink.close()
 
+    async def link(self, key: str, *, expires_in: int, answer: Mapping[str, str]) -> str:
+        """Return a presigned GET of the object, which need not be there; see `port.Linking`."""
+        return (await self._connection.get_link(key, expires_in=expires_in, answer=answer)).url
+
     async def delete(self, key: str, *, condition: Condition = ALWAYS) -> bool:
         """Remove the object; the store itself checks the condition where it can."""
         await self._check_writable()
