@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.deploy.conftest import Json, Synthesised
+from tests.deploy.deployments import Json, Synthesised
 
 ACCOUNT = "123456789012"
 _PSEUDO = {

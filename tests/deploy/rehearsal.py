@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.aws.config import Config
 from deploy.aws.steps import OUTPUTS, steps
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 from tests.servers.cloudformation.resource import Recorded
 from tests.servers.moto_cloudformation import CloudFormation, cloudformation
 

@@ -9,7 +9,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 from deploy.aws.acknowledged import LINT
 from deploy.aws.config import Api, Config
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 from tests.deploy.reading import text
 from tests.tools import need
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from deploy.aws.__main__ import HERE, main
 from deploy.aws.config import Config
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 STACKS = ("replica", "storage", "edge", "delivery", "functions", "api", "operations")

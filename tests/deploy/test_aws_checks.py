@@ -11,7 +11,7 @@ from cfnlint.api import ManualArgs, lint
 from deploy.aws.__main__ import quiet_cdk
 from deploy.aws.acknowledged import ACKNOWLEDGED, LINT
 from deploy.aws.config import Config
-from tests.deploy.conftest import Synthesised, everything
+from tests.deploy.deployments import Synthesised, everything
 from tests.servers.cloudformation.order import ordered
 from tests.tools import need
 

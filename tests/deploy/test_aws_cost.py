@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from deploy.aws import cost
 from deploy.aws.cost import Load, Prices, month
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "aws-cost.md"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from deploy.aws.config import Config, ConfigError
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 from imagemill.delivery.plan import PRIVATE, SECURITY
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from deploy.aws.config import Config, ConfigError
 from deploy.aws.config_file import from_tree
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 Json = dict[str, Any]
 ACL = "AWS::WAFv2::WebACL"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from deploy.aws.config import Config
 from deploy.aws.names import QUARANTINE
-from tests.deploy.conftest import Json, Synthesised
+from tests.deploy.deployments import Json, Synthesised
 from tests.deploy.reading import ACCOUNT, listed, short, statements, text
 
 from imagemill.settings import Settings

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 PAGE = Path("docs/aws-operations.md")
 STACKS = ("operations", "edge-alarms")

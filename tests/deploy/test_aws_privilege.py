@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.deploy.conftest import Json, Synthesised
+from tests.deploy.deployments import Json, Synthesised
 from tests.deploy.reading import listed
 
 POLICY_KINDS = {

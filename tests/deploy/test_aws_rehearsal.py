@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from deploy.aws.steps import steps
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 from tests.deploy.judging import allows
 from tests.deploy.rehearsal import ACCOUNT, Deployed, played
 

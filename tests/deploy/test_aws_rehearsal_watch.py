@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 from tests.deploy.judging import allows
 from tests.deploy.rehearsal import ACCOUNT, Deployed, played
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from deploy.aws.rows import ROWS, Row
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 ASKED = {
     *("D3", "F1", "F4", "O2", "O4", "O6", "O9", "O10"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from deploy.aws.__main__ import HERE
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 RELEASED = HERE / "templates"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from deploy.aws import steps
 from deploy.aws.config import Config
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 
 AWS = """#!/bin/sh
 echo "aws $*" >> "$AWS_LOG"

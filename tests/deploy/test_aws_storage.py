@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 from tests.deploy.reading import ACCOUNT, listed, statement, statements, text
 
 BUCKET = "AWS::S3::Bucket"
