@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.functions.conftest import Maker, MakerOf, picture
 from tests.functions.http_events import SHAPES, function_url
+from tests.functions.makers import Maker, MakerOf, picture
 
 from imagemill.functions.http_event import NotHttp
 from imagemill.functions.viewer import URI_HEADER

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 import pytest
 from PIL import Image
-from tests.functions.conftest import Maker, MakerOf
 from tests.functions.http_events import Answered
+from tests.functions.makers import Maker, MakerOf
 from tests.servers.fault_proxy import BUSY, SILENT, Fault, fault_proxy
 
 BLUE, GREEN = (20, 20, 220), (20, 200, 20)

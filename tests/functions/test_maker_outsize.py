@@ -6,8 +6,8 @@ import json
 
 import httpx
 import pytest
-from tests.functions.conftest import EDGE_SECRET, Maker, MakerOf, picture
 from tests.functions.http_events import Answered, gateway_1
+from tests.functions.makers import EDGE_SECRET, Maker, MakerOf, picture
 from tests.servers.fault_proxy import Fault, fault_proxy
 from tests.signing.signing_kit import SECRET
 

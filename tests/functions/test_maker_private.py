@@ -6,8 +6,8 @@ import json
 import time
 
 import pytest
-from tests.functions.conftest import EDGE_SECRET, Maker, MakerOf, picture
 from tests.functions.http_events import gateway_1
+from tests.functions.makers import EDGE_SECRET, Maker, MakerOf, picture
 from tests.signing.signing_kit import SECRET
 
 from imagemill.recipe.wording import to_base64url

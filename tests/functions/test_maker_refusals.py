@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.functions.conftest import SITE, Maker, picture
 from tests.functions.http_events import SHAPES, Answered
+from tests.functions.makers import SITE, Maker, makers, picture
 from tests.object_store.s3_servers import S3Server
 from tests.signing.signing_kit import SECRET
 
@@ -165,8 +165,6 @@ async def _sent(app: AsgiApp, method: str, target: str, headers: dict[str, str])
 @pytest.fixture(scope="module")
 def refusing(buckets: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
     """A maker on the same originals under the same rules."""
-    from tests.functions.conftest import makers
-
     with makers(buckets, tmp_path_factory.mktemp("refusing")) as make:
         maker = make(RULES)
         fill(buckets, maker.originals)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from deploy.aws.config import Config
-from tests.functions.conftest import Maker, MakerOf, picture
+from tests.functions.makers import Maker, MakerOf, picture
 from tests.functions.s3_use import Json, Use, allowing, plain, uses
 from tests.servers.fault_proxy import fault_proxy
 from tests.tools import need

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.functions.conftest import SITE, picture
 from tests.functions.http_events import SHAPES, Answered, Event, function_url, gateway_1
+from tests.functions.makers import SITE, picture
 from tests.object_store.s3_servers import S3Server
 from tests.servers import versity as versity_server
 from tests.servers.lambda_runtime import LambdaRuntime
