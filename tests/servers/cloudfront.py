@@ -142,6 +142,8 @@ class CloudFront:
         uri, found, target = path, _joined(headers), behavior.target
         if behavior.function is not None:
             judged = self._functions[behavior.function](Asked(path, query, tuple(headers), method))
+            if judged.refused is not None:
+                return Answer(judged.refused, {"content-type": "application/problem+json"}, b"")
             uri, found = judged.uri, judged.headers
             query = "&".join(judged.querystring) or None
             target = judged.origin or target

@@ -2,7 +2,8 @@
 //
 // usage: node cloudfront_function.mjs <function.mjs>
 // in:  {"method": …, "uri": …, "query": string or null, "headers": [[name, value]…], "origins": [ids]?}
-// out: {"uri": …, "headers": {name: value}, "querystring": {…}, "origin": id or null}, or {"error": …}
+// out: {"uri": …, "headers": {name: value}, "querystring": {…}, "origin": id or null}, {"refused": status} where it
+//      answers by itself, or {"error": …}
 //
 // The module 'cloudfront' is replaced by an object of this file; the rest of the text runs as it is.
 import { readFileSync } from 'node:fs';
@@ -54,6 +55,7 @@ function run(asked) {
   };
   selected = null;
   const answer = handler(event);
+  if (answer.statusCode) return { uri: asked.uri, headers: {}, querystring: {}, origin: null, refused: answer.statusCode };
   const headers = Object.fromEntries(Object.entries(answer.headers).map(([name, header]) =>
     [name, header.multiValue ? header.multiValue.map(one => one.value).join(', ') : header.value]));
   return { uri: answer.uri, headers, querystring: answer.querystring, origin: selected };

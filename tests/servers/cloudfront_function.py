@@ -33,12 +33,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the function made of it; `origin` is the id that it selected, None where the behaviour's own stays."""
+    """What the function made of it; `origin` is the id that it selected, None where the behaviour's own stays.
+
+    `refused` is the status that it answered by itself, None where the request goes on.
+    """
 
     uri: str
     headers: dict[str, str]
     querystring: dict[str, Any]
     origin: str | None
+    refused: int | None = None
 
 
 @dataclass

@@ -11,6 +11,10 @@ Whatever it is not sure of goes to the maker as it came. It cannot see a picture
 CloudFront ignores Vary: an answer is found again by its path and by the headers of the cache key alone. So all that
 the maker reads must be in `KEY_HEADERS`, and no query is part of the key, for `x-imagemill-uri` has it (threat C4).
 
+Behind a key group a query may hold a version and CloudFront's own parameters, nothing else (403): in CloudFront a
+policy's `*` covers any text of the URL, and anybody can write a query. `/img/*/users/ann/*` would open
+`/img/_/users/bob/cat.jpg?x=/users/ann/`, which no policy opens in the other homes (`signing.resource`; threat G7).
+
 Sources: CloudFront Developer Guide, "JavaScript runtime 2.0 features", "Helper methods for origin modification",
 "General helper methods" (`rawQueryString`), "Restrictions on CloudFront Functions".
 """
@@ -20,7 +24,7 @@ from __future__ import annotations
 import json
 
 from imagemill.edge_config import patterns
-from imagemill.edge_config.cloudfront_text import COMMENT, FRAME, STATIC
+from imagemill.edge_config.cloudfront_text import COMMENT, FRAME, GUARD, GUARDED, STATIC
 from imagemill.edge_config.facts import Facts
 from imagemill.edge_config.text import fill
 from imagemill.errors import InvalidRequest, shown
@@ -54,6 +58,18 @@ STATED_BEHAVIORS = ("avif", "webp", "jpeg", "jpg", "png", "gif")
 "=" may not stand in a path pattern, so a key may fit as well (`fm.jpg/…`). Its negotiated picture is the maker's to
 answer then, who says `Vary` himself.
 """
+_SIGNED_QUERY = (
+    rf"^(?:(?:v={patterns.VERSION}|Expires=[0-9]+|Hash-Algorithm=SHA(?:1|256)|"
+    r"(?:Policy|Signature|Key-Pair-Id)=[A-Za-z0-9~_-]+)(?:&|$))*$"
+)
+"""The queries that no policy meant for another picture can reach into: none of these values can hold a part of a path."""
+_REFUSAL = {
+    "type": "about:blank",
+    "title": "Forbidden",
+    "status": 403,
+    "detail": "Behind a signature a query holds v= and the signature, and nothing else.",
+    "code": "needs_signature",
+}
 _UNWRITTEN = frozenset({"dpr", "fm"})
 _NAMES = tuple(option.name for option in (*PICTURE, *OUTPUT) if option.name not in _UNWRITTEN)
 """Options as a variant's name has them, in its order; `dpr` is settled before, the format is the ending."""
@@ -95,6 +111,8 @@ def cloudfront_function(facts: Facts, *, private: bool = False, maker: str = "")
         unsure=_literal(patterns.UNSURE_ACCEPT, "i"),
         classes=_classes(facts),
         names=_static(facts, private=private) if static else "",
+        guard=fill(GUARD, signed=_literal(_SIGNED_QUERY), problem=_string(json.dumps(_REFUSAL))) if private else "",
+        guarded=GUARDED if private else "",
         static="staticName(request, options, pairs, bucket)" if static else "''",
     )
 

@@ -10,6 +10,7 @@ comment inside of it: CloudFront counts every byte. In the order of the text:
                   `fit=cover`, which people write though it is the default, is left out as in the name
                   Escaped as SigV4 has it, so that whoever signs or checks the path reads it alike
     handler       never throws; after a fault of its own the maker gets the path, and no word of a viewer's
+    REFUSED       behind the key group alone: the answer to a query that a policy's wildcard could have been led into
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ function reduceAccept(headers, options) {
 }
 
 «names»
+«guard»
 function judge(request) {
   const headers = request.headers;
   const uri = request.uri;
@@ -81,6 +83,7 @@ function judge(request) {
 
 function handler(event) {
   const request = event.request;
+  «guarded»
   delete request.headers['x-imagemill-edge'];
   delete request.headers['x-imagemill-uri'];
   let name = '';
@@ -138,3 +141,15 @@ function staticName(request, options, pairs, bucket) {
   return '/«site»/' + path + '/~/' + folder + '/' + encodeURIComponent(leaf);
 }
 """
+
+GUARD = """\
+const SIGNED = «signed»;
+const REFUSED = {
+  statusCode: 403,
+  statusDescription: 'Forbidden',
+  headers: { 'cache-control': { value: 'no-store' }, 'content-type': { value: 'application/problem+json' } },
+  body: «problem»
+};
+
+"""
+GUARDED = "if (!SIGNED.test(request.rawQueryString() || '')) return REFUSED;"
