@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 from tests.deploy.aws_world import EDGE_SECRET, World, noise, photo, world
-from tests.deploy.conftest import Synthesised
+from tests.deploy.deployments import Synthesised
 from tests.docs.pages import ROOT
 from tests.object_store.s3_servers import S3Server
 from tests.servers import versity as versity_server
@@ -424,12 +424,18 @@ def test_signed_cookies_open_a_folder(aws: World) -> None:
     def word(data: bytes) -> str:
         return base64.b64encode(data).decode().translate(str.maketrans("+=/", "-_~"))
 
-    cookie = (
-        f"CloudFront-Policy={word(policy)}; CloudFront-Signature={word(edge.rsa_signer(policy))}; "
-        f"CloudFront-Key-Pair-Id={edge.key_id}"
-    )
+    def cookies(policy: bytes) -> str:
+        return (
+            f"CloudFront-Policy={word(policy)}; CloudFront-Signature={word(edge.rsa_signer(policy))}; "
+            f"CloudFront-Key-Pair-Id={edge.key_id}"
+        )
+
+    cookie, anns = cookies(policy), cookies(policy.replace(b"users/*", b"users/ann/*"))
     target = f"/img/w=320/users/bob.jpg?v={version}"
     assert aws.get(target, cookie=cookie).status_code == 200
+    assert aws.get(target, cookie=anns).status_code == 403
+    # A star covers any text of the URL in CloudFront: the function takes no query that it could be led into (G7).
+    assert aws.get(f"{target}&x=/users/ann/", cookie=anns).status_code == 403
     assert aws.get(target, cookie=cookie.replace("Policy=", "Policy=x")).status_code == 403
     assert aws.get(target).status_code == 403
 

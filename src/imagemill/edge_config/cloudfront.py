@@ -62,7 +62,7 @@ _SIGNED_QUERY = (
     rf"^(?:(?:v={patterns.VERSION}|Expires=[0-9]+|Hash-Algorithm=SHA(?:1|256)|"
     r"(?:Policy|Signature|Key-Pair-Id)=[A-Za-z0-9~_-]+)(?:&|$))*$"
 )
-"""The queries that no policy meant for another picture can reach into: none of these values can hold a part of a path."""
+"""The queries that no policy for another picture can be led into: none of these values holds a part of a path."""
 _REFUSAL = {
     "type": "about:blank",
     "title": "Forbidden",
