@@ -20,7 +20,7 @@ from imagemill.observability.access_log import NullLog
 from imagemill.observability.logging import configure_plain
 from imagemill.settings import Settings
 
-__all__ = ["DATA", "SITE", "FunctionPlatform", "build"]
+__all__ = ["DATA", "RUNTIME", "SITE", "FunctionPlatform", "build", "environment"]
 
 DATA = Path("/tmp/imagemill")  # noqa: S108 - a function's only writable folder, and no one else is on its machine
 """The data folder of a function."""
@@ -41,12 +41,13 @@ class FunctionPlatform(Parts):
         asks_cdn: bool = False,
         edge_secret: str = "",
         most_body: int | None = None,
+        key_place: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Choose and connect. Raises SettingsError for what is not built.
 
         `asks_cdn` is for functions that may invalidate; `clock` gives seconds since 1970, for a machine that stood
-        still cannot tell by any other clock for how long. `edge_secret` and `most_body` are as in `Home`.
+        still cannot tell by any other clock for how long. The others are as in `Home`.
         """
         self.engine = InProcessEngine(settings.engine, settings.limits, machine_bytes=_machine_bytes(os.environ))
         home = Home(
@@ -57,6 +58,7 @@ class FunctionPlatform(Parts):
             asks_cdn=asks_cdn,
             edge_secret=edge_secret,
             most_body=most_body,
+            key_place=key_place,
         )
         super().__init__(settings, data, home)
         self._clock = clock
@@ -103,6 +105,11 @@ class FunctionPlatform(Parts):
         await self.turns.close()
 
 
+def environment() -> dict[str, str]:
+    """Return the variables of this process, with the data folder of a function where they name none."""
+    return {"IMAGEMILL_DATA__DIR": str(DATA), **os.environ}
+
+
 def _machine_bytes(environ: Mapping[str, str]) -> int | None:
     """What the function has in all, as Lambda says (in MB); None elsewhere."""
     given = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
@@ -116,16 +123,19 @@ async def build(
     asks_cdn: bool = False,
     edge_secret: str = "",
     most_body: int | None = None,
+    key_place: str = "",
 ) -> FunctionPlatform:
     """Return the started platform of this function, from the environment's settings unless others are given.
 
     Raises SettingsError, and Overloaded where the documents cannot be read.
     """
-    settings = settings or Settings.load(environ={"IMAGEMILL_DATA__DIR": str(DATA), **os.environ})
+    settings = settings or Settings.load(environ=environment())
     if RUNTIME in os.environ:
         configure_plain(level=settings.log.level)
     held = data or open_data_folder(settings.data)
-    platform = FunctionPlatform(settings, held, asks_cdn=asks_cdn, edge_secret=edge_secret, most_body=most_body)
+    platform = FunctionPlatform(
+        settings, held, asks_cdn=asks_cdn, edge_secret=edge_secret, most_body=most_body, key_place=key_place
+    )
     try:
         await platform.start()
     except BaseException:  # whoever asks next tries again

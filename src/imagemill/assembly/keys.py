@@ -12,8 +12,8 @@ from imagemill.data_folder import DataFolder
 from imagemill.settings import Settings
 
 
-def admin_key(settings: Settings, data: DataFolder) -> AdminKey:
-    """Return the key. Raises InvalidRequest (`bad_key_file`)."""
+def admin_key(settings: Settings, data: DataFolder, place: str = "") -> AdminKey:
+    """Return the key; `place` as in `AdminKey`. Raises InvalidRequest (`bad_key_file`)."""
     if settings.admin.key_file:
-        return AdminKey(Path(settings.admin.key_file), create=False)
+        return AdminKey(Path(settings.admin.key_file), create=False, place=place)
     return AdminKey(data.admin_key)

@@ -80,6 +80,7 @@ class Home:
     `freezes`, the process stands still between two requests: a variant is kept before its answer, nobody is waited for,
     nothing is counted, and times are those of the wall clock. `asks_cdn` says that the CDN is told of changes here.
     `edge_secret` is the word of a CDN that judges signatures itself; `most_body` how many bytes an answer can have.
+    `key_place` says where the admin key is kept, where that is no file of the data folder (`control.auth.AdminKey`).
     """
 
     engine: RunningEngine
@@ -91,6 +92,7 @@ class Home:
     asks_cdn: bool = True
     edge_secret: str = field(default="", repr=False)
     most_body: int | None = None
+    key_place: str = ""
 
 
 class Parts:
@@ -211,7 +213,7 @@ class Parts:
         """The admin key; made when first asked for, with its file where there is none yet."""
         from imagemill.assembly.keys import admin_key
 
-        return admin_key(self.settings, self._data)
+        return admin_key(self.settings, self._data, self._home.key_place)
 
     @cached_property
     def uploads(self) -> Intake:

@@ -23,6 +23,9 @@ OPEN = (b"/openapi.json", b"/docs")
 """Descriptions of the API hold no secret and are read by browsers, which send no key."""
 BASIC = (b"/v1/store-events",)
 """Where Basic does as well: SNS knows no other way to send a key. Not elsewhere, for browsers remember it (L2)."""
+MADE = "The first start wrote one to admin.key in the data folder."
+NAMED = "It is in the file that admin.key_file names."
+"""Where the key is, as long as nobody says anything else."""
 
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
 _KEY_IN_QUERY = re.compile(
@@ -33,9 +36,10 @@ _KEY_IN_QUERY = re.compile(
 class AdminKey:
     """The one key there is until keys with scopes come (row G3); read from its file, made by the first start."""
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True, place: str = "") -> None:
         """`create` makes a key where there is no file: right for `admin.key`, wrong for a file that somebody named.
 
+        `place` is a sentence for strangers that says where its holder finds it, without a path.
         Raises InvalidRequest (`bad_key_file`) when a named file is missing, or the file holds no key.
         """
         stored = load_or_create_key(path) if create else load_key(path)
@@ -43,6 +47,7 @@ class AdminKey:
             raise InvalidRequest("The file of the admin key (admin.key_file) is missing or empty.", code="bad_key_file")
         self.created = stored.created
         self.loose = stored.loose
+        self.place = place or (MADE if create else NAMED)
         self._digest = _digest(stored.text)
 
     def admits(self, headers: Mapping[bytes, bytes]) -> bool:
@@ -84,8 +89,7 @@ class Authenticated:
             return
         if shown_key(headers) is None:
             raise Unauthenticated(
-                "The control API wants a key: send it as “Authorization: Bearer …” or “x-api-key”. "
-                "The first start wrote one to admin.key in the data folder.",
+                f"The control API wants a key: send it as “Authorization: Bearer …” or “x-api-key”. {self._key.place}",
                 schemes=("Basic", "Bearer") if basic else ("Bearer",),
             )
         raise Unauthenticated("This key is not known here.", code="bad_api_key")

@@ -13,14 +13,16 @@ from pathlib import Path
 
 from imagemill.aws_calls.secrets import region_of, secret_text
 from imagemill.aws_calls.service import AwsService
+from imagemill.functions.variables import ADMIN_SECRET_ARN
 
-ARN = "IMAGEMILL_ADMIN_SECRET_ARN"
-"""The variable that names the secret."""
 KEY_FILE = "IMAGEMILL_ADMIN__KEY_FILE"
 DATA_FOLDER = "IMAGEMILL_DATA__DIR"
+"""The variables of these settings; written out, as the settings' reader is not among the authorizer's imports."""
 FOLDER = "/tmp/imagemill"  # noqa: S108 - Lambda's one writable folder, private to the micro-VM
 """The data folder where the settings name none (`assembly.functions.DATA`)."""
 FILE = "admin-secret.key"
+PLACE = "It is the secret that the output AdminKeySecret of the functions stack names."
+"""What a caller without a key is told: never the ARN, which holds the account's number."""
 
 
 async def admin_key_file(environ: Mapping[str, str]) -> Path | None:
@@ -31,7 +33,7 @@ async def admin_key_file(environ: Mapping[str, str]) -> Path | None:
     named = environ.get(KEY_FILE)
     if named:
         return Path(named)
-    arn = environ.get(ARN)
+    arn = environ.get(ADMIN_SECRET_ARN)
     if not arn:
         return None
     path = Path(environ.get(DATA_FOLDER) or FOLDER) / FILE

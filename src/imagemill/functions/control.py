@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from imagemill.assembly.functions import DATA, FunctionPlatform, build
+from imagemill.assembly.functions import RUNTIME, FunctionPlatform, build, environment
 from imagemill.errors import ImagemillError, NotFound, TooLarge
-from imagemill.functions.admin_secret import KEY_FILE, admin_key_file
+from imagemill.functions.admin_secret import ARN, KEY_FILE, PLACE, admin_key_file
 from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
 from imagemill.functions.in_time import answer_in_time
-from imagemill.functions.warm import RUNTIME, Warm
+from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
 
 ADDRESSES = (b"/v1/", b"/openapi.json", b"/docs")
@@ -27,11 +27,12 @@ ADDRESSES = (b"/v1/", b"/openapi.json", b"/docs")
 
 async def start() -> FunctionPlatform:
     """Return the started platform of this function; raises SettingsError, or Overloaded while a service is away."""
-    environ = {"IMAGEMILL_DATA__DIR": str(DATA), **os.environ}
+    environ = environment()
+    place = PLACE if environ.get(ARN) and not environ.get(KEY_FILE) else ""
     key_file = await admin_key_file(environ)
     if key_file is not None:
         environ[KEY_FILE] = str(key_file)
-    platform = await build(Settings.load(environ=environ), asks_cdn=True, most_body=MOST_BODY)
+    platform = await build(Settings.load(environ=environ), asks_cdn=True, most_body=MOST_BODY, key_place=place)
     platform.control()  # its imports belong to the time in which Lambda initialises the process
     return platform
 
