@@ -7,6 +7,7 @@ from imagemill.cdn.settings import CdnSettings
 from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.settings import SettingsError
 from imagemill.settings.values import BadValue, folder_of
+from imagemill.variants.remote_names import CACHE_TAG
 
 ZONES = {"cloudfront": "the distribution's id", "cloudflare": "the zone's id", "fastly": "the service's id"}
 TOKENS = ("cloudflare", "fastly")
@@ -57,7 +58,7 @@ def tagging_for(settings: CdnSettings) -> Tagging:
         return Tagging(b"surrogate-key", " ", words=True, lifetime=(b"surrogate-control", age))
     if settings.kind == "cloudfront":
         # S3 can say it of a file as well, as metadata; a distribution knows one name for both (`CacheTagConfig`).
-        return Tagging(b"x-amz-meta-cache-tag", words=True)
+        return Tagging(f"x-amz-meta-{CACHE_TAG}".encode(), words=True)
     if settings.kind == "cloudflare":
         return Tagging(words=True, lifetime=(b"cdn-cache-control", b"public, " + age))
     return Tagging(words=True) if settings.kind else PLAIN

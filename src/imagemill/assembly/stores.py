@@ -23,6 +23,10 @@ if TYPE_CHECKING:  # brings in what only a bucket needs
 
 REPLICA = "replica"
 """Where our notes lie on the files of a replica in a folder: nothing is written into it."""
+DOCUMENTS = f"{OWN_FOLDER}/site/"
+"""Where our own documents lie in a bucket."""
+QUARANTINE = f"{OWN_FOLDER}/quarantine/"
+"""Where direct uploads wait for their check in the bucket of originals."""
 SPOOL = "spool"
 """Where bytes on their way to or from a bucket wait, in files without a name."""
 STORE_THREADS = 8
@@ -107,7 +111,7 @@ def build_document_store(settings: Settings, data: DataFolder) -> ObjectStore:
     """
     shared = s3_address(settings.variants.url) or s3_address(settings.originals.url)
     if shared is not None:
-        return s3_objects(shared.below(f"{OWN_FOLDER}/site/"), settings, data.own / SPOOL)
+        return s3_objects(shared.below(DOCUMENTS), settings, data.own / SPOOL)
     return folder_objects(data.own, data.own / "site", threads=1, secret=True)  # keys of signatures among them
 
 

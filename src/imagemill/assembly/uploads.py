@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imagemill.assembly.stores import SPOOL
+from imagemill.assembly.stores import QUARANTINE, SPOOL
 from imagemill.data_folder import DataFolder
 from imagemill.object_store.port import ObjectStore
 from imagemill.object_store.s3.address import S3Address
 from imagemill.originals.library import Originals
-from imagemill.settings import OWN_FOLDER, Settings
+from imagemill.settings import Settings
 from imagemill.settings.values import s3_address
 from imagemill.uploads.direct import DirectStore, Presigned
 from imagemill.uploads.intake import Intake
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imagemill.object_store.s3.connection import S3Connection
 
 FOLDER = "quarantine"
+"""Where uploads that come through us wait, in the folder of ours."""
 
 
 def build_uploads(
@@ -37,7 +38,7 @@ def build_uploads(
         settings.uploads,
         upload_bytes=settings.limits.upload_bytes,
         resumable=resumable,
-        direct=None if address is None else _direct(address.below(f"{OWN_FOLDER}/{FOLDER}/"), settings, data),
+        direct=None if address is None else _direct(address.below(QUARANTINE), settings, data),
     )
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from imagemill.assembly.functions import RUNTIME, FunctionPlatform, build, environment
 from imagemill.errors import ImagemillError, NotFound, TooLarge
-from imagemill.functions.admin_secret import ARN, KEY_FILE, PLACE, admin_key_file
+from imagemill.functions.admin_secret import KEY_FILE, PLACE, admin_key_file
 from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
 from imagemill.functions.in_time import answer_in_time
+from imagemill.functions.variables import ADMIN_SECRET_ARN
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
 
@@ -28,7 +29,7 @@ ADDRESSES = (b"/v1/", b"/openapi.json", b"/docs")
 async def start() -> FunctionPlatform:
     """Return the started platform of this function; raises SettingsError, or Overloaded while a service is away."""
     environ = environment()
-    place = PLACE if environ.get(ARN) and not environ.get(KEY_FILE) else ""
+    place = PLACE if environ.get(ADMIN_SECRET_ARN) and not environ.get(KEY_FILE) else ""
     key_file = await admin_key_file(environ)
     if key_file is not None:
         environ[KEY_FILE] = str(key_file)

@@ -15,10 +15,8 @@ from typing import Protocol
 from imagemill.aws_calls.queues import send_message
 from imagemill.aws_calls.service import AwsService
 from imagemill.errors import ImagemillError, Overloaded
+from imagemill.functions.variables import DEAD_LETTERS_URL
 from imagemill.observability.logging import events
-
-URL = "IMAGEMILL_DEAD_LETTERS_URL"
-"""The variable that names the queue."""
 
 
 class DeadLetters(Protocol):
@@ -41,13 +39,15 @@ class QueueDeadLetters:
     @classmethod
     def of_environment(cls) -> QueueDeadLetters:
         """Return the queue that this function's environment names."""
-        return cls(os.environ.get(URL, ""), os.environ)
+        return cls(os.environ.get(DEAD_LETTERS_URL, ""), os.environ)
 
     async def put(self, body: str, error: ImagemillError) -> None:
         """Send `body`; raises AwsCallError, and Overloaded where no queue is named."""
         events().error("event.dead", code=error.code, detail=error.sentence)
         if not self._url:
-            raise Overloaded(f"{URL} names no queue for what cannot be carried out.", code="no_dead_letters")
+            raise Overloaded(
+                f"{DEAD_LETTERS_URL} names no queue for what cannot be carried out.", code="no_dead_letters"
+            )
         if self._service is None:
             self._service = AwsService("sqs", environ=self._environ)
         await send_message(self._url, body, self._service, attributes={"reason": error.sentence, "code": error.code})

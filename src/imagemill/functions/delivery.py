@@ -11,18 +11,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from imagemill.assembly.functions import SITE, FunctionPlatform, build
+from imagemill.assembly.functions import RUNTIME, SITE, FunctionPlatform, build
 from imagemill.errors import ImagemillError, NotFound
 from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
 from imagemill.functions.in_time import answer_in_time
+from imagemill.functions.variables import EDGE_SECRET
 from imagemill.functions.viewer import as_asked
-from imagemill.functions.warm import RUNTIME, Warm
+from imagemill.functions.warm import Warm
 
 ADDRESSES = (b"/img/", b"/info/", b"/healthz/", b"/health")
 """What is answered here: the rest of the platform is another function's, or no function's."""
-EDGE_SECRET = "IMAGEMILL_EDGE_SECRET"  # noqa: S105 - the name of a variable
-"""Holds the word by which CloudFront says that it has judged a signature itself; empty where it judges none."""
 
 
 async def start() -> FunctionPlatform:

@@ -15,23 +15,22 @@ from typing import Any
 
 from imagemill.assembly.cdn import build_purger
 from imagemill.assembly.eager import build_eager
-from imagemill.assembly.functions import FunctionPlatform, build
+from imagemill.assembly.functions import RUNTIME, FunctionPlatform, build
 from imagemill.assembly.sources import event_places
+from imagemill.assembly.stores import QUARANTINE
 from imagemill.cdn.port import Purger
 from imagemill.errors import ImagemillError
 from imagemill.functions.dead_letters import DeadLetters, QueueDeadLetters
 from imagemill.functions.happenings import Happenings, out_of_time
-from imagemill.functions.warm import RUNTIME, Warm, deadline_of, seconds_left
+from imagemill.functions.warm import Warm, deadline_of, seconds_left
 from imagemill.observability.logging import events
 from imagemill.originals.notifications import Place
 from imagemill.originals.reconciling import Reconciler
-from imagemill.settings import OWN_FOLDER, Settings
+from imagemill.settings import Settings
 from imagemill.settings.values import s3_address
 
 ITEM_SECONDS = 12.0
 """What one key may take at its worst: a job of the engine (10 s), the store, the CDN."""
-QUARANTINE = f"{OWN_FOLDER}/quarantine/"
-"""Where uploads wait for their check, below the originals (`assembly.uploads`)."""
 
 
 class EventsFunction:

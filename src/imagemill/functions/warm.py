@@ -21,8 +21,6 @@ from imagemill.observability.logging import events
 
 T = TypeVar("T")
 
-RUNTIME = "AWS_LAMBDA_RUNTIME_API"
-"""The variable by which a process knows that it is a function's (Lambda guide, "Runtime environment variables")."""
 RESERVE = 0.5
 """Seconds of an invocation that are left for handing over the answer."""
 
@@ -54,10 +52,11 @@ class Warm:
         """Do `work` with the platform, made now if need be; raises what `build` raises, and what `work` does."""
         platform = self._ready()
         assert self._loop is not None
-        result = self._loop.run_until_complete(_whole(platform, work))
-        if platform.engine.poisoned:
-            end_after_answer()
-        return result
+        try:
+            return self._loop.run_until_complete(_whole(platform, work))
+        finally:
+            if platform.engine.poisoned:
+                end_after_answer()
 
     def close(self) -> None:
         """Close the platform and the loop: for tests, as functions just end."""
