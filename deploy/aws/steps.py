@@ -7,6 +7,7 @@ What is printed is a script to be read first and then run; each step waits for t
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ from pathlib import Path
 
 from deploy.aws.config import Config, ConfigError
 from deploy.aws.config_file import FILE, load
+from deploy.aws.settings import read
+from imagemill.assembly.parts import SITE
+from imagemill.delivery.access import Access
+from imagemill.delivery.cache_tags import tag_that_covers
 
 EDGE_REGION = "us-east-1"
 TEMPLATES = "build/aws/templates"
@@ -65,10 +70,12 @@ def removal(config: Config) -> str:
 
 def _up(config: Config) -> Iterator[str]:
     yield "set -eu"
-    yield "# The functions' zips and the large templates go through a bucket of yours in this region."
-    account = "$(aws sts get-caller-identity --query Account --output text)"
-    yield f'CODE="${{CODE:-{config.name}-code-{account}}}"'
-    yield f'aws s3api head-bucket --bucket "$CODE" || aws s3 mb "s3://$CODE" --region {config.region}'
+    yield "# The functions' zips and the large templates go through a bucket of yours in this region. A bucket of"
+    yield "# that name in another account ends this: whoever owns it could change what the functions run."
+    yield 'ACCOUNT="$(aws sts get-caller-identity --query Account --output text)"'
+    yield f'CODE="${{CODE:-{config.name}-code-$ACCOUNT}}"'
+    yield 'aws s3api head-bucket --bucket "$CODE" --expected-bucket-owner "$ACCOUNT" \\'
+    yield f'  || aws s3 mb "s3://$CODE" --region {config.region}'
     yield "# A zip is named after its content: new code is a new name, and so a new version of its functions."
     for bundle in ("delivery", "control"):
         path = f"build/aws/imagemill-{bundle}-{config.architecture}.zip"
@@ -79,6 +86,23 @@ def _up(config: Config) -> Iterator[str]:
         yield f"# {step.stack}"
         yield from _deploy(config, step)
         yield from _read_outputs(config, step)
+        if step.stack == "delivery":
+            yield from _forget_private(config)
+
+
+def _forget_private(config: Config) -> Iterator[str]:
+    """Drop from the edge what may have been public until now: no function starts to do it, as a server does.
+
+    Tags are written as `cdn.cloudfront` writes them. What the bucket holds of it the edge names no more.
+    """
+    settings = read(config.settings)
+    access = Access.of(settings.delivery, settings.sizes)
+    prefixes = ("",) if access.mode == "signed" else access.private
+    tags = sorted({f"#{tag_that_covers(SITE, prefix)}" for prefix in prefixes})
+    if tags:
+        yield "# private: what was cached before it became so is dropped"
+        yield 'aws cloudfront create-invalidation --distribution-id "$DISTRIBUTION_ID" \\'
+        yield f"  --paths {' '.join(map(shlex.quote, tags))}"
 
 
 def _deploy(config: Config, step: Step) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tests.deploy.deployments import Synthesised
 AWS = """#!/bin/sh
 echo "aws $*" >> "$AWS_LOG"
 case "$*" in
+    *head-bucket*|*" mb "*) test -z "${SQUATTED:-}" ;;
     *get-caller-identity*) echo 123456789012 ;;
     *describe-stacks*) echo "$*" | sed "s/.*OutputKey=='\\([A-Za-z]*\\)'.*/the-\\1/" ;;
 esac
@@ -89,6 +90,37 @@ def test_new_code_is_a_new_key(tmp_path: Path) -> None:
     keys = [call.rsplit("/", 1)[1].split()[0] for call in made if " s3 cp " in call]
     assert [key.split("-")[0] for key in keys] == ["delivery", "control"]
     assert len({key.split("-")[1] for key in keys}) == 2
+
+
+def test_code_goes_into_no_bucket_of_a_stranger(tmp_path: Path) -> None:
+    """The name can be guessed: a bucket of another account ends the script before anything is put there."""
+    script = steps.script(Config())
+    looked = next(call for call in calls(script, tmp_path) if " head-bucket " in call)
+    assert looked.endswith("--expected-bucket-owner 123456789012")
+    (tmp_path / "calls").unlink()
+    with pytest.raises(subprocess.CalledProcessError):
+        calls(f"export SQUATTED=1\n{script}", tmp_path)
+    assert not [call for call in (tmp_path / "calls").read_text().splitlines() if " s3 cp " in call]
+
+
+@pytest.mark.parametrize(
+    ("settings", "tags"),
+    [
+        ({}, None),
+        ({"delivery.private": "users/,staff/my trips/x"}, "#default/staff/my%20trips/ #default/users/"),
+        ({"delivery.access": "signed", "delivery.private": "users/"}, "#default/"),
+    ],
+)
+def test_what_became_private_is_dropped_from_the_edge(
+    settings: dict[str, str], tags: str | None, tmp_path: Path
+) -> None:
+    """Once the new functions are at the edge, nothing is left there that was kept when anybody might see it (G8)."""
+    made = calls(steps.script(Config(settings=settings)), tmp_path)
+    dropped = [place for place, call in enumerate(made) if " create-invalidation " in call]
+    assert [made[place].split("--paths ", 1)[1] for place in dropped] == ([] if tags is None else [tags])
+    if dropped:
+        assert "--distribution-id the-DistributionId" in made[dropped[0]]
+        assert any("-delivery " in call and " deploy " in call for call in made[: dropped[0]])
 
 
 def test_what_was_deployed_last_is_removed_first(deployment: Synthesised, tmp_path: Path) -> None:
