@@ -14,7 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from deploy.aws.config import Config
+from deploy.aws.config import EDGE_REGION, Config
 
 ALARMS, BUDGETS = "cloudwatch.amazonaws.com", "budgets.amazonaws.com"
 """The services that may speak to a topic."""
@@ -126,4 +126,4 @@ def metric(
 def edge_metric(name: str, distribution_id: str, statistic: str, *, minutes: int = 5) -> cloudwatch.Metric:
     """Return a metric of the distribution; all of CloudFront's are in us-east-1."""
     dimensions = {"DistributionId": distribution_id, "Region": "Global"}
-    return metric("AWS/CloudFront", name, dimensions, statistic, minutes=minutes, region="us-east-1")
+    return metric("AWS/CloudFront", name, dimensions, statistic, minutes=minutes, region=EDGE_REGION)

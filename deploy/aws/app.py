@@ -15,7 +15,7 @@ from typing import TypedDict
 import aws_cdk as cdk
 
 from deploy.aws.api import ApiStack
-from deploy.aws.config import Config
+from deploy.aws.config import EDGE_REGION, Config
 from deploy.aws.delivery import DeliveryStack
 from deploy.aws.edge import EdgeStack
 from deploy.aws.edge_alarms import EdgeAlarmsStack
@@ -25,8 +25,6 @@ from deploy.aws.operations import OperationsStack
 from deploy.aws.replica import ReplicaStack
 from deploy.aws.storage import StorageStack
 
-EDGE_REGION = "us-east-1"
-"""Where CloudFront takes its web ACL and its certificate from."""
 FLAGS = {
     "@aws-cdk/aws-iam:minimizePolicies": True,  # one statement where two say the same: what a reviewer reads
     "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,  # access logs by a bucket policy, not by an ACL

@@ -11,7 +11,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from deploy.aws.config import Config
-from deploy.aws.names import QUARANTINE, bucket_name
+from deploy.aws.names import bucket_name
+from imagemill.assembly.stores import QUARANTINE
 
 KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 """Outlives its stack, except one that was never finished: else the next try would find the name taken."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+EDGE_REGION = "us-east-1"
+"""Where CloudFront is run from: its web ACL, its certificate, its metrics and its logs are there and nowhere else."""
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retentions that CloudWatch Logs knows (API PutRetentionPolicy, `retentionInDays`)."""
 

@@ -13,13 +13,12 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from deploy.aws.alarms import edge_metric
-from deploy.aws.config import Config
+from deploy.aws.config import EDGE_REGION, Config
+from deploy.aws.cost import GB, Prices
 from deploy.aws.lambda_function import PlatformFunction
 
-GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
+GB_SECOND = {"arm64": Prices().lambda_gb_second, "x86_64": 0.0000166667}
 """Dollars for a GB of memory over a second (Lambda prices, Europe (Ireland), first tier)."""
-EDGE_GB = 0.085
-"""Dollars for a GB that leaves the edge (CloudFront prices, Europe, first 10 TB after the free terabyte)."""
 HALF = 12
 
 
@@ -118,11 +117,11 @@ def _lambda_dollars(config: Config, functions: Mapping[str, PlatformFunction]) -
 def _edge_dollars(distribution_id: str) -> cloudwatch.MathExpression:
     downloaded = edge_metric("BytesDownloaded", distribution_id, "Sum", minutes=60)
     return cloudwatch.MathExpression(
-        expression=f"bytes * {EDGE_GB / 1e9:.14f}",
+        expression=f"bytes * {Prices().cloudfront_gb / GB:.14f}",
         using_metrics={"bytes": downloaded},
         label="bytes to viewers (CloudFront)",
         period=Duration.hours(1),
-        search_region="us-east-1",
+        search_region=EDGE_REGION,
     )
 
 

@@ -26,8 +26,10 @@ from deploy.aws.config import Config, ConfigError
 from deploy.aws.edge_function import EdgeRules
 from deploy.aws.edge_policies import SITE_CACHE, SITE_HEADERS, EdgePolicies
 from deploy.aws.key_group import KeyGroup
-from deploy.aws.names import EDGE_SECRET_HEADER, bucket_name
+from deploy.aws.names import bucket_name
+from imagemill.delivery.permission import EDGE_HEADER
 from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER, STATED_BEHAVIORS
+from imagemill.variants.remote_names import CACHE_TAG
 
 STATIC = "static"
 PRIVATE_STATIC = "private-static"
@@ -35,7 +37,7 @@ STATIC_OR_MAKER = "static-or-maker"
 PRIVATE_STATIC_OR_MAKER = "private-static-or-maker"
 PAGES = "site"
 """Ids of origins and groups, beside the maker's two, which the function names."""
-TAG_HEADER = "x-amz-meta-cache-tag"
+TAG_HEADER = f"x-amz-meta-{CACHE_TAG}"
 """The header whose words an invalidation may name (E2): S3 makes it of a variant's metadata, the maker says it too."""
 MISSED = (403, 404, 500, 502, 503, 504)
 """Answers of the bucket after which the maker is asked; 403 is what S3 says of odd names."""
@@ -221,7 +223,7 @@ class Distribution(Construct):
 
 def _maker(origin: str, ends: Ends, access: str, *, known: bool = False) -> Dist.OriginProperty:
     """Return the maker as an origin; one that is `known` says that CloudFront has checked a signature (E7)."""
-    secret = Dist.OriginCustomHeaderProperty(header_name=EDGE_SECRET_HEADER, header_value=ends.secret)
+    secret = Dist.OriginCustomHeaderProperty(header_name=EDGE_HEADER, header_value=ends.secret)
     return Dist.OriginProperty(
         id=origin,
         domain_name=ends.maker_host,

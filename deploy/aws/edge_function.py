@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploy.aws.config import Config, ConfigError
-from deploy.aws.names import SITE
 from deploy.aws.settings import read
+from imagemill.assembly.parts import SITE
 from imagemill.edge_config.cloudfront import MAX_BYTES, cloudfront_function, static_reasons
 from imagemill.edge_config.facts import Facts, facts_of
 

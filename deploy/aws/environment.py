@@ -10,14 +10,14 @@ from collections.abc import Mapping
 
 from deploy.aws.config import Config
 from deploy.aws.names import bucket_name
-from deploy.aws.settings import DATA
+from imagemill.assembly.functions import DATA
 from imagemill.settings.source import variable_of
 
 
 def environment(config: Config, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables of a function; `more` are settings (`section.name`) of this function alone."""
     settings = {
-        "data.dir": DATA,
+        "data.dir": str(DATA),
         "originals.url": f"s3://{bucket_name(config, 'originals')}",
         "originals.replica_url": f"s3://{bucket_name(config, 'replica')}?region={config.replica_region}",
         "variants.url": f"s3://{bucket_name(config, 'variants')}",

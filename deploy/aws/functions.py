@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Environment, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, CfnParameter, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -13,14 +13,13 @@ from deploy.aws.environment import environment
 from deploy.aws.lambda_function import Code, PlatformFunction, Shape
 from deploy.aws.names import queue_arn, queue_url
 from deploy.aws.notifications import EVENTS_SECONDS
+from deploy.aws.openapi import SECONDS
 from deploy.aws.rights import control_rights, events_rights
 from deploy.aws.storage import StorageStack
+from imagemill.functions.variables import ADMIN_SECRET_ARN, DEAD_LETTERS_URL
 
-ADMIN_SECRET = "IMAGEMILL_ADMIN_SECRET_ARN"  # noqa: S105 - the name of a variable
-DEAD_LETTERS = "IMAGEMILL_DEAD_LETTERS_URL"
-"""Variables that are no settings of the platform: `functions.admin_secret` and `functions.events` read them."""
-CONTROL_SECONDS = 29
-"""API Gateway waits no longer."""
+ADMIN_SECRET_VERSION = "IMAGEMILL_ADMIN_SECRET_VERSION"  # noqa: S105 - the name of a variable
+"""Read by nobody: where it changes, Lambda takes the function for a new one, and every environment starts anew."""
 CONTROL_AT_ONCE = 20
 EVENTS_AT_ONCE = 10
 """Invocations at once: the bound on what a flood of calls or of uploads costs, and takes from the maker."""
@@ -55,6 +54,13 @@ class FunctionsStack(Stack):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
             removal_policy=RemovalPolicy.DESTROY,
         )
+        self._key_version = CfnParameter(
+            self,
+            "AdminKeyVersion",
+            default="",
+            max_length=64,
+            description="After the secret was changed: its new version's id, or running functions keep the old key.",
+        ).value_as_string
         edge = {
             "server.public_url": public_url,
             "cdn.kind": "cloudfront",  # E2: what changes is dropped from the edge
@@ -65,6 +71,9 @@ class FunctionsStack(Stack):
         self.control = self._control(edge, distribution_id)
         self.events = self._events(edge, distribution_id)
         self.authorizer = self._authorizer()
+        # Exported whether asked for or not: the API imports it only with `api.auth = "authorizer"`, and CloudFormation
+        # would refuse to drop it here, when that is taken back, while the API still does.
+        self.export_value(self.authorizer.alias.function_arn)
         CfnOutput(
             self, "AdminKeySecret", value=self.admin_secret.secret_arn, description="The secret with the API's key."
         )
@@ -77,10 +86,11 @@ class FunctionsStack(Stack):
                 handler="imagemill.functions.control.handler",
                 description="Imagemill: the API of /v1.",
                 memory=1024,
-                seconds=CONTROL_SECONDS,
+                seconds=SECONDS,
                 scratch=1024,
                 reserved=self._at_once(CONTROL_AT_ONCE),
-                environment={**environment(self._config, edge), ADMIN_SECRET: self.admin_secret.secret_arn},
+                edition=self._key_version,
+                environment={**environment(self._config, edge), **self._admin_key()},
                 statements=[*control_rights(self._config, distribution_id=distribution_id), self._read_admin_key()],
             ),
         )
@@ -98,7 +108,7 @@ class FunctionsStack(Stack):
                 reserved=self._at_once(EVENTS_AT_ONCE),
                 environment={
                     **environment(self._config, edge),
-                    DEAD_LETTERS: queue_url(self._config, "dead-letters"),
+                    DEAD_LETTERS_URL: queue_url(self._config, "dead-letters"),
                 },
                 statements=events_rights(self._config, distribution_id=distribution_id),
             ),
@@ -124,13 +134,18 @@ class FunctionsStack(Stack):
                 description="Imagemill: says who may call the API.",
                 memory=512,
                 seconds=10,
-                environment={ADMIN_SECRET: self.admin_secret.secret_arn},
+                edition=self._key_version,
+                environment=self._admin_key(),
                 statements=[self._read_admin_key()],
             ),
         )
 
     def _function(self, construct_id: str, shape: Shape) -> PlatformFunction:
         return PlatformFunction(self, construct_id, config=self._config, code=self._code, shape=shape)
+
+    def _admin_key(self) -> dict[str, str]:
+        """Return where the key is, and which one: a function reads it as it starts."""
+        return {ADMIN_SECRET_ARN: self.admin_secret.secret_arn, ADMIN_SECRET_VERSION: self._key_version}
 
     def _read_admin_key(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Aws, Fn
+from aws_cdk import Fn
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -17,13 +17,16 @@ from constructs import Construct
 from deploy.aws.config import Config
 from deploy.aws.environment import environment
 from deploy.aws.lambda_function import Code, PlatformFunction, Shape
-from deploy.aws.names import OWN, SITE, bucket_arn, key_alias
+from deploy.aws.names import OWN, bucket_arn
+from deploy.aws.rights import keys
+from imagemill.assembly.parts import SITE
+from imagemill.assembly.stores import DOCUMENTS
+from imagemill.functions.variables import EDGE_SECRET
 from imagemill.variants.paths import ODD
 
 HANDLER = "imagemill.functions.delivery.handler"
 SECONDS = 29
 """Time for an answer: CloudFront waits 30 s, so it hears of every fault from the maker itself."""
-SECRET_VARIABLE = "IMAGEMILL_EDGE_SECRET"  # noqa: S105 - a variable's name
 
 
 class Maker(Construct):
@@ -53,7 +56,7 @@ class Maker(Construct):
                 memory=config.memory,
                 seconds=SECONDS,
                 reserved=config.reserved_concurrency,
-                environment={**environment(config, more), SECRET_VARIABLE: self.secret},
+                environment={**environment(config, more), EDGE_SECRET: self.secret},
                 statements=maker_rights(config),
             ),
         )
@@ -105,7 +108,7 @@ def maker_rights(config: Config) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(
             sid="ReadDocuments",  # presets, signing keys, purges: the control function alone writes them
             actions=["s3:GetObject"],
-            resources=[f"{variants}/{OWN}site/*"],
+            resources=[f"{variants}/{DOCUMENTS}*"],
         ),
     ]
     if any(name.startswith("sources.") for name in config.settings):
@@ -113,27 +116,7 @@ def maker_rights(config: Config) -> list[iam.PolicyStatement]:
             iam.PolicyStatement(
                 sid="NoteSources",  # what web servers told of their originals
                 actions=["s3:PutObject", "s3:DeleteObject"],
-                resources=[f"{variants}/{OWN}site/sources/*"],
+                resources=[f"{variants}/{DOCUMENTS}sources/*"],
             )
         )
-    if config.kms:
-        statements.append(_key(config))
-    return statements
-
-
-def _key(config: Config) -> iam.PolicyStatement:
-    """Return the use of the buckets' keys, through S3 only; by alias, for the keys are other stacks'."""
-    return iam.PolicyStatement(
-        sid="UseKeys",
-        actions=["kms:Decrypt", "kms:GenerateDataKey"],
-        resources=[
-            f"arn:{Aws.PARTITION}:kms:{region}:{Aws.ACCOUNT_ID}:key/*"
-            for region in (config.region, config.replica_region)
-        ],
-        conditions={
-            "ForAnyValue:StringEquals": {
-                "kms:ResourceAliases": [key_alias(config, "data"), key_alias(config, "replica")]
-            },
-            "StringLike": {"kms:ViaService": f"s3.*.{Aws.URL_SUFFIX}"},
-        },
-    )
+    return [*statements, *keys(config, "s3")]

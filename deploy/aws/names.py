@@ -12,20 +12,14 @@ from aws_cdk import Aws, Fn
 from deploy.aws.config import Config
 from imagemill.settings import OWN_FOLDER
 
-SITE = "default"
-"""The site whose variants the distribution serves: the first segment of every variant's key (contract, "Sites")."""
 OWN = f"{OWN_FOLDER}/"
 """The prefix of the platform's own documents, in any bucket; never served."""
-QUARANTINE = f"{OWN}quarantine/"
-"""Where direct uploads land in the originals bucket until they were checked."""
 LOGS_OF_S3 = "s3/"
 LOGS_OF_CLOUDFRONT = "cloudfront/"
 LOGS_OF_CLOUDTRAIL = "cloudtrail/"
 """Where each kind of log lies in the logs bucket; its policy lets each writer write there only."""
 REPLICATION_RULE = "everything"
 """The id of the rule of replication, by which its lag is measured (a dimension of AWS/S3 ReplicationLatency)."""
-EDGE_SECRET_HEADER = "x-imagemill-edge"  # noqa: S105 - a header's name
-"""The header by which the private origins of the distribution prove that CloudFront has checked a signature."""
 
 
 def bucket_name(config: Config, role: str) -> str:

@@ -10,7 +10,9 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from deploy.aws.config import Config
-from deploy.aws.names import OWN, QUARANTINE, SITE, bucket_arn, key_alias, queue_arn
+from deploy.aws.names import OWN, bucket_arn, key_alias, queue_arn
+from imagemill.assembly.parts import SITE
+from imagemill.assembly.stores import QUARANTINE
 from imagemill.variants.paths import ODD
 
 
@@ -25,7 +27,7 @@ def control_rights(config: Config, *, distribution_id: str) -> list[iam.PolicySt
             resources=[f"{originals}/*"],  # any key is an original; presigned uploads are signed with this right
         ),
         purge(distribution_id),
-        *_keys(config, "s3"),
+        *keys(config, "s3"),
     ]
 
 
@@ -53,7 +55,7 @@ def events_rights(config: Config, *, distribution_id: str) -> list[iam.PolicySta
             resources=[queue_arn(config, "dead-letters")],
         ),
         purge(distribution_id),
-        *_keys(config, "s3", "sqs"),
+        *keys(config, "s3", "sqs"),
     ]
 
 
@@ -83,7 +85,7 @@ def _both(config: Config) -> list[iam.PolicyStatement]:
     ]
 
 
-def _keys(config: Config, *services: str) -> list[iam.PolicyStatement]:
+def keys(config: Config, *services: str) -> list[iam.PolicyStatement]:
     """Return the use of our own keys, through these services alone; by alias, for the keys are other stacks'."""
     if not config.kms:
         return []

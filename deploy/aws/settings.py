@@ -14,8 +14,6 @@ from imagemill.settings import Settings, SettingsError
 from imagemill.settings.rules import RULES
 from imagemill.settings.source import variable_of
 
-DATA = "/tmp/imagemill"  # noqa: S108 - Lambda's one writable folder, private to the micro-VM
-"""Where a function may write."""
 OWNED = {
     "data.dir": "Lambda's one writable folder",
     "server.public_url": "domain, or CloudFront's own host name",

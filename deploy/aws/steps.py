@@ -13,14 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.aws.config import Config, ConfigError
+from deploy.aws.config import EDGE_REGION, Config, ConfigError
 from deploy.aws.config_file import FILE, load
 from deploy.aws.settings import read
 from imagemill.assembly.parts import SITE
 from imagemill.delivery.access import Access
 from imagemill.delivery.cache_tags import tag_that_covers
 
-EDGE_REGION = "us-east-1"
 TEMPLATES = "build/aws/templates"
 OUTPUTS = {
     "edge": {"WebAclArn": "$WEB_ACL_ARN", "CertificateArn": "$CERTIFICATE_ARN"},

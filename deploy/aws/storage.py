@@ -15,26 +15,27 @@ from constructs import Construct
 
 from deploy.aws.audit import writer as audit_writer
 from deploy.aws.bucket import KEPT, PlatformBucket
-from deploy.aws.config import Config
+from deploy.aws.config import EDGE_REGION, Config
 from deploy.aws.names import (
     LOGS_OF_CLOUDFRONT,
     LOGS_OF_CLOUDTRAIL,
     LOGS_OF_S3,
-    OWN,
-    SITE,
     bucket_arn,
     distributions_arn,
     key_alias,
 )
 from deploy.aws.notifications import Notifications
 from deploy.aws.replication import replicate
+from imagemill.assembly.parts import SITE
+from imagemill.assembly.stores import DOCUMENTS
+from imagemill.uploads.tickets import FOLDER
 from imagemill.variants.remote_names import TRIMMED
 
 AUDIT_DAYS = 365
 """How long the audit trail is kept at least, however short other logs are (G7); a year is what most rules ask."""
 
-TICKETS = f"{OWN}site/tickets/"
-"""Where tickets of uploads lie among our own documents (`uploads.tickets`)."""
+TICKETS = f"{DOCUMENTS}{FOLDER}"
+"""Where tickets of uploads lie among our own documents."""
 TICKET_DAYS = 9
 """A link of S3 lasts seven days at most (SigV4), and `uploads.remember` tells of the outcome for one more."""
 
@@ -206,6 +207,6 @@ def _edge_log_writer(config: Config) -> iam.PolicyStatement:
         resources=[f"{bucket_arn(config, 'logs')}/{LOGS_OF_CLOUDFRONT}*"],
         conditions={
             "StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceAccount": Aws.ACCOUNT_ID},
-            "ArnLike": {"aws:SourceArn": f"arn:{Aws.PARTITION}:logs:us-east-1:{Aws.ACCOUNT_ID}:delivery-source:*"},
+            "ArnLike": {"aws:SourceArn": f"arn:{Aws.PARTITION}:logs:{EDGE_REGION}:{Aws.ACCOUNT_ID}:delivery-source:*"},
         },
     )

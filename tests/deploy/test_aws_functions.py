@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from deploy.aws.config import Config
-from deploy.aws.names import QUARANTINE
 from tests.deploy.deployments import Json, Synthesised
 from tests.deploy.reading import ACCOUNT, listed, short, statements, text
 
+from imagemill.assembly.stores import QUARANTINE
 from imagemill.settings import Settings
 
 FUNCTION = "AWS::Lambda::Function"
