@@ -402,9 +402,31 @@ def test_what_a_viewer_says_of_itself_does_not_count(functions: dict[str, EdgeFu
     assert "x-imagemill-edge" not in judged.headers
 
 
+@pytest.mark.parametrize("mode", sorted(MODES))
+@pytest.mark.parametrize(
+    ("headers", "ours"),
+    [
+        ({"cdn_loop": "imagemill"}, True),
+        ({"cdn_loop": "other; a=1,\tImagemill ; x=1"}, True),
+        ({"cdn_loop": "another-imagemill"}, False),
+        ({"cdn_loop": "cdn; by=imagemill"}, False),
+        ({"user_agent": "Imagemill/0.1.0"}, True),
+        ({"user_agent": "Mozilla/5.0 (like Imagemill/1)"}, False),
+        ({"x_imagemill_loop": "1"}, False),
+        ({}, False),
+    ],
+)
+def test_an_imagemill_in_search_of_an_original_is_told_to_the_maker(
+    functions: dict[str, EdgeFunction], mode: str, headers: dict[str, str], ours: bool
+) -> None:
+    """Under a key of its own, or CloudFront would wait for the answer that waits for it; no viewer writes the word."""
+    for uri in ("/img/w=300/sea.jpg", "/img/w=%33/sea.jpg", "/info/sea.jpg"):
+        assert functions[mode](asked(uri, **headers)).headers.get("x-imagemill-loop") == ("1" if ours else None)
+
+
 def test_the_key_has_all_that_an_answer_is_made_of() -> None:
     """Every header that delivery plans by is part of the key, and what the maker reads the address from."""
-    assert set(KEY_HEADERS) >= {"x-imagemill-uri", "accept", *HINTS}
+    assert set(KEY_HEADERS) >= {"x-imagemill-uri", "accept", "x-imagemill-loop", *HINTS}
     assert len(KEY_HEADERS) <= 10  # CloudFront's quota of headers in a cache policy
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.functions.http_events import SHAPES, Answered
-from tests.functions.makers import SITE, Maker, makers, picture
+from tests.functions.makers import SITE, Maker, MakerOf, makers, picture
 from tests.object_store.s3_servers import S3Server
 from tests.signing.signing_kit import SECRET
 
@@ -247,3 +247,13 @@ def test_a_hostile_request_is_answered_as_the_index_allows(case: dict[str, Any],
     assert allowed or closes, (answer.status, words, answer.body[:200])
     assert len(answer.body) < 100_000
     assert refusing.ask("/healthz/live").status == 200
+
+
+def test_a_source_that_leads_back_to_us_ends_after_one_turn(maker_of: MakerOf) -> None:
+    """The edge tells that an Imagemill asks: a web source is not asked onwards, a picture of the bucket is answered."""
+    maker = maker_of({"IMAGEMILL_SOURCES__SHOP__URL": "https://shop.example.com/media/"})
+    maker.put("a.png", picture(64))
+    headers = {"x-imagemill-loop": "1"}
+    looped = maker.ask("/img/w=20/shop/a.png", headers=headers)
+    assert (looped.status, json.loads(looped.body)["code"]) == (502, "source_loop")
+    assert maker.ask("/img/w=20/a.png", headers=headers).status == 200

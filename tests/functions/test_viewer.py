@@ -83,3 +83,13 @@ def test_only_the_functions_own_url_is_cloudfronts(make: object) -> None:
 def test_the_viewers_address_is_the_clients(text: str, client: str) -> None:
     """CloudFront writes address and port; what is no address counts for nothing."""
     assert asked("/img/_/x", address=text).client == client
+
+
+def test_the_edge_tells_of_an_imagemill_that_asks() -> None:
+    """Its word becomes RFC 8586's, which the gateway knows; through API Gateway anybody could write it."""
+    for make, marked in ((function_url, True), (gateway_1, False), (gateway_2, False)):
+        event = make("/img/_/a.png", headers={"x-imagemill-loop": "1"})
+        request = as_asked(read_event(event), site="default")
+        assert (request.header(b"cdn-loop") == "imagemill") is marked
+        assert request.header(b"x-imagemill-loop") is None
+    assert asked("/img/_/a.png").header(b"cdn-loop") is None

@@ -7,6 +7,7 @@ Whatever it is not sure of goes to the maker as it came. It cannot see a picture
     x-imagemill-uri     path and query as the viewer sent them, without parameters of others; overwrites a viewer's own
     accept              one of a few normal forms, or none where the address says the format
     sec-ch-dpr, …       dropped where the address asks no hint
+    x-imagemill-loop    1 where an Imagemill asks on behalf of a source: a web server that leads back to us (threat S1)
 
 CloudFront ignores Vary: an answer is found again by its path and by the headers of the cache key alone. So all that
 the maker reads must be in `KEY_HEADERS`, and no query is part of the key, for `x-imagemill-uri` has it (threat C4).
@@ -15,8 +16,12 @@ Behind a key group a query may hold a version and CloudFront's own parameters, n
 policy's `*` covers any text of the URL, and anybody can write a query. `/img/*/users/ann/*` would open
 `/img/_/users/bob/cat.jpg?x=/users/ann/`, which no policy opens in the other homes (`signing.resource`; threat G7).
 
-Sources: CloudFront Developer Guide, "JavaScript runtime 2.0 features", "Helper methods for origin modification",
-"General helper methods" (`rawQueryString`), "Restrictions on CloudFront Functions".
+That our own fetch comes back is part of the key: CloudFront makes one request at a time for a key, so it would wait for
+the very answer that waits for it. `CDN-Loop` is none of the headers that are kept from functions, but whether a policy
+may send it on is not documented: so a header of our own does. `User-Agent` says the same, should it be missing.
+
+Sources: CloudFront Developer Guide, "Restrictions on all edge functions", "JavaScript runtime 2.0 features", "Helper
+methods for origin modification", "General helper methods" (`rawQueryString`), "Restrictions on CloudFront Functions".
 """
 
 from __future__ import annotations
@@ -38,9 +43,10 @@ MAKER = "maker"
 PRIVATE_MAKER = "private-maker"
 """Ids of the maker's origins: the second carries the word by which the maker knows that CloudFront has judged."""
 URI_HEADER = "x-imagemill-uri"
+LOOP_HEADER = "x-imagemill-loop"
 EDGE_HEADER = "x-imagemill-edge"
 HINTS = ("sec-ch-dpr", "dpr", "sec-ch-width", "width", "save-data")
-KEY_HEADERS = (URI_HEADER, "accept", *HINTS)
+KEY_HEADERS = (URI_HEADER, "accept", LOOP_HEADER, *HINTS)
 """The headers of the cache key, which are those that reach the maker: everything that an answer is made of."""
 
 _PRESETS = (

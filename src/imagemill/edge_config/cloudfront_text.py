@@ -4,6 +4,7 @@ Only what runtime 2.0 has: ES 5.1, `const` and `let`, arrow functions, regular e
 comment inside of it: CloudFront counts every byte. In the order of the text:
 
     COUNTED       parameters that mean something to us; a name with an escape in it may be one of them
+    LOOPS, OURS   what an Imagemill says of itself when it fetches an original from a web server (RFC 8586)
     text          a header's value, joined where it came more than once (RFC 9110 section 5.3)
     staticName    the object of the variant, '' where the maker must be asked: not exactly one `v`, an odd spelling,
                   something that is not for everyone, options out of the canonical order, a format with no ending;
@@ -27,6 +28,8 @@ const OPTIONS = «plain»;
 const HINTED = «hinted»;
 const STATED = «stated»;
 const UNSURE = «unsure»;
+const LOOPS = /(?:^|,)[ \\t]*imagemill[ \\t]*(?:[;,]|$)/i;
+const OURS = /^Imagemill\\//;
 const CLASSES = [
   «classes»
 ];
@@ -86,6 +89,10 @@ function handler(event) {
   «guarded»
   delete request.headers['x-imagemill-edge'];
   delete request.headers['x-imagemill-uri'];
+  delete request.headers['x-imagemill-loop'];
+  if (LOOPS.test(text(request.headers['cdn-loop'])) || OURS.test(text(request.headers['user-agent']))) {
+    request.headers['x-imagemill-loop'] = { value: '1' };
+  }
   let name = '';
   try {
     name = judge(request);

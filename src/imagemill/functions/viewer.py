@@ -2,8 +2,9 @@
 
     x-imagemill-uri              the viewer's path and what of the query means something to us
     cloudfront-viewer-address    the viewer's address and port
+    x-imagemill-loop             that the viewer is an Imagemill in search of an original (`gateway.loops`)
 
-Both count only where nobody but CloudFront can write them: in a request to the function's own URL, which takes requests
+They count only where nobody but CloudFront can write them: in a request to the function's own URL, which takes requests
 that CloudFront has signed. What came must be the same path in another spelling, or the name of a file of ours, which
 only our function at the edge asks for. Anything else is refused: an answer to either of two addresses would be kept
 under the other (threat C1).
@@ -17,9 +18,11 @@ from urllib.parse import unquote_to_bytes
 
 from imagemill.errors import InvalidRequest
 from imagemill.functions.http_event import HttpEvent, written_path
+from imagemill.gateway.loops import MARK
 
 URI_HEADER = b"x-imagemill-uri"
 ADDRESS_HEADER = b"cloudfront-viewer-address"
+EDGE_LOOP_HEADER = b"x-imagemill-loop"
 
 
 def as_asked(request: HttpEvent, *, site: str) -> HttpEvent:
@@ -27,10 +30,13 @@ def as_asked(request: HttpEvent, *, site: str) -> HttpEvent:
 
     Raises InvalidRequest (`bad_address`) where two different paths came.
     """
-    uri, address = request.header(URI_HEADER), request.header(ADDRESS_HEADER)
-    request = replace(request, headers=tuple(one for one in request.headers if one[0] != URI_HEADER))
+    uri, address, loops = (request.header(name) for name in (URI_HEADER, ADDRESS_HEADER, EDGE_LOOP_HEADER))
+    headers = tuple(one for one in request.headers if one[0] not in (URI_HEADER, EDGE_LOOP_HEADER))
+    request = replace(request, headers=headers)
     if not request.from_function_url:
         return request
+    if loops:
+        request = replace(request, headers=(*headers, MARK))
     client = None if address is None else _client_of(address)
     if client is not None:
         request = replace(request, client=client)

@@ -14,6 +14,8 @@ from imagemill.errors import Overloaded
 
 HEADER = b"cdn-loop"
 _NAME = b"imagemill"
+MARK = (HEADER, _NAME)
+"""What our own requests carry."""
 
 
 def check_loop(path: bytes, query: bytes, headers: Mapping[bytes, bytes], is_remote: Callable[[str], bool]) -> None:
