@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
 from imagemill import demo
-from imagemill.assembly.functions import SITE, FunctionPlatform
+from imagemill.assembly.functions import DATA, SITE, FunctionPlatform, build
 from imagemill.data_folder import DataFolder, open_data_folder
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.functions import admin_secret
+from imagemill.functions.warm import Warm
 from imagemill.object_store.port import ALWAYS
 from imagemill.settings import Settings
+from imagemill.settings.source import variable_of
 
 PHOTO = next(Path(demo.__file__).with_name("photos").glob("*.jpg"))
 Story = Callable[[FunctionPlatform, "Clock"], Awaitable[None]]
@@ -150,3 +156,29 @@ def test_the_memory_of_the_function_is_what_its_runtime_says(
         assert platform.engine.machine_bytes == bytes_
 
     tell(folder, story)
+
+
+def test_a_process_whose_engine_is_poisoned_ends_after_a_failure_too(
+    monkeypatch: pytest.MonkeyPatch, folder: DataFolder
+) -> None:
+    """Whatever became of the invocation: the job that nobody could stop still runs, so no other one may come here."""
+    client = SimpleNamespace(wait_next_invocation=None)
+    monkeypatch.setitem(sys.modules, "awslambdaric.lambda_runtime_client", SimpleNamespace(LambdaRuntimeClient=client))
+    settings = Settings.load(environ={variable_of("data.dir"): str(folder.path)})
+    warm = Warm(lambda: build(settings, folder))
+
+    async def work(platform: FunctionPlatform) -> NoReturn:
+        platform.engine.poisoned = True
+        raise LookupError("the store is away")
+
+    with pytest.raises(LookupError):
+        warm.run(work)
+    assert client.wait_next_invocation is not None
+    warm.close()
+
+
+def test_the_admin_keys_variables_are_those_of_the_settings() -> None:
+    """They are written out where the authorizer reads them, which must not load the settings."""
+    assert variable_of("admin.key_file") == admin_secret.KEY_FILE
+    assert variable_of("data.dir") == admin_secret.DATA_FOLDER
+    assert str(DATA) == admin_secret.FOLDER
