@@ -65,6 +65,9 @@ class DeliveryStack(Stack):
         CfnOutput(self, "DistributionId", value=self.distribution_id, description="What invalidations and logs name.")
         CfnOutput(self, "DistributionHost", value=distribution.host, description="What a domain's CNAME points to.")
         CfnOutput(self, "PublicUrl", value=self.public_url, description="Where the pictures are.")
+        # Exported whether asked for or not: the functions import it only without a domain, and CloudFormation would
+        # refuse to drop it here, when a domain is chosen later, while they still do.
+        self.export_value(distribution.host)
 
     def _web_acl(self) -> str:
         """Return the web ACL (E8), from another region and so by a parameter; without it nothing is deployed."""

@@ -72,7 +72,7 @@ class EdgeAlarmsStack(Stack):
                 subscribers=[told],
             )
 
-        budgets.CfnBudget(
+        budget = budgets.CfnBudget(
             self,
             "Budget",
             budget=budgets.CfnBudget.BudgetDataProperty(
@@ -83,3 +83,4 @@ class EdgeAlarmsStack(Stack):
             ),
             notifications_with_subscribers=[at("ACTUAL", 80), at("FORECASTED", 100)],
         )
+        budget.node.add_dependency(alarms.topic)  # its policy too: Budgets asks whether it may publish

@@ -75,6 +75,8 @@ class Shape:
     scratch: int = 512
     reserved: int = 0
     """Invocations at once that are kept for it and are its bound; 0: shares the account's."""
+    edition: str = ""
+    """What beside the code makes a new version, such as a parameter of the template; part of its description."""
     environment: Mapping[str, str] = field(default_factory=dict)
     statements: Sequence[iam.PolicyStatement] = ()
 
@@ -139,7 +141,8 @@ class PlatformFunction(Construct):
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE,
             current_version_options=lambda_.VersionOptions(
-                description=code.key.value_as_string, removal_policy=RemovalPolicy.RETAIN
+                description=" ".join(filter(None, (code.key.value_as_string, shape.edition))),
+                removal_policy=RemovalPolicy.RETAIN,
             ),
         )
 
