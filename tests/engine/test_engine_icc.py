@@ -68,6 +68,10 @@ def changed(at: int, value: bytes) -> bytes:
         changed(128, struct.pack(">I", 2**32 - 1)),
         changed(136, struct.pack(">I", 2**31)),
     ],
+    ids=[
+        *("nothing", "zeros", "a part", "a byte short", "no signature", "a link between devices", "no RGB"),
+        *("too long", "too many tags", "a tag outside"),
+    ],  # a profile holds the time at which it was made: its bytes are no name that two test processes agree on
 )
 def test_unsound_profiles_are_ignored(profile: bytes) -> None:
     """A profile that does not hold together is no profile (D16)."""
