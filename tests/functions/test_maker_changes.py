@@ -80,6 +80,39 @@ def test_a_replace_during_a_make_leaves_no_stale_file(maker_of: MakerOf, when: s
     assert f"default/a.png/~/{version}/w=16.png" in plainly.kept()
 
 
+@pytest.mark.parametrize("change", ["closed", "deleted"])
+def test_what_was_closed_during_a_make_is_in_no_answer(maker_of: MakerOf, change: str) -> None:
+    """CloudFront was told by then, and would keep an answer that came after that for everyone, for a year (G8)."""
+    plainly = maker_of()
+    plainly.put("a.png", plain(BLUE))
+    version = present(plainly)
+    done: list[str] = []
+
+    def close(method: str, target: str) -> Fault | None:
+        """Close or delete the original, once, as its variant is kept: as another function does it."""
+        if method == "PUT" and "w=16.png" in unquote(target) and not done:
+            done.append(target)
+            s3 = plainly.server.boto()
+            if change == "deleted":
+                s3.delete_object(Bucket=plainly.originals, Key="a.png")
+                return None
+            name = "default/a.png/~/record.json"
+            record = json.loads(s3.get_object(Bucket=plainly.variants, Key=name)["Body"].read())
+            body = json.dumps({**record, "private": True}, separators=(",", ":")).encode()
+            s3.put_object(Bucket=plainly.variants, Key=name, Body=body)
+        return None
+
+    with fault_proxy(plainly.server.url) as proxy:
+        maker = maker_of(beside=plainly, originals_at=proxy.url, variants_at=proxy.url)
+        proxy.fail(close)
+        answer = maker.ask(f"{URL}?v={version}")
+        assert done, "nobody kept it"
+        assert answer.status == {"closed": 403, "deleted": 404}[change]
+        assert b"PNG" not in answer.body
+        maker.warm.close()
+    assert plainly.kept() == []
+
+
 def test_an_environment_that_slept_through_a_replace_answers_the_new_picture(maker_of: MakerOf) -> None:
     """What is believed without a look is believed for two seconds of the wall clock, however long it was frozen."""
     maker = maker_of({"IMAGEMILL_FRESHNESS__CHECK": "0.001"})

@@ -3,7 +3,7 @@
 The answer goes out as soon as the bytes exist; keeping them happens behind it, because a variant can always be made
 again. A maker whose original was replaced or deleted meanwhile answers its own askers, who asked before that, and keeps
 nothing. Where nothing runs behind an answer (`keep_first`), it is kept before, and the originals are looked at once
-more after that: nobody would come later to remove what was overtaken.
+more after that: nobody would come later to remove what was overtaken, nor to drop its answer from a CDN.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from imagemill.delivery.spend import Spending
 from imagemill.delivery.turns import Turns
 from imagemill.delivery.values import Plan, Variant
 from imagemill.engine.port import Engine, Rendered
-from imagemill.errors import ImagemillError
+from imagemill.errors import Conflict, ImagemillError
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import Original, source_of
@@ -125,15 +125,23 @@ class Maker:
         return Variant(kept, MADE, timing)
 
     async def _keep_now(self, plan: Plan, kept: Kept, mark: int) -> bool:
-        """Keep the variant and say whether it is there now, made of originals that still are what they were."""
+        """Keep the variant and say whether it is there now, made of originals that still are what they were.
+
+        Raises Conflict where one is another by now, or is shown to fewer people: a CDN that was told of that already
+        would keep this answer under its address for good, and is told no second time (threat G8).
+        """
         if not plan.storable or not await self._keep(plan, kept, mark):
             return False
         for original in plan.originals:
-            if not await self._originals.confirm(original):
-                name = plan.name
-                with contextlib.suppress(ImagemillError):  # the store is away: its next look at the original tidies
-                    await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
-                return False
+            if await self._originals.confirm(original):
+                continue
+            name = plan.name
+            with contextlib.suppress(ImagemillError):  # the store is away: its next look at the original tidies
+                await self._variants.purge(name.site, key=name.key, leaf=name.leaf)
+            seen = self._originals.last_seen(original.key)
+            if seen is None or seen.kept_under != original.kept_under:
+                raise Conflict("The original changed while its variant was made; ask again.", code="original_changed")
+            return False
         return True
 
     async def _recall(self, plan: Plan, mark: int) -> Variant | None:
