@@ -5,65 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from deploy.aws.config import Config, ConfigError
+from deploy.aws.config import Config
 from tests.deploy.deployments import Synthesised
+from tests.deploy.distributions import behaviors, distribution, function, origins
 
-from imagemill.delivery.plan import PRIVATE, SECURITY
-
-Json = dict[str, Any]
-POLICY = "AWS::CloudFront::ResponseHeadersPolicy"
-
-
-def distribution(one: Synthesised) -> Json:
-    """Return the configuration of the distribution."""
-    found: Json = one.one("delivery", "AWS::CloudFront::Distribution")["DistributionConfig"]
-    return found
-
-
-def behaviors(one: Synthesised) -> dict[str, Json]:
-    """Return the behaviours by path pattern, in the order in which CloudFront looks."""
-    return {behavior["PathPattern"]: behavior for behavior in distribution(one)["CacheBehaviors"]}
-
-
-def origins(one: Synthesised) -> dict[str, Json]:
-    """Return the origins by id."""
-    return {origin["Id"]: origin for origin in distribution(one)["Origins"]}
-
-
-def headers(one: Synthesised, word: str) -> Json:
-    """Return the response headers policy called `word`."""
-    name = f"{one.config.name}-{word}"
-    found = [
-        policy["Properties"]["ResponseHeadersPolicyConfig"] for policy in one.resources("delivery", POLICY).values()
-    ]
-    return next(policy for policy in found if policy["Name"] == name)
-
-
-def added(policy: Json) -> dict[str, tuple[str, bool]]:
-    """Return the plain headers that a policy adds: value, and whether it wins over the origin's."""
-    return {item["Header"]: (item["Value"], item["Override"]) for item in policy["CustomHeadersConfig"]["Items"]}
-
-
-def policy_of(one: Synthesised, pattern: str) -> str:
-    """Return the name of the response headers policy of a behaviour."""
-    logical = behaviors(one)[pattern]["ResponseHeadersPolicyId"]["Ref"]
-    name: str = one.resources("delivery", POLICY)[logical]["Properties"]["ResponseHeadersPolicyConfig"]["Name"]
-    return name
-
-
-def function(one: Synthesised, pattern: str) -> str:
-    """Return the text of the function of a behaviour."""
-    association = behaviors(one)[pattern]["FunctionAssociations"]
-    assert [each["EventType"] for each in association] == ["viewer-request"]
-    logical = association[0]["FunctionARN"]["Fn::GetAtt"][0]
-    text: str = one.resources("delivery", "AWS::CloudFront::Function")[logical]["Properties"]["FunctionCode"]
-    return text
-
-
-# --- which path gets what ----------------------------------------------------------------------------------------
+# --- which path gets what ---------------------------------------------------------------------------------------------
 
 
 def test_static_first_then_the_maker(plain: Synthesised) -> None:
@@ -148,202 +96,7 @@ def test_without_private_keys_there_is_one_function_and_no_key_group(plain: Synt
     assert "EdgeSecret" not in json.dumps(distribution(plain))
 
 
-# --- private pictures --------------------------------------------------------------------------------------------
-
-
-def test_a_private_prefix_opens_with_a_signed_url_or_cookie_only(full: Synthesised) -> None:
-    """CloudFront's key group stands before its pictures and their info, and before nothing else."""
-    group, properties = next(iter(full.resources("delivery", "AWS::CloudFront::KeyGroup").items()))
-    guarded = {pattern: one.get("TrustedKeyGroups") for pattern, one in behaviors(full).items()}
-    assert {pattern for pattern, keys in guarded.items() if keys} == {"/img/*/users/*", "/info/users/*"}
-    assert guarded["/img/*/users/*"] == [{"Ref": group}]
-    keys = full.resources("delivery", "AWS::CloudFront::PublicKey")
-    assert properties["Properties"]["KeyGroupConfig"]["Items"] == [{"Ref": name} for name in keys]
-    encoded = [key["Properties"]["PublicKeyConfig"]["EncodedKey"] for key in keys.values()]
-    assert encoded == list(full.config.public_keys)
-
-
-def test_a_changed_key_is_another_resource() -> None:
-    """So the old one goes only after the group has the new one."""
-    from aws_cdk import App, Stack
-    from aws_cdk.assertions import Template
-    from deploy.aws.key_group import KeyGroup
-
-    def keys(*texts: str) -> Json:
-        stack = Stack(App())
-        KeyGroup(stack, "Keys", config=Config(public_keys=texts))
-        return dict(Template.from_stack(stack).find_resources("AWS::CloudFront::PublicKey"))
-
-    first, both, second = keys("one"), keys("one", "two"), keys("two")
-    assert both == {**first, **second}
-    assert len(both) == 2
-
-
-def test_only_private_origins_say_that_a_signature_was_checked(full: Synthesised) -> None:
-    """The word is the maker's own, and stands in no template."""
-    said: Json = {name: origin.get("OriginCustomHeaders") for name, origin in origins(full).items()}
-    assert [name for name, value in said.items() if value] == ["private-maker"]
-    header = said["private-maker"][0]
-    maker = full.one("delivery", "AWS::Lambda::Function")
-    assert header["HeaderName"] == "x-imagemill-edge"
-    assert header["HeaderValue"] == maker["Environment"]["Variables"]["IMAGEMILL_EDGE_SECRET"]
-    assert "{{resolve:secretsmanager:" in json.dumps(header)
-    secret = full.one("delivery", "AWS::SecretsManager::Secret")
-    assert secret["GenerateSecretString"] == {"ExcludePunctuation": True, "PasswordLength": 48}
-
-
-def test_no_viewer_can_say_the_edges_word(full: Synthesised) -> None:
-    """It is no header that CloudFront passes on."""
-    assert "x-imagemill-edge" not in json.dumps(full.resources("delivery", "AWS::CloudFront::CachePolicy"))
-    assert "x-imagemill-edge" not in json.dumps(full.resources("delivery", "AWS::CloudFront::OriginRequestPolicy"))
-
-
-def test_private_pictures_are_nobody_elses_to_keep_or_to_read(full: Synthesised) -> None:
-    """Viewers get `private`, whatever the bucket says; no page of another origin reads them."""
-    policy = headers(full, "private")
-    removed = {item["Header"] for item in policy["RemoveHeadersConfig"]["Items"]}
-    assert policy_of(full, "/img/*/users/*") == policy_of(full, "/info/users/*") == "pictures-private"
-    assert added(policy)["cache-control"] == ("private, no-cache", True)
-    assert removed >= {name.decode() for name, _ in set(SECURITY) - set(PRIVATE)}
-    assert not removed & set(added(policy))
-
-
-def test_a_prefix_that_no_pattern_can_hold_is_refused() -> None:
-    """Rather than left open at the edge."""
-    from deploy.aws.distribution import _check_pattern
-
-    _check_pattern("users/")
-    for prefix in ("üsers/", "a b/", "x=1/", "all*", "who?"):
-        with pytest.raises(ConfigError, match=r"settings\.delivery\.private: expected prefixes of letters"):
-            _check_pattern(prefix)
-
-
-def test_more_prefixes_than_cloudfront_has_behaviours_for_are_refused() -> None:
-    """With the setting's name, how many there were and what they need; before anything is deployed."""
-    from aws_cdk import App, Stack
-    from deploy.aws.distribution import Distribution, Ends
-    from deploy.aws.edge_function import edge_rules
-
-    prefixes = ",".join(f"p{number}/" for number in range(40))
-    config = Config(public_keys=("a key",), settings={"delivery.private": prefixes})
-    ends = Ends(maker_host="maker.example.com", secret="word", web_acl_arn=None, certificate_arn=None)
-    with pytest.raises(
-        ConfigError, match=r"settings\.delivery\.private: .* at most 75 behaviours, received 40 of them"
-    ):
-        Distribution(Stack(App()), "Edge", config=config, rules=edge_rules(config), ends=ends)
-
-
-def test_a_function_too_long_for_cloudfront_is_refused() -> None:
-    """Its words are the configuration's, not those of a failed deployment."""
-    from deploy.aws.edge_function import edge_rules
-
-    prefixes = ",".join(f"a-rather-long-name-of-a-folder-{number}/" for number in range(200))
-    with pytest.raises(ConfigError, match="settings: expected a CloudFront Function of at most 10240 bytes"):
-        edge_rules(Config(settings={"delivery.private": prefixes}))
-
-
-def test_where_everything_is_signed_the_key_group_guards_everything() -> None:
-    """Then pictures are static again, for CloudFront has judged."""
-    from deploy.aws.edge_function import edge_rules
-
-    keys = ("a key",)  # its text is not read here
-    signed = edge_rules(Config(public_keys=keys, settings={"delivery.access": "signed"}))
-    assert signed.prefixes == ("",)
-    assert signed.reasons == ()
-
-
-# --- what is said ------------------------------------------------------------------------------------------------
-
-
-def test_a_static_picture_carries_the_headers_of_the_makers(plain: Synthesised) -> None:
-    """All of delivery's security headers, from the same table; the maker's own answer wins where both speak."""
-    for word in ("negotiated", "stated"):
-        policy = headers(plain, word)
-        csp = policy["SecurityHeadersConfig"]["ContentSecurityPolicy"]
-        said = {name: value for name, (value, _) in added(policy).items()}
-        said["content-security-policy"] = csp["ContentSecurityPolicy"]
-        said["x-content-type-options"] = "nosniff"
-        assert policy["SecurityHeadersConfig"]["ContentTypeOptions"] == {"Override": True}
-        assert csp["Override"] is True
-        for name, value in SECURITY:
-            assert said[name.decode()] == value.decode()
-        assert not any(override for _, override in added(policy).values())
-
-
-def test_only_negotiated_pictures_vary(plain: Synthesised) -> None:
-    """A URL that says its format is one picture for everyone."""
-    assert added(headers(plain, "negotiated"))["vary"] == ("Accept", False)
-    assert "vary" not in added(headers(plain, "stated"))
-    assert policy_of(plain, "/img/*") == "imagemill-negotiated"
-    assert policy_of(plain, "/img/*fm?avif*/*") == "imagemill-stated"
-
-
-def test_cors_is_a_plain_header(full: Synthesised) -> None:
-    """CloudFront's own CORS settings would take Vary over and drop ours."""
-    for policy in full.resources("delivery", POLICY).values():
-        assert "CorsConfig" not in policy["Properties"]["ResponseHeadersPolicyConfig"]
-
-
-def test_no_policy_names_a_header_that_cloudfront_keeps_for_itself(full: Synthesised) -> None:
-    """Nor more than ten."""
-    from deploy.aws.edge_policies import RESERVED
-
-    for policy in full.resources("delivery", POLICY).values():
-        config = policy["Properties"]["ResponseHeadersPolicyConfig"]
-        removed = [item["Header"] for item in config["RemoveHeadersConfig"]["Items"]]
-        for names in (removed, list(added(config))):
-            assert len(names) <= 10
-            assert not [name for name in names if name.startswith(RESERVED)]
-            assert not {"content-security-policy", "x-content-type-options", "strict-transport-security"} & set(names)
-
-
-# --- how the cache works -----------------------------------------------------------------------------------------
-
-
-def test_the_cache_is_keyed_by_all_that_an_answer_is_made_of(plain: Synthesised) -> None:
-    """The headers that the function settles; no cookie, no query, no Accept-Encoding; no time that nobody said."""
-    from imagemill.edge_config.cloudfront import KEY_HEADERS
-
-    config = plain.one("delivery", "AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
-    key = config["ParametersInCacheKeyAndForwardedToOrigin"]
-    assert (config["MinTTL"], config["DefaultTTL"], config["MaxTTL"]) == (0, 0, 31_536_000)
-    assert key["HeadersConfig"] == {"HeaderBehavior": "whitelist", "Headers": list(KEY_HEADERS)}
-    assert {"x-imagemill-uri", "accept"} <= set(KEY_HEADERS)
-    assert len(KEY_HEADERS) <= 10
-    assert key["CookiesConfig"] == {"CookieBehavior": "none"}
-    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "none"}
-    assert key["EnableAcceptEncodingBrotli"] is key["EnableAcceptEncodingGzip"] is False
-
-
-def test_the_maker_is_told_who_asks_and_never_the_viewers_host(plain: Synthesised) -> None:
-    """A forwarded Host would break the signature of both origins."""
-    config = plain.one("delivery", "AWS::CloudFront::OriginRequestPolicy")["OriginRequestPolicyConfig"]
-    assert config["HeadersConfig"] == {"HeaderBehavior": "whitelist", "Headers": ["CloudFront-Viewer-Address"]}
-    assert config["CookiesConfig"] == {"CookieBehavior": "none"}
-
-
-def test_pictures_of_every_behaviour_share_the_key(full: Synthesised) -> None:
-    """And none is compressed twice."""
-    assert len({json.dumps(one["CachePolicyId"]) for one in behaviors(full).values()}) == 1
-    assert not any(one["Compress"] for one in behaviors(full).values())
-
-
-def test_errors_are_not_kept_but_for_five_seconds_of_a_404(plain: Synthesised) -> None:
-    """CloudFront would keep each for ten, and of most does not heed `no-store`."""
-    kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in distribution(plain)["CustomErrorResponses"]}
-    assert kept.pop(404) == 5
-    assert kept == dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 504), 0)
-    assert not any("ResponsePagePath" in one for one in distribution(plain)["CustomErrorResponses"])
-
-
-def test_invalidations_name_the_tags_that_both_tiers_say(plain: Synthesised) -> None:
-    """S3 returns a variant's metadata under this name; the maker is told of CloudFront and says the same."""
-    assert distribution(plain)["CacheTagConfig"] == {"HeaderName": "x-amz-meta-cache-tag"}
-    maker = plain.one("delivery", "AWS::Lambda::Function")
-    assert maker["Environment"]["Variables"]["IMAGEMILL_CDN__KIND"] == "cloudfront"
-
-
-# --- names, certificates, countries ------------------------------------------------------------------------------
+# --- names, certificates, countries -----------------------------------------------------------------------------------
 
 
 def test_a_domain_has_its_certificate_and_both_records(full: Synthesised) -> None:
@@ -400,7 +153,7 @@ def test_nothing_is_deployed_without_the_firewall_that_the_configuration_asks_fo
     assert not re.fullmatch(parameter["AllowedPattern"], right.replace("global", "regional"))
 
 
-# --- the maker's address -----------------------------------------------------------------------------------------
+# --- the maker's address ----------------------------------------------------------------------------------------------
 
 
 def test_every_origin_answers_to_signed_requests_of_cloudfront_only(full: Synthesised) -> None:
@@ -486,7 +239,7 @@ def test_two_deployments_of_one_account_share_no_name(plain: Synthesised, full: 
     assert not names[0] & names[1]
 
 
-# --- what is dynamic ---------------------------------------------------------------------------------------------
+# --- what is dynamic --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("access", ["presets", "signed"])
