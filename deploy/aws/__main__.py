@@ -1,5 +1,7 @@
 """`python -m deploy.aws`: write the CloudFormation templates of a configuration and say what they hold.
 
+Beside them go the two scripts that deploy and remove them, so that the folder needs neither Python nor node any more.
+
 Run by `make aws-synth` (into build/) and `make aws-templates` (into the released snapshot beside this file).
 """
 
@@ -30,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     from deploy.aws.app import synthesise
     from deploy.aws.config import ConfigError
     from deploy.aws.config_file import load
+    from deploy.aws.steps import BESIDE, removal, script
 
     try:
         config = load(chosen.config)
@@ -46,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{written.name:<12} {written.resources:>9} {path.stat().st_size:>9}  {written.region}")
         for note in written.notes:
             print(f"{'':<12} not static at the edge: {note}")
-    print(f"in {os.path.relpath(chosen.out)}")
+    (chosen.out / "deploy.sh").write_text(script(config, BESIDE), "utf-8")
+    (chosen.out / "remove.sh").write_text(removal(config), "utf-8")
+    print(f"in {os.path.relpath(chosen.out)}, with deploy.sh and remove.sh: read them, then run them")
     return 0
 
 

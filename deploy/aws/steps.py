@@ -21,6 +21,8 @@ from imagemill.delivery.access import Access
 from imagemill.delivery.cache_tags import tag_that_covers
 
 TEMPLATES = "build/aws/templates"
+BESIDE = '$(dirname "$0")'
+"""Where the templates are for a script that lies in their folder."""
 OUTPUTS = {
     "edge": {"WebAclArn": "$WEB_ACL_ARN", "CertificateArn": "$CERTIFICATE_ARN"},
     "delivery": {"DistributionId": "$DISTRIBUTION_ID"},
@@ -57,9 +59,12 @@ def steps(config: Config) -> tuple[Step, ...]:
     )
 
 
-def script(config: Config) -> str:
-    """Return the script that deploys, or brings a new version to what is deployed."""
-    return "\n".join(_up(config)) + "\n"
+def script(config: Config, templates: str = TEMPLATES) -> str:
+    """Return the script that deploys the folder `templates`, or brings a new version to what is deployed.
+
+    The variables TEMPLATES, ZIPS (the folder of the bundles) and CODE (the bucket for them) have a say when it runs.
+    """
+    return "\n".join(_up(config, templates)) + "\n"
 
 
 def removal(config: Config) -> str:
@@ -67,8 +72,10 @@ def removal(config: Config) -> str:
     return "\n".join(_down(config)) + "\n"
 
 
-def _up(config: Config) -> Iterator[str]:
+def _up(config: Config, templates: str) -> Iterator[str]:
     yield "set -eu"
+    yield f'TEMPLATES="${{TEMPLATES:-{templates}}}"'
+    yield 'ZIPS="${ZIPS:-build/aws}"'
     yield "# The functions' zips and the large templates go through a bucket of yours in this region. A bucket of"
     yield "# that name in another account ends this: whoever owns it could change what the functions run."
     yield 'ACCOUNT="$(aws sts get-caller-identity --query Account --output text)"'
@@ -77,7 +84,7 @@ def _up(config: Config) -> Iterator[str]:
     yield f'  || aws s3 mb "s3://$CODE" --region {config.region}'
     yield "# A zip is named after its content: new code is a new name, and so a new version of its functions."
     for bundle in ("delivery", "control"):
-        path = f"build/aws/imagemill-{bundle}-{config.architecture}.zip"
+        path = f'"$ZIPS/imagemill-{bundle}-{config.architecture}.zip"'
         key = f"{bundle.upper()}_KEY"
         yield f'{key}="{bundle}-$(sha256sum {path} | cut -c1-16).zip"'
         yield f'aws s3 cp {path} "s3://$CODE/${key}" --region {config.region}'
@@ -111,7 +118,7 @@ def _deploy(config: Config, step: Step) -> Iterator[str]:
         yield f"  --parameter-overrides {given} \\"
     # Templates over 51,200 bytes are read from a bucket of the same region; those of other regions are small.
     bucket = ' --s3-bucket "$CODE"' if step.region == config.region else ""
-    yield f"  --template-file {TEMPLATES}/{step.stack}.template.json{bucket} \\"
+    yield f'  --template-file "$TEMPLATES/{step.stack}.template.json"{bucket} \\'
     yield "  --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from deploy.aws.__main__ import HERE
+from deploy.aws.steps import BESIDE, removal, script
 from tests.deploy.deployments import Synthesised
 
 RELEASED = HERE / "templates"
@@ -26,3 +27,9 @@ def test_the_released_templates_are_those_of_the_code(plain: Synthesised) -> Non
         )
     ]
     assert not changed, "run make aws-templates and read what changed:\n" + "\n".join(changed[:200])
+
+
+def test_the_released_scripts_are_those_of_the_code(plain: Synthesised) -> None:
+    """Whoever has the folder, the zips, `sh` and `aws` can deploy: the scripts lie beside the templates."""
+    assert (RELEASED / "deploy.sh").read_text("utf-8") == script(plain.config, BESIDE)
+    assert (RELEASED / "remove.sh").read_text("utf-8") == removal(plain.config)

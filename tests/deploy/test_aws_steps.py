@@ -84,6 +84,17 @@ def test_the_script_runs(deployment: Synthesised, tmp_path: Path) -> None:
     assert "DistributionId=the-DistributionId" in alarms
 
 
+def test_a_folder_of_templates_deploys_itself(tmp_path: Path) -> None:
+    """The script that lies with the templates finds them from anywhere, and the zips where it is told."""
+    folder = tmp_path / "released"
+    folder.mkdir()
+    script = folder / "deploy.sh"
+    script.write_text(steps.script(Config(), steps.BESIDE))
+    made = calls(f"ZIPS=build/aws sh {script}", tmp_path)
+    used = {part for call in made for part in call.split() if part.endswith(".template.json")}
+    assert used == {f"{folder}/{step.stack}.template.json" for step in steps.steps(Config())}
+
+
 def test_new_code_is_a_new_key(tmp_path: Path) -> None:
     """A zip is named after its bytes, or CloudFormation would see no change and deploy nothing."""
     made = calls(steps.script(Config()), tmp_path)
