@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import resource
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.engine.engine_pictures import encoded, quarters
 from tests.engine.goldens import SAMPLES
 from tests.engine.hostile_worker import tasks as obedient
+from tests.engine.in_process_engines import SVG, endless, working
 from tests.engine.worker_pools import FACTS, job, order
 
-from imagemill.engine.in_process import InProcessEngine
-from imagemill.engine.jobs import Data, Tasks, production_tasks
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Engine, Job
 from imagemill.engine.settings import EngineSettings
@@ -33,56 +28,11 @@ from imagemill.recipe.vocabulary import Format
 from imagemill.settings import Settings
 from imagemill.workers import build_engine
 
-SVG = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" width="120" height="80"><rect width="120" height="80" fill="#08f"/>'
-    b'<text x="10" y="50" font-size="30">Words</text></svg>'
-)
 RECIPES = (
     *(f"w=320,fm={word}" for word in ("jpeg", "webp", "avif", "png", "gif", "tiff")),
     "w=300,h=200,fit=cover,g=auto,blur=3,sat=40,fm=webp",
     "w=200,rotate=17,bg=f80,text=Ahoy,fm=png",
 )
-
-
-class Endless:
-    """Tasks whose looks last until the test says otherwise, as a decoder does that does not listen."""
-
-    def __init__(self) -> None:
-        self.began = threading.Event()
-        self.end = threading.Event()
-
-    def tasks(self) -> Tasks:
-        """A worker's tasks but for that."""
-        return replace(obedient(), verify=self._verify)
-
-    def _verify(self, _data: Data, _limits: Limits) -> Any:
-        self.began.set()
-        assert self.end.wait(60)
-        return FACTS
-
-
-@contextlib.asynccontextmanager
-async def working(
-    tasks: Callable[[], Tasks] | None = None, *, limits: Limits | None = None, **options: Any
-) -> AsyncIterator[InProcessEngine]:
-    """A started engine, closed at the end."""
-    settings = EngineSettings(**{name: options.pop(name) for name in tuple(options) if hasattr(EngineSettings, name)})
-    engine = InProcessEngine(settings, limits or Limits(), tasks=tasks or production_tasks, **options)
-    await engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.close()
-
-
-@contextlib.contextmanager
-def endless() -> Iterator[Endless]:
-    """Tasks that end with the test at the latest."""
-    tasks = Endless()
-    try:
-        yield tasks
-    finally:
-        tasks.end.set()
 
 
 async def everything(engine: Engine) -> dict[str, object]:
@@ -158,7 +108,8 @@ def test_foreign_loaders_stay_shut_and_rare_ones_open_when_asked() -> None:
     """Before the first drawing libvips opens no SVG, by any name; afterwards it draws ours, and still nothing else."""
     script = """
 import asyncio, sys
-from tests.engine.test_in_process import SVG, order, working
+from tests.engine.in_process_engines import SVG, working
+from tests.engine.worker_pools import order
 from imagemill.engine.libvips import FOREIGN_SAMPLES, pyvips
 
 def opens(loader, sample):
@@ -275,7 +226,10 @@ def test_memory_is_watched() -> None:
     script = """
 import asyncio, os
 from tests.engine.hostile_worker import tasks
-from tests.engine.test_in_process import order, pytest, working, Unprocessable
+import pytest
+from tests.engine.in_process_engines import working
+from tests.engine.worker_pools import order
+from imagemill.errors import Unprocessable
 
 async def scene():
     async with working(tasks, machine_bytes=2**30, stop_seconds=0.05) as engine:
