@@ -13,6 +13,8 @@ from deploy.aws.config import Config
 from deploy.aws.names import OWN, bucket_arn, key_alias, queue_arn
 from imagemill.assembly.parts import SITE
 from imagemill.assembly.stores import QUARANTINE
+from imagemill.delivery.preset_book import KEY as PRESETS
+from imagemill.signing.key_book import KEY as KEYS
 from imagemill.variants.paths import ODD
 
 
@@ -43,6 +45,13 @@ def events_rights(config: Config, *, distribution_id: str) -> list[iam.PolicySta
         ),
         iam.PolicyStatement(
             sid="EmptyQuarantine", actions=["s3:DeleteObject"], resources=[f"{originals}/{QUARANTINE}*"]
+        ),
+        # It decodes what strangers sent: whoever takes that over makes no key, and no preset that opens things.
+        iam.PolicyStatement(
+            sid="NotItsToSay",
+            effect=iam.Effect.DENY,
+            actions=["s3:PutObject", "s3:DeleteObject"],
+            resources=[f"{bucket_arn(config, 'variants')}/{OWN}site/{name}" for name in (KEYS, PRESETS)],
         ),
         iam.PolicyStatement(
             sid="TakeEvents",  # what Lambda's poller does in the role's name
