@@ -8,13 +8,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import pictures
 from benchmarks.load import ROOT
 from benchmarks.measure import PAIRS, Figure, Outcome, at_most, median_ratio, rounded, spread
+from benchmarks.startup import Run, run
 
 ENTRY = "imagemill.functions.delivery"
 IMPORT_LIMIT = 150.0
@@ -24,23 +24,18 @@ OPTIONS = ("w=320,fm=jpeg", "w=320,fm=webp", "w=1200,fm=webp", "w=800,fm=avif")
 """Thumbnails, where a worker's round trip weighs most, and what takes long."""
 
 
-def interpreter(statement: str) -> tuple[float, float]:
-    """Return wall-clock and CPU milliseconds of a fresh interpreter that does one statement, from compiled files."""
+def interpreter(statement: str) -> Run:
+    """Run a fresh interpreter that does one statement, from compiled files."""
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", statement], cwd=ROOT, env=environ)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"`{statement}` ended with status {process.returncode}")
-    return (time.perf_counter() - began) * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3
+    return run([sys.executable, "-c", statement], cwd=ROOT, env=environ)
 
 
 def imports() -> tuple[list[float], list[float]]:
     """Return wall-clock and CPU milliseconds of the entry point's import over a bare interpreter, in pairs."""
     interpreter(f"import {ENTRY}")  # compiled files and page cache are there from the second time on
     pairs = [(interpreter(f"import {ENTRY}"), interpreter("pass")) for _ in range(2 * PAIRS)]
-    return [whole[0] - bare[0] for whole, bare in pairs], [whole[1] - bare[1] for whole, bare in pairs]
+    wall = [(whole.wall - bare.wall) * 1e3 for whole, bare in pairs]
+    return wall, [(whole.cpu - bare.cpu) * 1e3 for whole, bare in pairs]
 
 
 def transcodes(photo: Path) -> list[dict[str, object]]:
