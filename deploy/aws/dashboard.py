@@ -6,7 +6,7 @@ happens to originals; the API; money. Metrics of the edge are drawn from us-east
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -20,10 +20,12 @@ from deploy.aws.lambda_function import PlatformFunction
 GB_SECOND = {"arm64": Prices().lambda_gb_second, "x86_64": 0.0000166667}
 """Dollars for a GB of memory over a second (Lambda prices, Europe (Ireland), first tier)."""
 HALF = 12
+Functions = Mapping[str, PlatformFunction]
+"""By the name that a person knows."""
 
 
 class Dashboard(Construct):
-    """The page; `functions` by the name that a person knows, `queues` and `api` as the metrics that count them."""
+    """The page; `originals` and `api` are the metrics that count them."""
 
     def __init__(
         self,
@@ -32,7 +34,7 @@ class Dashboard(Construct):
         *,
         config: Config,
         distribution_id: str,
-        functions: Mapping[str, PlatformFunction],
+        functions: Functions,
         alarms: Sequence[cloudwatch.Alarm],
         originals: Sequence[cloudwatch.IMetric],
         api: Mapping[str, cloudwatch.IMetric],
@@ -41,47 +43,10 @@ class Dashboard(Construct):
         page = cloudwatch.Dashboard(
             self, "Page", dashboard_name=config.name, default_interval=Duration.hours(12), period_override=None
         )
-        maker = functions["maker"].function
-        page.add_widgets(
-            cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3),
-        )
-        page.add_widgets(
-            _graph(
-                "Requests, and how many of them had to be answered by the maker (the rest are hits)",
-                edge_metric("Requests", distribution_id, "Sum").with_(label="requests at the edge"),
-                maker.metric_invocations(label="by the maker"),
-            ),
-            _graph(
-                "Bytes to viewers",
-                edge_metric("BytesDownloaded", distribution_id, "Sum").with_(label="bytes"),
-            ),
-        )
-        page.add_widgets(
-            _graph(
-                "Errors at the edge, per cent",
-                edge_metric("5xxErrorRate", distribution_id, "Average").with_(label="5xx"),
-                edge_metric("4xxErrorRate", distribution_id, "Average").with_(label="4xx"),
-            ),
-            _graph(
-                "Errors and throttles of functions",
-                *(one.function.metric_errors(label=f"{name}: errors") for name, one in functions.items()),
-                *(one.function.metric_throttles(label=f"{name}: throttles") for name, one in functions.items()),
-            ),
-        )
-        page.add_widgets(
-            _graph(
-                "Duration of functions, milliseconds",
-                maker.metric_duration(statistic="p50", label="maker: half are faster"),
-                *(
-                    one.function.metric_duration(statistic="p99", label=f"{name}: p99")
-                    for name, one in functions.items()
-                ),
-            ),
-            _graph(
-                "Makers at once",
-                maker.metric("ConcurrentExecutions", statistic="Maximum", label="makers at once"),
-            ),
-        )
+        page.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=3))
+        page.add_widgets(*_traffic(functions, distribution_id))
+        page.add_widgets(*_errors(functions, distribution_id))
+        page.add_widgets(*_speed(functions))
         page.add_widgets(
             _graph("Originals: events waiting, given up, and copies that lag", *originals),
             _graph("API", *api.values()),
@@ -90,6 +55,44 @@ class Dashboard(Construct):
             _graph("Dollars in an hour, about", _lambda_dollars(config, functions), _edge_dollars(distribution_id)),
             cloudwatch.TextWidget(markdown=_words(config), width=HALF, height=6),
         )
+
+
+def _traffic(functions: Functions, distribution_id: str) -> Iterator[cloudwatch.GraphWidget]:
+    yield _graph(
+        "Requests, and how many of them had to be answered by the maker (the rest are hits)",
+        edge_metric("Requests", distribution_id, "Sum").with_(label="requests at the edge"),
+        functions["maker"].function.metric_invocations(label="by the maker"),
+    )
+    yield _graph(
+        "Bytes to viewers",
+        edge_metric("BytesDownloaded", distribution_id, "Sum").with_(label="bytes"),
+    )
+
+
+def _errors(functions: Functions, distribution_id: str) -> Iterator[cloudwatch.GraphWidget]:
+    yield _graph(
+        "Errors at the edge, per cent",
+        edge_metric("5xxErrorRate", distribution_id, "Average").with_(label="5xx"),
+        edge_metric("4xxErrorRate", distribution_id, "Average").with_(label="4xx"),
+    )
+    yield _graph(
+        "Errors and throttles of functions",
+        *(one.function.metric_errors(label=f"{name}: errors") for name, one in functions.items()),
+        *(one.function.metric_throttles(label=f"{name}: throttles") for name, one in functions.items()),
+    )
+
+
+def _speed(functions: Functions) -> Iterator[cloudwatch.GraphWidget]:
+    maker = functions["maker"].function
+    yield _graph(
+        "Duration of functions, milliseconds",
+        maker.metric_duration(statistic="p50", label="maker: half are faster"),
+        *(one.function.metric_duration(statistic="p99", label=f"{name}: p99") for name, one in functions.items()),
+    )
+    yield _graph(
+        "Makers at once",
+        maker.metric("ConcurrentExecutions", statistic="Maximum", label="makers at once"),
+    )
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
@@ -102,7 +105,7 @@ def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
     )
 
 
-def _lambda_dollars(config: Config, functions: Mapping[str, PlatformFunction]) -> cloudwatch.MathExpression:
+def _lambda_dollars(config: Config, functions: Functions) -> cloudwatch.MathExpression:
     """Return what the maker costs: its milliseconds times its memory. The other functions do not show beside it."""
     duration = functions["maker"].function.metric_duration(statistic="Sum", period=Duration.hours(1))
     price = config.memory / 1024 * GB_SECOND[config.architecture] / 1000
