@@ -26,10 +26,11 @@ def function(synthesised: Synthesised, name: str) -> Json:
 
 
 def rights(synthesised: Synthesised, name: str) -> dict[str, set[str]]:
-    """Return what a function's role may do: action → resources; the log and the trace, which all have, left out."""
+    """Return what a function's role is allowed: action → resources; the log and the trace, which all have, left out."""
     found: dict[str, set[str]] = {}
     for one in statements(synthesised, "functions", f"{name.capitalize()}RoleDefaultPolicy"):
-        assert one["Effect"] == "Allow"
+        if one["Effect"] == "Deny":
+            continue
         for action in listed(one["Action"]):
             if not action.startswith(("logs:", "xray:")):
                 found.setdefault(action, set()).update(text(resource) for resource in listed(one["Resource"]))
@@ -73,6 +74,9 @@ def test_the_handler_of_events_removes_no_original(plain: Synthesised) -> None:
         "sqs:SendMessage": {f"arn:aws:sqs:REGION:{ACCOUNT}:imagemill-dead-letters"},
     }
     assert "secretsmanager:GetSecretValue" not in may
+    policy = statements(plain, "functions", "EventsRoleDefaultPolicy")
+    (denied,) = [{text(resource) for resource in one["Resource"]} for one in policy if one["Effect"] == "Deny"]
+    assert denied == {f"{VARIANTS}/.imagemill/site/{name}.json" for name in ("signing-keys", "presets")}
 
 
 def test_the_authorizer_reads_one_secret(plain: Synthesised) -> None:
