@@ -13,8 +13,9 @@ from tests.tools import need
 from typer.testing import CliRunner
 
 from imagemill.cli.app import app
+from imagemill.delivery.permission import EDGE_HEADER
 from imagemill.delivery.settings import DeliverySettings
-from imagemill.edge_config.cloudfront import EDGE_HEADER, MAX_BYTES, cloudfront_function, static_reasons
+from imagemill.edge_config.cloudfront import MAX_BYTES, cloudfront_function, static_reasons
 from imagemill.errors import InvalidRequest
 from imagemill.gateway.settings import ServerSettings
 

@@ -8,8 +8,8 @@ import pytest
 from tests.functions.http_events import SHAPES, function_url
 from tests.functions.makers import Maker, MakerOf, picture
 
+from imagemill.edge_config.maker_headers import URI_HEADER
 from imagemill.functions.http_event import NotHttp
-from imagemill.functions.viewer import URI_HEADER
 
 WEBP = "/img/w=100,fm=webp/trips/sea.png"
 
@@ -98,13 +98,13 @@ def test_an_address_that_the_edge_has_turned_into_a_file_is_answered(maker: Make
     """The bucket had no such file: the maker reads what the viewer wrote, not the name."""
     version = version_of(maker)
     name = f"default/trips/sea.png/~/{version}/w=50@webp.webp"
-    headers = {URI_HEADER.decode(): f"/img/w=50/trips/sea.png?v={version}", "accept": "image/webp"}
+    headers = {URI_HEADER: f"/img/w=50/trips/sea.png?v={version}", "accept": "image/webp"}
     answer = maker.ask(f"/{name}", headers=headers)
     assert answer.status == 200
     assert answer.headers["cache-control"].endswith("immutable")
     assert maker.kept() == [name]
     assert maker.ask(f"/{name}").status == 404
-    other = maker.ask(WEBP, headers={URI_HEADER.decode(): "/img/w=50/trips/land.png"})
+    other = maker.ask(WEBP, headers={URI_HEADER: "/img/w=50/trips/land.png"})
     assert (other.status, json.loads(other.body)["code"]) == (400, "bad_address")
     assert other.headers["cache-control"] == "no-store"
 

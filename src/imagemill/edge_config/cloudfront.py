@@ -28,9 +28,11 @@ from __future__ import annotations
 
 import json
 
+from imagemill.delivery.permission import EDGE_HEADER
 from imagemill.edge_config import patterns
 from imagemill.edge_config.cloudfront_text import COMMENT, FRAME, GUARD, GUARDED, STATIC
 from imagemill.edge_config.facts import Facts
+from imagemill.edge_config.maker_headers import LOOP_HEADER, URI_HEADER
 from imagemill.edge_config.text import fill
 from imagemill.errors import InvalidRequest, shown
 from imagemill.recipe.options.output import OUTPUT
@@ -42,9 +44,6 @@ MAX_BYTES = 10_240
 MAKER = "maker"
 PRIVATE_MAKER = "private-maker"
 """Ids of the maker's origins: the second carries the word by which the maker knows that CloudFront has judged."""
-URI_HEADER = "x-imagemill-uri"
-LOOP_HEADER = "x-imagemill-loop"
-EDGE_HEADER = "x-imagemill-edge"
 HINTS = ("sec-ch-dpr", "dpr", "sec-ch-width", "width", "save-data")
 KEY_HEADERS = (URI_HEADER, "accept", LOOP_HEADER, *HINTS)
 """The headers of the cache key, which are those that reach the maker: everything that an answer is made of."""
@@ -109,6 +108,9 @@ def cloudfront_function(facts: Facts, *, private: bool = False, maker: str = "")
     return fill(
         FRAME,
         comment=COMMENT,
+        edge=EDGE_HEADER,
+        asked=URI_HEADER,
+        marked=LOOP_HEADER,
         maker=_string(maker or (PRIVATE_MAKER if private else MAKER)),
         hints=json.dumps(HINTS),
         hinted=_literal(_hinted()),

@@ -71,7 +71,7 @@ function judge(request) {
   const query = request.rawQueryString() || '';
   const pairs = query ? query.split('&').filter(pair => COUNTED.test(pair)) : [];
   request.querystring = {};
-  headers['x-imagemill-uri'] = { value: visible(pairs.length ? uri + '?' + pairs.join('&') : uri) };
+  headers['«asked»'] = { value: visible(pairs.length ? uri + '?' + pairs.join('&') : uri) };
   if (uri.slice(0, 5) !== '/img/') {
     delete headers.accept;
     HINTS.forEach(name => delete headers[name]);
@@ -87,11 +87,11 @@ function judge(request) {
 function handler(event) {
   const request = event.request;
   «guarded»
-  delete request.headers['x-imagemill-edge'];
-  delete request.headers['x-imagemill-uri'];
-  delete request.headers['x-imagemill-loop'];
+  delete request.headers['«edge»'];
+  delete request.headers['«asked»'];
+  delete request.headers['«marked»'];
   if (LOOPS.test(text(request.headers['cdn-loop'])) || OURS.test(text(request.headers['user-agent']))) {
-    request.headers['x-imagemill-loop'] = { value: '1' };
+    request.headers['«marked»'] = { value: '1' };
   }
   let name = '';
   try {

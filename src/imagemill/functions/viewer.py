@@ -16,13 +16,13 @@ import ipaddress
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
+from imagemill.edge_config.maker_headers import LOOP_HEADER, URI_HEADER
 from imagemill.errors import InvalidRequest
 from imagemill.functions.http_event import HttpEvent, written_path
 from imagemill.gateway.loops import MARK
 
-URI_HEADER = b"x-imagemill-uri"
 ADDRESS_HEADER = b"cloudfront-viewer-address"
-EDGE_LOOP_HEADER = b"x-imagemill-loop"
+_URI, _LOOP = URI_HEADER.encode(), LOOP_HEADER.encode()
 
 
 def as_asked(request: HttpEvent, *, site: str) -> HttpEvent:
@@ -30,8 +30,8 @@ def as_asked(request: HttpEvent, *, site: str) -> HttpEvent:
 
     Raises InvalidRequest (`bad_address`) where two different paths came.
     """
-    uri, address, loops = (request.header(name) for name in (URI_HEADER, ADDRESS_HEADER, EDGE_LOOP_HEADER))
-    headers = tuple(one for one in request.headers if one[0] not in (URI_HEADER, EDGE_LOOP_HEADER))
+    uri, address, loops = (request.header(name) for name in (_URI, ADDRESS_HEADER, _LOOP))
+    headers = tuple(one for one in request.headers if one[0] not in (_URI, _LOOP))
     request = replace(request, headers=headers)
     if not request.from_function_url:
         return request
