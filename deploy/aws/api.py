@@ -24,7 +24,7 @@ from constructs import Construct
 
 from deploy.aws.config import Config
 from deploy.aws.functions import FunctionsStack
-from deploy.aws.openapi import gateway_body
+from deploy.aws.openapi import METHODS, OPEN, OPEN_BELOW, gateway_body
 from deploy.aws.retention import retention
 from deploy.aws.throttles import HEAVY, a_quarter, method_settings
 
@@ -111,14 +111,20 @@ class ApiStack(Stack):
         """Return the resource policy: only the networks that `api.addresses` names reach the API at all (E8)."""
         if not config.api.addresses:
             return None
-        statement = {
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "execute-api:Invoke",
-            "Resource": "execute-api:/*",
-            "Condition": {"IpAddress": {"aws:SourceIp": list(config.api.addresses)}},
-        }
-        return {"Version": "2012-10-17", "Statement": [statement]}
+        networks = list(config.api.addresses)
+        asked = {"Principal": "*", "Action": "execute-api:Invoke"}
+        if config.api.auth != "iam":
+            inside = {"IpAddress": {"aws:SourceIp": networks}}
+            return _policy({"Effect": "Allow", **asked, "Resource": "execute-api:/*", "Condition": inside})
+        # Beside IAM, whom a policy of the resource allows needs no right of his own (API Gateway guide, "How API
+        # Gateway resource policies affect authorization workflow"): so it allows only what nobody signs.
+        outside = {"NotIpAddress": {"aws:SourceIp": networks}}
+        paths = (*OPEN, OPEN_BELOW.replace("{upload}", "*"))
+        unsigned = [f"execute-api:/{STAGE}/{method.upper()}{path}" for path in paths for method in METHODS]
+        return _policy(
+            {"Effect": "Deny", **asked, "Resource": "execute-api:/*", "Condition": outside},
+            {"Effect": "Allow", **asked, "Resource": unsigned, "Condition": {"IpAddress": outside["NotIpAddress"]}},
+        )
 
     def _permissions(self, config: Config, functions: FunctionsStack) -> None:
         """Let this API, and no other, call the functions that its body names."""
@@ -278,3 +284,7 @@ class ApiStack(Stack):
 
     def _own_address(self) -> str:
         return f"https://{self.rest_api.ref}.execute-api.{self.region}.{Aws.URL_SUFFIX}/{STAGE}"
+
+
+def _policy(*statements: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}

@@ -60,6 +60,22 @@ def callers(deployment: Synthesised) -> list[str]:
     return sorted(text(one["Properties"]["SourceArn"]).split("/", 1)[1] for one in found)
 
 
+def test_networks_beside_signatures_let_nobody_in_without_rights() -> None:
+    """Whom the API's own policy allows needs no right in IAM: it allows what nobody signs, and refuses the outside."""
+    made = synthesised(Config(waf=False, monthly_budget=0, api=Api(auth="iam", addresses=("192.0.2.0/24",))))
+    (api,) = made.resources("api", "AWS::ApiGateway::RestApi").values()
+    denied, allowed = api["Properties"]["Policy"]["Statement"]
+    assert (denied["Effect"], denied["Resource"]) == ("Deny", "execute-api:/*")
+    assert denied["Condition"] == {"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}}
+    assert allowed["Condition"] == {"IpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}}
+    paths = api["Properties"]["Body"]["paths"]
+    unsigned = {path for path, item in paths.items() if not any(one["security"] for one in item.values())}
+    reached = {resource.split("/", 3)[3] for resource in allowed["Resource"]}
+    assert reached == {"docs", "openapi.json", "v1/uploads/*"}
+    assert {path.lstrip("/").partition("{")[0] for path in unsigned} == {"docs", "openapi.json", "v1/uploads/"}
+    assert not [resource for resource in allowed["Resource"] if "*" in resource.removesuffix("/*")]
+
+
 def test_by_default_the_key_of_the_plan_is_asked(plain: Synthesised) -> None:
     """And the authorizer may not even be called."""
     assert asked(plain) == {"api_key"}
