@@ -16,7 +16,7 @@ from deploy.aws.notifications import EVENTS_SECONDS
 from deploy.aws.openapi import SECONDS
 from deploy.aws.rights import control_rights, events_rights
 from deploy.aws.storage import StorageStack
-from imagemill.functions.variables import ADMIN_SECRET_ARN, DEAD_LETTERS_URL
+from imagemill.functions.variables import ADMIN_SECRET_ARN, DEAD_LETTERS_URL, EVENTS_URL
 
 ADMIN_SECRET_VERSION = "IMAGEMILL_ADMIN_SECRET_VERSION"  # noqa: S105 - the name of a variable
 """Read by nobody: where it changes, Lambda takes the function for a new one, and every environment starts anew."""
@@ -90,7 +90,11 @@ class FunctionsStack(Stack):
                 scratch=1024,
                 reserved=self._at_once(CONTROL_AT_ONCE),
                 edition=self._key_version,
-                environment={**environment(self._config, edge), **self._admin_key()},
+                environment={
+                    **environment(self._config, edge),
+                    **self._admin_key(),
+                    EVENTS_URL: queue_url(self._config, "events"),
+                },
                 statements=[*control_rights(self._config, distribution_id=distribution_id), self._read_admin_key()],
             ),
         )

@@ -29,7 +29,12 @@ def control_rights(config: Config, *, distribution_id: str) -> list[iam.PolicySt
             resources=[f"{originals}/*"],  # any key is an original; presigned uploads are signed with this right
         ),
         purge(distribution_id),
-        *keys(config, "s3"),
+        iam.PolicyStatement(
+            sid="LeaveToEvents",  # E2: what CloudFront did not take is asked again from there
+            actions=["sqs:SendMessage"],
+            resources=[queue_arn(config, "events")],
+        ),
+        *keys(config, "s3", "sqs"),
     ]
 
 

@@ -137,3 +137,27 @@ def test_who_must_end_waits_for_the_cdn_only_so_long(monkeypatch: pytest.MonkeyP
         await quick.close()
 
     asyncio.run(run())
+
+
+def test_what_is_not_taken_can_be_left_to_somebody_else() -> None:
+    """What is refused for good, and what waits when there is no time left: each tag with its purges, still pending."""
+
+    async def run() -> None:
+        left: dict[str, set[str]] = {}
+        queue = CdnQueue(Counting(CdnError("No.", lasting=True)), gather=0.01, pauses=(), given_up=left.__setitem__)
+        queue.add("1", "ab")
+        queue.add("2", "b")
+        assert await queue.idle(10)
+        assert left == {"a": {"1"}, "b": {"1", "2"}}
+        assert queue.state("1") == "pending"
+        busy = CdnQueue(Counting(*[CdnError("Busy.")] * 5), gather=0.01, pauses=(60.0,), given_up=left.__setitem__)
+        busy.add("3", "cd")
+        assert not await busy.idle(0.1)
+        busy.add("4", "e")
+        await busy.surrender()
+        assert left | {"c": {"3"}, "d": {"3"}, "e": {"4"}} == left
+        assert await busy.idle(0)
+        await busy.close()
+        await queue.close()
+
+    asyncio.run(run())

@@ -57,6 +57,7 @@ def test_the_api_may_do_what_it_does(plain: Synthesised) -> None:
         "s3:PutObjectTagging": ours,
         "s3:DeleteObject": {f"{ORIGINALS}/*", *ours},
         "cloudfront:CreateInvalidation": distribution,
+        "sqs:SendMessage": {f"arn:aws:sqs:REGION:{ACCOUNT}:imagemill-events"},
         "secretsmanager:GetSecretValue": {"<AdminKey>"},
     }
 
@@ -97,7 +98,7 @@ def test_a_key_of_ones_own_is_used_through_its_services_only(full: Synthesised, 
         "kms:ResourceAliases": ["alias/pictures-data", "alias/pictures-replica"]
     }
     services = {text(each).partition(".")[0] for each in one["Condition"]["StringEquals"]["kms:ViaService"]}
-    assert services == ({"s3"} if name == "control" else {"s3", "sqs"})
+    assert services == {"s3", "sqs"}
 
 
 def test_without_such_a_key_there_is_no_right_to_any(plain: Synthesised) -> None:
@@ -228,6 +229,12 @@ def test_dead_letters_have_an_address(plain: Synthesised) -> None:
     variables = function(plain, "events")["Environment"]["Variables"]
     url = text(variables["IMAGEMILL_DEAD_LETTERS_URL"])
     assert url == f"https://sqs.REGION.amazonaws.com/{ACCOUNT}/imagemill-dead-letters"
+
+
+def test_what_the_edge_did_not_drop_has_an_address(plain: Synthesised) -> None:
+    """The API's function leaves it to the queue of events, which brings it again until it is done."""
+    variables = function(plain, "control")["Environment"]["Variables"]
+    assert text(variables["IMAGEMILL_EVENTS_URL"]) == f"https://sqs.REGION.amazonaws.com/{ACCOUNT}/imagemill-events"
 
 
 def test_every_function_is_called_by_its_alias(plain: Synthesised) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from imagemill.assembly.parts import SITE, Home, Parts
 from imagemill.assembly.shared import LOOK_SECONDS, load_all, look_at_all
+from imagemill.cdn.port import Backlog
 from imagemill.data_folder import DataFolder, open_data_folder
 from imagemill.engine.in_process import InProcessEngine
 from imagemill.observability.access_log import NullLog
@@ -42,6 +43,7 @@ class FunctionPlatform(Parts):
         edge_secret: str = "",
         most_body: int | None = None,
         key_place: str = "",
+        backlog: Backlog | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Choose and connect. Raises SettingsError for what is not built.
@@ -59,6 +61,7 @@ class FunctionPlatform(Parts):
             edge_secret=edge_secret,
             most_body=most_body,
             key_place=key_place,
+            backlog=backlog,
         )
         super().__init__(settings, data, home)
         self._clock = clock
@@ -124,6 +127,7 @@ async def build(
     edge_secret: str = "",
     most_body: int | None = None,
     key_place: str = "",
+    backlog: Backlog | None = None,
 ) -> FunctionPlatform:
     """Return the started platform of this function, from the environment's settings unless others are given.
 
@@ -134,7 +138,13 @@ async def build(
         configure_plain(level=settings.log.level)
     held = data or open_data_folder(settings.data)
     platform = FunctionPlatform(
-        settings, held, asks_cdn=asks_cdn, edge_secret=edge_secret, most_body=most_body, key_place=key_place
+        settings,
+        held,
+        asks_cdn=asks_cdn,
+        edge_secret=edge_secret,
+        most_body=most_body,
+        key_place=key_place,
+        backlog=backlog,
     )
     try:
         await platform.start()

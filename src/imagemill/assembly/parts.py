@@ -22,6 +22,7 @@ from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.stores import build_document_store, build_stores, with_replica
 from imagemill.assembly.tiers import DiskPurges, build_disk
 from imagemill.cache.memory import MemoryCache
+from imagemill.cdn.port import Backlog
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.access import Access
 from imagemill.delivery.fills import Fills
@@ -80,6 +81,7 @@ class Home:
     `freezes`, the process stands still between two requests: a variant is kept before its answer, nobody is waited for,
     nothing is counted, and times are those of the wall clock. `asks_cdn` says that the CDN is told of changes here.
     `edge_secret` is the word of a CDN that judges signatures itself; `most_body` how many bytes an answer can have.
+    `backlog` takes what the CDN does not take in time; None where that is asked again here.
     `key_place` says where the admin key is kept, where that is no file of the data folder (`control.auth.AdminKey`).
     """
 
@@ -93,6 +95,7 @@ class Home:
     edge_secret: str = field(default="", repr=False)
     most_body: int | None = None
     key_place: str = ""
+    backlog: Backlog | None = None
 
 
 class Parts:
@@ -166,6 +169,7 @@ class Parts:
             copy=copy_of("purges", settings, data),
             announce=self._tell_of_documents,
             asks_cdn=self._home.asks_cdn,
+            backlog=self._home.backlog,
         )
         self._books: dict[str, Book] = {
             "presets": self.presets,

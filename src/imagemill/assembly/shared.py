@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from imagemill.assembly import tiers
 from imagemill.assembly.cdn import build_purger
 from imagemill.cache.memory import MemoryCache
+from imagemill.cdn.port import Backlog
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.purge_target import PurgeTarget
@@ -111,10 +112,11 @@ def build_purging(
     copy: Path | None = None,
     announce: Callable[[], None] = lambda: None,
     asks_cdn: bool = True,
+    backlog: Backlog | None = None,
 ) -> Purging:
     """Return what purges: the caches of this process, the store, the others, the CDN that is configured.
 
-    Where it is not this process that `asks_cdn`, another one tells the CDN of every change.
+    Where it is not this process that `asks_cdn`, another one tells the CDN of every change. `backlog` as in `Purging`.
     """
 
     async def forget(target: PurgeTarget) -> None:
@@ -133,6 +135,7 @@ def build_purging(
         caches=caches,
         shared=documents if shares(settings) else None,
         cdn=build_purger(settings.cdn) if asks_cdn else None,
+        backlog=backlog,
         announce=announce,
         copy=copy,
     )

@@ -6,7 +6,7 @@ adapter sends one batch; the queue batches, repeats and keeps count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from imagemill.errors import ImagemillError, Kind
@@ -37,6 +37,18 @@ class Purger(Protocol):
 
         When this returns the CDN has accepted the purge; most have carried it out within seconds.
         """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class Backlog(Protocol):
+    """Takes what a CDN has not taken, for a process that asks again until it does: where this one cannot wait."""
+
+    async def purges(self, asked: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """Have these tags purged, each with the numbers of the purges that wait for it. Raises ImagemillError."""
         ...
 
     async def close(self) -> None:

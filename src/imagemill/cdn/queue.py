@@ -34,8 +34,14 @@ class CdnQueue:
         gather: float = GATHER,
         pauses: tuple[float, ...] = PAUSES,
         finished: Callable[[str, str], None] = lambda number, state: None,
+        given_up: Callable[[str, set[str]], None] | None = None,
     ) -> None:
-        """Times are in seconds; tests shorten them. `finished` is told a purge's number and how it ended."""
+        """Times are in seconds; tests shorten them. `finished` is told a purge's number and how it ended.
+
+        `given_up` is told each tag that the CDN has not taken, and the numbers of its purges, which stay pending: it is
+        somebody else's from then on. None: they have failed.
+        """
+        self._given_up = given_up
         self._finished = finished
         self._purger = purger
         self._gather = gather
@@ -44,7 +50,7 @@ class CdnQueue:
         self._states: OrderedDict[str, str] = OrderedDict()
         self._open: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
-        self._sending: list[str] = []
+        self._sending: dict[str, set[str]] = {}
         self._closing = False
 
     def add(self, number: str | None, tags: Iterable[str]) -> None:
@@ -70,9 +76,30 @@ class CdnQueue:
         while self._waiting:
             tags = list(self._waiting)[: self._purger.most]
             waiters = [self._waiting.pop(tag) for tag in tags]
-            self._sending = tags
-            self._finish(waiters, await self._send(tags))
-            self._sending = []
+            self._sending = dict(zip(tags, waiters, strict=True))
+            state = await self._send(tags)
+            self._sending = {}
+            if state == "failed" and self._given_up is not None:
+                self._give_up(self._given_up, zip(tags, waiters, strict=True))
+            else:
+                self._finish(waiters, state)
+
+    def _give_up(self, given_up: Callable[[str, set[str]], None], asked: Iterable[tuple[str, set[str]]]) -> None:
+        for tag, numbers in asked:
+            for number in numbers:
+                self._open.pop(number, None)
+            given_up(tag, numbers)
+
+    async def surrender(self) -> None:
+        """Give up what the CDN has not taken by now, as `given_up` has it."""
+        if self._given_up is None or self._task is None or self._task.done():
+            return
+        self._task.cancel()
+        await asyncio.wait({self._task})
+        left = {**self._sending, **self._waiting}
+        self._sending = {}
+        self._waiting.clear()
+        self._give_up(self._given_up, left.items())
 
     async def _send(self, tags: list[str]) -> str:
         for pause in (*self._pauses, None):
@@ -80,7 +107,8 @@ class CdnQueue:
                 await self._purger.purge(tags)
             except CdnError as error:
                 if error.lasting or pause is None or self._closing:
-                    events().error("cdn.purge_failed", detail=error.sentence, tags=tags[:10])
+                    say = events().error if self._given_up is None else events().warning  # then it is not over
+                    say("cdn.purge_failed", detail=error.sentence, tags=tags[:10])
                     return "failed"
                 events().warning("cdn.purge_repeated", detail=error.sentence)
                 # Jitter, so that the nodes of a cluster do not all come back at the same moment.

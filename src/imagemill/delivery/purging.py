@@ -15,12 +15,12 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imagemill.cdn.port import Purger
+from imagemill.cdn.port import Backlog, Purger
 from imagemill.cdn.queue import CdnQueue
 from imagemill.delivery.cache_tags import tag_of, tag_of_word
 from imagemill.delivery.fills import Fills
@@ -34,6 +34,8 @@ from imagemill.variants.port import VariantStore
 Forget = Callable[[PurgeTarget], Awaitable[None]]
 """Drops what a cache of this process or node holds of a target."""
 MAX_RECEIPTS = 1000
+TELL_SECONDS = 5.0
+"""For how long a CDN may take to answer where somebody else can ask it."""
 ONCE_MORE_SECONDS = 3.0
 """When every process has heard of a purge, each looking every second, and has removed what it kept meanwhile."""
 
@@ -67,12 +69,14 @@ class Purging:
         caches: Mapping[str, Forget],
         shared: ObjectStore | None = None,
         cdn: Purger | None = None,
+        backlog: Backlog | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         announce: Callable[[], None] = lambda: None,
         copy: Path | None = None,
     ) -> None:
         """`caches` by the name of their layer; `shared` is the store of the log, None where nobody shares with us.
 
+        `backlog` takes what the CDN did not take in the time that there is; None: this process goes on asking.
         `pause` waits for so many seconds before a purge is carried out once more; `announce` is called when there is
         something new in the log; `copy` as in `PurgeLog`.
         """
@@ -83,7 +87,11 @@ class Purging:
         self._fills = fills
         self._caches = caches
         self._log = None if shared is None else PurgeLog(shared, site, self._apply, copy=copy)
-        self._cdn = None if cdn is None else CdnQueue(cdn, finished=self._cdn_finished)
+        self._purger = cdn
+        self._backlog = backlog
+        self._left: dict[str, set[str]] = {}
+        given_up = None if backlog is None else self._give_up
+        self._cdn = None if cdn is None else CdnQueue(cdn, finished=self._cdn_finished, given_up=given_up)
         self._receipts: OrderedDict[str, Receipt] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -125,7 +133,9 @@ class Purging:
 
         Only the first process that notices does it.
         """
-        if self._cdn is not None:
+        if self._purger is not None and self._backlog is not None:
+            self._start(self._tell_or_leave(self._purger, key, state))
+        elif self._cdn is not None:
             self._start(self._tell_cdn(key, state))
 
     async def tell(self, purger: Purger, key: str, state: str) -> None:
@@ -138,6 +148,28 @@ class Purging:
             return
         await purger.purge((tag_of(self.site, key),))
         await self.note_told(key, state)
+
+    async def _tell_or_leave(self, purger: Purger, key: str, state: str) -> None:
+        """Tell the CDN now, or leave it to the backlog: only what the CDN has taken is noted as told."""
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await self.tell(purger, key, state)
+        except (ImagemillError, TimeoutError) as error:
+            events().warning("cdn.purge_left", detail=str(error), key=key)
+            self._give_up(tag_of(self.site, key), set())
+
+    def _give_up(self, tag: str, numbers: set[str]) -> None:
+        self._left.setdefault(tag, set()).update(numbers)
+
+    async def taken(self, numbers: Iterable[str]) -> None:
+        """Note that the CDN has taken these purges of another process, which left them to this one."""
+        if self._log is None:
+            return
+        await self._log.refresh()
+        for number in numbers:
+            noted = self._log.receipt(number)
+            if noted is not None:
+                await self._log.note(number, {**noted, "layers": {**noted["layers"], "cdn": DONE}})
 
     async def note_told(self, key: str, state: str) -> None:
         """Note that no CDN needs to be told of this `state`: nobody can have asked for it before."""
@@ -254,17 +286,40 @@ class Purging:
             await asyncio.wait(self._tasks)  # not `gather`: of ended tasks Python 3.12 gives no turn to their callbacks
 
     async def told(self, seconds: float) -> bool:
-        """As `settled`, and wait for the CDN `seconds` at most; say whether nothing is left to be told to it."""
+        """As `settled`, and wait for the CDN `seconds` at most; say whether nothing is left to be told to it.
+
+        What is left goes to the backlog, where there is one; what becomes of it stands in the log then.
+        """
         await self.settled()
         told = self._cdn is None or await self._cdn.idle(seconds)
+        if self._cdn is not None and self._backlog is not None:
+            await self._cdn.surrender()
+            told = await self._leave(self._backlog)
         await self.settled()  # what is noted of that
         return told
+
+    async def _leave(self, backlog: Backlog) -> bool:
+        """Give what the CDN did not take to the backlog; False where that takes nothing, so that it comes next time."""
+        if not self._left:
+            return True
+        try:
+            await backlog.purges(self._left.items())
+        except ImagemillError as error:
+            events().error("cdn.purge_not_left", detail=error.sentence, tags=list(self._left)[:10])
+            return False
+        for numbers in self._left.values():
+            for number in numbers:
+                self._receipts.pop(number, None)  # from now on the log knows more of it
+        self._left.clear()
+        return True
 
     async def close(self) -> None:
         """Finish what was begun; what the CDN was not yet asked is asked now, briefly."""
         await self.settled()
         if self._cdn is not None:
             await self._cdn.close()
+        if self._backlog is not None:
+            await self._backlog.close()
 
 
 def _written_receipt(receipt: Receipt) -> dict[str, Any]:

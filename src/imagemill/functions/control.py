@@ -15,6 +15,7 @@ from typing import Any
 from imagemill.assembly.functions import RUNTIME, FunctionPlatform, build, environment
 from imagemill.errors import ImagemillError, NotFound, TooLarge
 from imagemill.functions.admin_secret import KEY_FILE, PLACE, admin_key_file
+from imagemill.functions.backlog import QueueBacklog
 from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
 from imagemill.functions.in_time import answer_in_time
@@ -33,7 +34,13 @@ async def start() -> FunctionPlatform:
     key_file = await admin_key_file(environ)
     if key_file is not None:
         environ[KEY_FILE] = str(key_file)
-    platform = await build(Settings.load(environ=environ), asks_cdn=True, most_body=MOST_BODY, key_place=place)
+    platform = await build(
+        Settings.load(environ=environ),
+        asks_cdn=True,
+        most_body=MOST_BODY,
+        key_place=place,
+        backlog=QueueBacklog.of_environment(),
+    )
     platform.control()  # its imports belong to the time in which Lambda initialises the process
     return platform
 

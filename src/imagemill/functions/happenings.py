@@ -16,6 +16,7 @@ from imagemill.control.json_body import decode_any
 from imagemill.delivery.eager import Eager
 from imagemill.delivery.purging import Purging
 from imagemill.errors import ImagemillError, InvalidRequest, NotFound, Overloaded, Unprocessable
+from imagemill.functions.backlog import Asked, purges_of
 from imagemill.functions.dead_letters import DeadLetters, changed
 from imagemill.observability.logging import events
 from imagemill.originals.notifications import Place, Reader, Told, unknown
@@ -63,10 +64,13 @@ class Happenings:
     async def carry_out(self, body: str, enough: Callable[[], None]) -> None:
         """Do what `body` asks for; `enough` is asked before each key. Raises what the queue should repeat."""
         try:
-            told, uploads = self._read(body)
+            asked = purges_of(decode_any(body.encode("utf-8", "surrogatepass")))
+            told, uploads = (Told(), []) if asked is not None else self._read(body)
         except InvalidRequest as error:
             await self._letters.put(body, error)
             return
+        if asked is not None:
+            await self._purge(asked)
         for address in told.confirm:
             events().warning("store_events.confirm", open_this_address=address)
         for key in dict.fromkeys(told.keys):
@@ -82,6 +86,13 @@ class Happenings:
         data = body.encode("utf-8", "surrogatepass")
         told = self._originals.read(data)
         return told, [] if self._waiting is None else self._waiting.read(data).keys
+
+    async def _purge(self, asked: Asked) -> None:
+        """Purge what the CDN did not take from another process, and note of each purge that it has now."""
+        if self._purger is not None:
+            for start in range(0, len(asked), self._purger.most):
+                await self._purger.purge([tag for tag, _ in asked[start : start + self._purger.most]])
+        await self._purging.taken({number for _, numbers in asked for number in numbers})
 
     async def _look(self, key: str) -> None:
         """Put right what is kept of `key`, tell the CDN, then make what is made before anybody asks."""
