@@ -16,12 +16,13 @@ from deploy.aws.names import LOGS_OF_CLOUDFRONT, bucket_arn
 
 FIELDS = (
     *("date", "time", "x-edge-location", "sc-bytes", "c-ip", "cs-method", "cs(Host)", "cs-uri-stem", "sc-status"),
-    *("cs(Referer)", "cs(User-Agent)", "x-edge-result-type", "x-edge-request-id", "x-host-header", "cs-protocol"),
+    *("cs(User-Agent)", "x-edge-result-type", "x-edge-request-id", "x-host-header", "cs-protocol"),
     *("cs-bytes", "time-taken", "ssl-protocol", "ssl-cipher", "x-edge-response-result-type", "cs-protocol-version"),
     *("time-to-first-byte", "x-edge-detailed-result-type", "sc-content-type", "sc-content-len"),
     *("sc-range-start", "sc-range-end"),
 )
-"""CloudFront's standard fields but two: the query and the cookies, which hold signatures (contract, "Logs")."""
+"""CloudFront's standard fields but three: the query and the cookies, which hold signatures (contract, "Logs"), and the
+Referer, which is the whole address of a picture that somebody opened by its link: a browser asks for its icon next."""
 
 
 class EdgeLog(Construct):

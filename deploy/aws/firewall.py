@@ -37,8 +37,9 @@ COUNTED: dict[str, str] = {
     "GenericRFI_URIPATH": "a key may be the address of an original on a web server (sources.<name>.hosts)",
 }
 """Rules of the common group that refuse what the contract allows, and why each only counts."""
-SECRETS = ("authorization", "cookie")
-"""Headers that open something: in no log and no sample. The query is another, for it holds signatures."""
+SECRETS = ("authorization", "cookie", "referer")
+"""Headers that open something, the last by the query of a signed address: in no log and no sample. The query is another,
+for it holds signatures."""
 REFUSED = "Refused"
 """The name of the body that an address over its rate gets."""
 PROBLEM = {

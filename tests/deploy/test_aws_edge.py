@@ -119,16 +119,17 @@ def test_a_list_takes_networks_only(word: str, tmp_path: Any) -> None:
 
 
 def test_nothing_that_opens_a_picture_is_logged_or_sampled(plain: Synthesised) -> None:
-    """Cookies, Authorization and the query, in the log and in the samples of the console."""
+    """Cookies, Authorization, the query and where it is repeated, in the log and in the samples of the console."""
     log = plain.one("edge", "AWS::WAFv2::LoggingConfiguration")
     assert log["RedactedFields"] == [
         {"SingleHeader": {"Name": "authorization"}},
         {"SingleHeader": {"Name": "cookie"}},
+        {"SingleHeader": {"Name": "referer"}},
         {"QueryString": {}},
     ]
     protected = plain.one("edge", ACL)["DataProtectionConfig"]["DataProtections"]
     assert [(one["Field"]["FieldType"], one["Field"].get("FieldKeys"), one["Action"]) for one in protected] == [
-        ("SINGLE_HEADER", ["authorization", "cookie"], "SUBSTITUTION"),
+        ("SINGLE_HEADER", ["authorization", "cookie", "referer"], "SUBSTITUTION"),
         ("QUERY_STRING", None, "SUBSTITUTION"),
     ]
 
@@ -196,7 +197,7 @@ def test_the_distributions_log_goes_into_the_logs_bucket(full: Synthesised) -> N
 
 
 def test_no_signature_is_in_the_log(full: Synthesised) -> None:
-    """Neither a query nor a cookie, where they would be."""
+    """Neither a query nor a cookie nor the address of the page before, where they would be."""
     fields = full.one("edge-alarms", "AWS::Logs::Delivery")["RecordFields"]
     assert {"cs-uri-stem", "sc-status", "x-edge-result-type", "c-ip"} <= set(fields)
-    assert not {"cs-uri-query", "cs(Cookie)"} & set(fields)
+    assert not {"cs-uri-query", "cs(Cookie)", "cs(Referer)"} & set(fields)
