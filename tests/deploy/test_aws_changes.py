@@ -62,6 +62,6 @@ def test_a_changed_key_is_a_new_version_of_the_functions_that_know_it() -> None:
     for name in ("Control", "Authorizer"):
         (function,) = [one for key, one in resources.items() if key.startswith(f"{name}Function") and len(key) < 40]
         variables = function["Properties"]["Environment"]["Variables"]
-        assert variables["IMAGEMILL_ADMIN_SECRET_VERSION"] == {"Ref": "AdminKeyVersion"}
+        assert variables["IMAGEMILL_ADMIN_VERSION"] == {"Ref": "AdminKeyVersion"}
         (version,) = [one for key, one in resources.items() if key.startswith(f"{name}FunctionCurrentVersion")]
         assert {"Ref": "AdminKeyVersion"} in version["Properties"]["Description"]["Fn::Join"][1]
