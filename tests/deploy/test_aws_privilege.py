@@ -151,7 +151,7 @@ def test_no_secret_stands_in_a_template(deployment: Synthesised) -> None:
         for resource in deployment.resources(stack, "AWS::Lambda::Function").values():
             for name, value in resource["Properties"].get("Environment", {}).get("Variables", {}).items():
                 if SECRETLIKE.search(name):
-                    named = name.endswith("_ARN") and isinstance(value, dict)
+                    named = name.endswith(("_ARN", "_VERSION")) and isinstance(value, dict)
                     assert named or flat(value).startswith(REFERENCE), name
         for name, output in template.get("Outputs", {}).items():
             assert REFERENCE not in flat(output["Value"]), name
