@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 from deploy.aws.__main__ import quiet_cdk
 from deploy.aws.config import Config
 from tests.deploy.deployments import Synthesised, everything
 from tests.tools import need
+
+if TYPE_CHECKING:  # it brings moto, which few of these tests need
+    from tests.deploy.rehearsal import Deployed
 
 
 def _synthesised(config: Config) -> Synthesised:
@@ -27,3 +33,18 @@ def plain() -> Synthesised:
 def full() -> Synthesised:
     """A deployment with every choice made otherwise."""
     return _synthesised(everything())
+
+
+@pytest.fixture(scope="module")
+def account(plain: Synthesised, full: Synthesised) -> Iterator[dict[str, Deployed]]:
+    """An account with both deployments in it; one for a module, as it is played inside of this process."""
+    from tests.deploy.rehearsal import played
+
+    with played(plain, full) as (first, second):
+        yield {"plain": first, "full": second}
+
+
+@pytest.fixture(params=["plain", "full"])
+def deployed(request: pytest.FixtureRequest, account: dict[str, Deployed]) -> Deployed:
+    """Each of both."""
+    return account[request.param]

@@ -12,22 +12,8 @@ from typing import Any
 
 import pytest
 from deploy.aws.steps import steps
-from tests.deploy.deployments import Synthesised
 from tests.deploy.judging import allows
-from tests.deploy.rehearsal import ACCOUNT, Deployed, played
-
-
-@pytest.fixture(scope="module")
-def account(plain: Synthesised, full: Synthesised) -> Iterator[dict[str, Deployed]]:
-    """An account with both deployments in it."""
-    with played(plain, full) as (first, second):
-        yield {"plain": first, "full": second}
-
-
-@pytest.fixture(params=["plain", "full"])
-def deployed(request: pytest.FixtureRequest, account: dict[str, Deployed]) -> Deployed:
-    """Each of both."""
-    return account[request.param]
+from tests.deploy.rehearsal import ACCOUNT, Deployed
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -193,6 +179,7 @@ def test_events_of_the_queue_reach_the_live_version_message_by_message(deployed:
 
 def test_what_is_deleted_is_gone_but_for_what_cannot_be_made_again(account: dict[str, Deployed]) -> None:
     """Tear-down, last first: originals, their copy, logs and the keys that open them stay; nothing else that costs."""
+    # The last test of this module: the account is its fixture's, and to make both deployments once more costs seconds.
     for deployed in account.values():
         for step in reversed(steps(deployed.config)):
             deployed.cloud.delete(f"{deployed.config.name}-{step.stack}", step.region)

@@ -6,23 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from tests.deploy.deployments import Synthesised
 from tests.deploy.judging import allows
-from tests.deploy.rehearsal import ACCOUNT, Deployed, played
-
-
-@pytest.fixture(scope="module")
-def account(plain: Synthesised, full: Synthesised) -> Iterator[dict[str, Deployed]]:
-    """An account with both deployments in it."""
-    with played(plain, full) as (first, second):
-        yield {"plain": first, "full": second}
-
-
-@pytest.fixture(params=["plain", "full"])
-def deployed(request: pytest.FixtureRequest, account: dict[str, Deployed]) -> Deployed:
-    """Each of both."""
-    return account[request.param]
+from tests.deploy.rehearsal import ACCOUNT, Deployed
 
 
 def test_the_api_routes_to_the_live_version_of_control(deployed: Deployed) -> None:
