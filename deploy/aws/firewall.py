@@ -38,8 +38,10 @@ COUNTED: dict[str, str] = {
 }
 """Rules of the common group that refuse what the contract allows, and why each only counts."""
 SECRETS = ("authorization", "cookie", "referer")
-"""Headers that open something, the last by the query of a signed address: in no log and no sample; nor the query itself,
-for it holds signatures."""
+"""Headers that open something, the last by the query of a signed address: in no log and no sample.
+
+Nor is the query itself, for it holds signatures.
+"""
 REFUSED = "Refused"
 """The name of the body that an address over its rate gets."""
 PROBLEM = {
