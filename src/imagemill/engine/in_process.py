@@ -23,7 +23,6 @@ import msgspec
 
 from imagemill.engine import protocol
 from imagemill.engine.findings import Findings
-from imagemill.engine.fonts import absolute
 from imagemill.engine.job_thread import JobThread
 from imagemill.engine.jobs import Tasks, answer_to, production_tasks
 from imagemill.engine.limits import Limits
@@ -31,6 +30,7 @@ from imagemill.engine.memory_ceiling import Ceiling
 from imagemill.engine.meter import TRIM_BYTES, Heap, Meter
 from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
+from imagemill.engine.setup import setup_of
 from imagemill.engine.stopping import Stop, stopped_by
 from imagemill.engine.strikes import Strikes
 from imagemill.errors import Overloaded, Unprocessable
@@ -77,17 +77,7 @@ class InProcessEngine:
         self._stop_seconds = stop_seconds
         self.machine_bytes = machine_bytes
         self._strikes = Strikes()
-        self._setup = protocol.Setup(
-            limits=limits,
-            cpu_seconds=settings.cpu_seconds,
-            memory_bytes=settings.memory_bytes,
-            quality=settings.quality,
-            fonts=absolute(settings.fonts),
-            rare=True,
-            drawing_cpu_seconds=settings.drawing_cpu_seconds,
-            drawing_memory_bytes=settings.drawing_memory_bytes,
-            linear_light=settings.linear_light,
-        )
+        self._setup = setup_of(settings, limits, rare=True)
         self._turn = asyncio.Lock()
         self._thread = JobThread()
         self._tasks: Tasks | None = None

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 from imagemill.engine import protocol
 from imagemill.engine.findings import Findings
-from imagemill.engine.fonts import absolute
 from imagemill.engine.job_queue import JobQueue
 from imagemill.engine.limits import Limits
 from imagemill.engine.losses import Losses
 from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
 from imagemill.engine.settings import EngineSettings
+from imagemill.engine.setup import setup_of
 from imagemill.engine.strikes import Strikes
 from imagemill.engine.worker_process import Assignment, Cause, Wanted, WorkerProcess
 from imagemill.errors import ImagemillError, Overloaded
@@ -95,7 +95,7 @@ class WorkerPool:
         self._start_seconds = start_seconds
         self._grace_seconds = grace_seconds
         self._spare = spare
-        self._setup = _setup(settings, limits, rare=rare)
+        self._setup = setup_of(settings, limits, rare=rare)
         self._losses = Losses(settings, self._strikes, draws=rare)
         self._queue = JobQueue(self.size)
         self._workers: set[WorkerProcess] = set()
@@ -470,18 +470,3 @@ class WorkerPool:
 def _closing_error() -> Overloaded:
     """What a job that will not be done any more ends with."""
     return Overloaded("The server is shutting down.", retry_after=1)
-
-
-def _setup(settings: EngineSettings, limits: Limits, *, rare: bool) -> protocol.Setup:
-    """The first message to each worker."""
-    return protocol.Setup(
-        limits=limits,
-        cpu_seconds=settings.cpu_seconds,
-        memory_bytes=settings.memory_bytes,
-        quality=settings.quality,
-        fonts=absolute(settings.fonts),
-        rare=rare,
-        drawing_cpu_seconds=settings.drawing_cpu_seconds,
-        drawing_memory_bytes=settings.drawing_memory_bytes,
-        linear_light=settings.linear_light,
-    )
