@@ -167,7 +167,7 @@ def _environment(_word: str) -> None:
 
 def _descriptors(_word: str) -> None:
     """Say which numbers are open, without opening /proc/self/fd."""
-    numbers = [number for number in range(64) if _attempt(lambda number=number: os.fstat(number)) == "allowed"]  # type: ignore[misc]  # the default argument binds the loop's number
+    numbers = [number for number in range(4096) if _attempt(lambda number=number: os.fstat(number)) == "allowed"]  # type: ignore[misc]  # the default argument binds the loop's number
     raise Unprocessable(f"{numbers} {Path.cwd()}")
 
 
