@@ -13,7 +13,8 @@ from imagemill.errors import Conflict, NotAnImage
 from imagemill.object_store.memory import MemoryObject, MemoryStore
 from imagemill.object_store.port import ALWAYS, Condition, ObjectInfo
 from imagemill.originals.description import DescriptionChanges
-from imagemill.originals.reconciling import ATTEMPTS, GONE, Reconciler
+from imagemill.originals.reconciling import ATTEMPTS, Reconciler
+from imagemill.originals.values import GONE
 
 RED, BLUE = picture("red"), picture("blue", (64, 48))
 

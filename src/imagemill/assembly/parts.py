@@ -44,6 +44,7 @@ from imagemill.gateway.pages import Pages
 from imagemill.observability.access_log import Log
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
+from imagemill.originals.values import GONE
 from imagemill.settings import Settings
 
 if TYPE_CHECKING:  # what only some homes have, or only some callers ask for
@@ -304,7 +305,7 @@ class Parts:
             self.disk.forget(SITE, key)
         if self.originals.changed_at(key):  # a CDN asks money for each purge, and of a new original it holds nothing
             present = self.originals.last_seen(key)
-            self.purging.changed(key, "gone" if present is None else present.kept_under)
+            self.purging.changed(key, GONE if present is None else present.kept_under)
 
     async def _samples(self) -> Sequence[Mapping[str, Any]]:
         page = await self.originals.list("", limit=50)

@@ -15,13 +15,11 @@ from imagemill.object_store.port import ObjectStore
 from imagemill.originals.finding import NOWHERE
 from imagemill.originals.library import Originals
 from imagemill.originals.records import decode_record, says_private
-from imagemill.originals.values import Original, source_of
+from imagemill.originals.values import GONE, Original, source_of
 from imagemill.variants.port import VariantStore
 
 ATTEMPTS = 3
 """Looks at an original that is replaced while it is being looked at; then whoever told of it has to tell again."""
-GONE = "gone"
-"""The state of a key under which there is no picture; else the state is the version (`Original.kept_under`)."""
 
 
 @dataclass(frozen=True, slots=True)

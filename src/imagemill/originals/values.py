@@ -10,6 +10,9 @@ from imagemill.engine.port import Facts, Source
 from imagemill.object_store.port import ObjectInfo, OpenObject
 from imagemill.recipe.model import FocalPoint
 
+GONE = "gone"
+"""The state of a key under which there is no picture; else the state is the version (`Original.kept_under`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
