@@ -129,7 +129,7 @@ def test_too_long_a_queue_answers_at_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "large.jpg").write_bytes(large())
-    env = {"IMAGEMILL_LIMITS__QUEUE_SECONDS": "0.2", "IMAGEMILL_LIMITS__CLIENT_BURST": "100000"}
+    env = {"IMAGEMILL_LIMITS__QUEUE_SECONDS": "0.05", "IMAGEMILL_LIMITS__CLIENT_BURST": "100000"}
     with serving(data, env=env) as running:
 
         async def scene() -> list[tuple[int, float, str]]:
