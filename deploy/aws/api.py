@@ -98,7 +98,7 @@ class ApiStack(Stack):
             name=self.api_name,
             description="Imagemill: originals, presets, purges, keys.",
             body=body,
-            # Warnings are about words of our document that API Gateway leaves aside; errors stop the import all the same.
+            # A warning is about a word that API Gateway leaves aside; an error stops the import all the same.
             fail_on_warnings=False,
             policy=self._reach(config),
             endpoint_configuration=apigateway.CfnRestApi.EndpointConfigurationProperty(types=["REGIONAL"]),
