@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy.aws.bundle import LAMBDA_PYTHON
 from deploy.aws.config import Config
+from deploy.aws.wheels import Target
 from tests.deploy.deployments import Json, Synthesised
 from tests.deploy.reading import ACCOUNT, listed, short, statements, text
 
@@ -60,6 +62,16 @@ def test_the_api_may_do_what_it_does(plain: Synthesised) -> None:
         "sqs:SendMessage": {f"arn:aws:sqs:REGION:{ACCOUNT}:imagemill-events"},
         "secretsmanager:GetSecretValue": {"<AdminKey>"},
     }
+
+
+def test_functions_run_on_the_python_that_their_zip_is_made_for(full: Synthesised) -> None:
+    """Wheels and compiled files are those of one version, and Lambda is told the same."""
+    runtimes = {
+        one["Properties"]["Runtime"]
+        for stack in ("delivery", "functions")
+        for one in full.resources(stack, FUNCTION).values()
+    }
+    assert runtimes == {f"python{LAMBDA_PYTHON}"} == {f"python{Target('arm64').python}"}
 
 
 def test_the_handler_of_events_removes_no_original(plain: Synthesised) -> None:
