@@ -31,8 +31,8 @@ from deploy.aws.retention import retention
 from deploy.aws.rollout import Rollout
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
-"""Amazon Linux 2023, whose glibc is newer than the 2.28 that libvips needs; supported until June 2029. Not 3.14, on which
-nothing of ours was run yet: the zips' code was, on 3.11 and 3.13."""
+"""Amazon Linux 2023, whose glibc is newer than the 2.28 that libvips needs; supported until June 2029. Not 3.14: what
+is in the zips was run on 3.11 and 3.13 only."""
 LIVE = "live"
 """The alias that everything calls; what it points to has been watched."""
 

@@ -77,13 +77,14 @@ def test_a_page_of_sixty_new_thumbnails_is_all_there(busy: RunningServer) -> Non
 
 
 def test_a_flood_by_one_client_costs_another_one_running_job(busy: RunningServer) -> None:
-    """With hundreds of random sizes waiting for one address, another's make is next in turn."""
+    """With many random sizes waiting for one address, another's make is next in turn."""
 
     async def scene() -> tuple[list[float], float]:
         async with client_of(busy) as greedy, client_of(busy, "127.0.0.2") as modest:
             alone = [(await ask(modest, f"/img/w={1000 + n},fm=jpeg/large.jpg"))[1] for n in range(3)]
-            flood = [asyncio.ensure_future(ask(greedy, f"/img/w={300 + n},fm=jpeg/large.jpg")) for n in range(300)]
-            while busy_waiting() < 100:
+            # Few and dear: so many connections that this process is busy with them would be over before it looks again.
+            flood = [asyncio.ensure_future(ask(greedy, f"/img/w={900 + n},fm=avif/large.jpg")) for n in range(120)]
+            while busy_waiting() < 60:
                 await asyncio.sleep(0.01)
             beside = [(await ask(modest, f"/img/w={1100 + n},fm=jpeg/large.jpg"))[1] for n in range(3)]
             still_waiting = busy_waiting()
@@ -96,8 +97,8 @@ def test_a_flood_by_one_client_costs_another_one_running_job(busy: RunningServer
         return busy.metric("imagemill_queue_waiting")
 
     (alone, beside), still = asyncio.run(scene())
-    assert still > 50, "the flood was over too soon to say anything"
-    # Its own make, the one that was running, and the shared cores of a noisy machine; 300 makes would take far longer.
+    assert still > 20, "the flood was over too soon to say anything"
+    # Its own make, the one that was running, and the shared cores of a noisy machine; the flood would take far longer.
     assert beside <= 4 * alone + 0.5, (alone, beside)
 
 
@@ -135,7 +136,7 @@ def test_too_long_a_queue_answers_at_once(tmp_path: Path) -> None:
         async def scene() -> list[tuple[int, float, str]]:
             async with client_of(running) as client:
                 await ask(client, "/img/w=99,fm=jpeg/large.jpg")
-                asks = [ask(client, f"/img/w={300 + n},fm=avif/large.jpg") for n in range(100)]
+                asks = [ask(client, f"/img/w={1500 + n},fm=avif/large.jpg") for n in range(100)]
                 hits = [ask(client, "/img/w=99,fm=jpeg/large.jpg") for _ in range(20)]
                 return await asyncio.gather(*asks, *hits)
 
