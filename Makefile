@@ -17,6 +17,10 @@ install: .venv/.installed ## Create .venv from the lock file; the program is .ve
 .venv/.installed: requirements.lock pyproject.toml
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { echo "Imagemill needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3.11"; exit 1; }
 	@.venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Imagemill needs Python 3.11 or newer; .venv has " + sys.version.split()[0] + " (set PYTHON=…, remove .venv)")'
+# pyvips has no wheel. Where it finds the headers of a system's libvips it builds itself against that one, however old,
+# and would hide the newer one of pyvips-binary; pip would even keep such a wheel for later.
+	@sed -n '/^pyvips==/,/# via/p' requirements.lock > .venv/pyvips.lock
+	@PKG_CONFIG_LIBDIR=/nonexistent PKG_CONFIG_PATH= .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --require-hashes -r .venv/pyvips.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,9 @@ GLIBC = ("manylinux_2_28", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 
 FROM_SOURCE = "pyvips"
 """Published as a source archive only. It is pure Python where libvips comes from pyvips-binary."""
+
+NO_SYSTEM_LIBRARIES = {"PKG_CONFIG_LIBDIR": "/nonexistent", "PKG_CONFIG_PATH": ""}
+"""Where pyvips finds the headers of a system's libvips it builds itself against that, which Lambda does not have."""
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -118,7 +122,9 @@ def _filled(wanted: Mapping[str, Pin], target: Target, shelf: Path, folder: Path
         flags = ["download", "--no-deps", "--only-binary=:all:", *target.pip_flags, f"--dest={folder}"]
         _pip(flags, ready, target, shelf)
     if len(missing) > len(ready):
-        _pip(["wheel", "--no-deps", f"--wheel-dir={folder}"], [wanted[FROM_SOURCE]], target, shelf)
+        # Not from pip's cache: what lies there may have been built against a libvips of the machine.
+        flags = ["wheel", "--no-deps", "--no-cache-dir", f"--wheel-dir={folder}"]
+        _pip(flags, [wanted[FROM_SOURCE]], target, shelf)
     found = _on_shelf(folder, wanted)
     if absent := sorted(set(wanted) - set(found)):
         raise BundleError(f"pip left no usable wheel of {', '.join(absent)} for {target.arch}, Python {target.python}")
@@ -145,7 +151,11 @@ def _pip(flags: list[str], packages: list[Pin], target: Target, shelf: Path) -> 
     asked.write_text("".join(f"{pin.line()}\n" for pin in packages))
     command = [sys.executable, "-m", "pip", flags[0], "--quiet", "--disable-pip-version-check", *flags[1:]]
     done = subprocess.run(
-        [*command, "--require-hashes", f"--requirement={asked}"], capture_output=True, text=True, check=False
+        [*command, "--require-hashes", f"--requirement={asked}"],
+        env=os.environ | NO_SYSTEM_LIBRARIES,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise BundleError(_reason(done.stderr, target))
