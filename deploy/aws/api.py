@@ -18,14 +18,13 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
 from deploy.aws.config import Config
 from deploy.aws.functions import FunctionsStack
+from deploy.aws.log_group import log_group
 from deploy.aws.openapi import METHODS, OPEN, OPEN_BELOW, gateway_body
-from deploy.aws.retention import retention
 from deploy.aws.throttles import HEAVY, a_quarter, method_settings
 
 STAGE = "live"
@@ -152,20 +151,10 @@ class ApiStack(Stack):
 
     def _stage(self, config: Config, deployment: apigateway.CfnDeployment) -> apigateway.CfnStage:
         """Return the stage: throttles (G5), access log, execution log, metrics and traces (G8)."""
-        self.access_log = logs.LogGroup(
-            self,
-            "AccessLog",
-            log_group_name=f"/aws/apigateway/{self.api_name}/access",
-            retention=retention(config),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.access_log = log_group(self, "AccessLog", f"/aws/apigateway/{self.api_name}/access", config=config)
         # API Gateway would make this group itself, to be kept for ever.
-        execution = logs.LogGroup(
-            self,
-            "ExecutionLog",
-            log_group_name=f"API-Gateway-Execution-Logs_{self.rest_api.ref}/{STAGE}",
-            retention=retention(config),
-            removal_policy=RemovalPolicy.DESTROY,
+        execution = log_group(
+            self, "ExecutionLog", f"API-Gateway-Execution-Logs_{self.rest_api.ref}/{STAGE}", config=config
         )
         stage = apigateway.CfnStage(
             self,

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import ip_network
 
-from aws_cdk import Aws, RemovalPolicy
-from aws_cdk import aws_logs as logs
+from aws_cdk import Aws
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from deploy.aws.config import Config
-from deploy.aws.retention import retention
+from deploy.aws.log_group import log_group
 
 Rule = wafv2.CfnWebACL.RuleProperty
 SCOPE = "CLOUDFRONT"
@@ -119,13 +118,7 @@ class Firewall(Construct):
         The name must begin with aws-waf-logs- (AWS WAF, "Sending logs to a CloudWatch Logs log group"). What passed
         stands in CloudFront's own log, which costs a tenth of it.
         """
-        group = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"aws-waf-logs-{config.name}",
-            retention=retention(config),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, "Log", f"aws-waf-logs-{config.name}", config=config)
         logging = wafv2.CfnLoggingConfiguration(
             self,
             "Logging",

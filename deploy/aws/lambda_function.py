@@ -23,11 +23,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from deploy.aws.config import Config
-from deploy.aws.retention import retention
+from deploy.aws.log_group import log_group
 from deploy.aws.rollout import Rollout
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -93,13 +92,7 @@ class PlatformFunction(Construct):
         super().__init__(scope, construct_id)
         name = f"{config.name}-{construct_id.lower()}"
         # G8: execution logs, kept as long as the configuration says.
-        self.log_group = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=retention(config),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.log_group = log_group(self, "Log", f"/aws/lambda/{name}", config=config)
         self.role = self._role(shape)
         self.function = self._function(config, name, code, shape)
         self.alias = lambda_.Alias(self, "Live", alias_name=LIVE, version=self.function.current_version)
