@@ -220,6 +220,7 @@ def test_leftovers_of_a_crash_are_removed(root: Path) -> None:
 
     async def scenario(store: LocalVariants) -> None:
         living = LocalVariants(root, max_bytes=1000, max_per_original=3)
+        await living.settled()
         assert not (root / ".tmp" / "dead").exists()
         assert list((root / ".trash").iterdir()) == []
         make_leftovers()

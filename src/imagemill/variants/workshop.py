@@ -28,11 +28,7 @@ class Workshop:
         self._paths = paths
         for folder in (paths.root, paths.temporary, paths.trash):
             os.makedirs(folder, exist_ok=True)
-        self._own = f"{paths.temporary}/{secrets.token_hex(8)}"
-        os.mkdir(self._own, 0o700)
-        self._lock = os.open(self._own, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):  # without locks a second process takes our files for leftovers: a lost keep
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._own, self._lock = _own_folder(paths.temporary)
 
     def new_name(self) -> str:
         """Return a path for a temporary file."""
@@ -76,6 +72,24 @@ class Workshop:
         """Give the temporary folder back."""
         _delete(self._own)
         os.close(self._lock)
+
+
+def _own_folder(parent: str) -> tuple[str, int]:
+    """Make a folder and lock it; return its path and the descriptor that holds the lock.
+
+    Between the two another process may take the folder for a leftover: then it holds the lock until the folder is gone,
+    and another one is made. Where the file system has no locks, that process will not delete it either.
+    """
+    while True:
+        path = f"{parent}/{secrets.token_hex(8)}"
+        os.mkdir(path, 0o700)
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.isdir(path):
+                return path, descriptor
+            os.close(descriptor)
 
 
 def unlink_quietly(path: str) -> None:
