@@ -50,7 +50,7 @@ def steps(config: Config) -> tuple[Step, ...]:
     return (
         Step("replica", config.replica_region),
         Step("storage", home),
-        *((Step("edge", EDGE_REGION),) if edge else ()),  # without resources there can be no stack
+        Step("edge", EDGE_REGION),
         Step("delivery", home, {"CodeBucket": "$CODE", "DeliveryCodeKey": "$DELIVERY_KEY", **edge}),
         Step("functions", home, {"CodeBucket": "$CODE", "ControlCodeKey": "$CONTROL_KEY"}),
         Step("api", home),

@@ -51,6 +51,13 @@ def test_every_stack_is_deployed_in_order(deployment: Synthesised) -> None:
     assert [step.stack for step in steps.steps(deployment.config)] == holding
 
 
+def test_a_firewall_that_was_given_up_is_removed_with_its_stack() -> None:
+    """Without firewall and certificate the edge stack is still deployed, and so removed: it may have held them."""
+    config = Config(waf=False)
+    assert "edge" in [step.stack for step in steps.steps(config)]
+    assert f"{config.name}-edge\n" in steps.removal(config)
+
+
 def test_each_template_is_given_its_parameters(deployment: Synthesised) -> None:
     """No parameter without a default is left out, and none is given that the template does not have."""
     for step in steps.steps(deployment.config):
