@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from deploy.aws.config import LOG_DAYS, Api, Canary, Config, ConfigError, Geo
+from deploy.aws.contradictions import contradictions
 from deploy.aws.settings import faults
 
 FILE = Path(__file__).with_name("config.toml")
@@ -85,27 +85,42 @@ def from_tree(tree: Mapping[str, object], folder: Path) -> Config:
 
     Names of files in it start from `folder`.
     """
-    wrong: list[str] = []
+    wrong = _Faults()
     chosen = _read(Config, tree, "", wrong)
-    if not wrong:
-        chosen["public_keys"] = tuple(_public_keys(chosen.get("public_keys", ()), folder, wrong))
-        wrong.extend(_contradictions(chosen))
-    if wrong:
-        raise ConfigError(wrong)
-    return Config(**chosen)  # type: ignore[arg-type]  # each value was checked against its field's type
+    chosen["public_keys"] = tuple(_public_keys(chosen.get("public_keys", ()), folder, wrong))
+    config = Config(**chosen)  # type: ignore[arg-type]  # each value was checked against its field's type
+    sentences = [*wrong.sentences, *contradictions(config, wrong.keys)]
+    if sentences:
+        raise ConfigError(sentences)
+    return config
 
 
-def _read(kind: type, tree: Mapping[str, object], above: str, wrong: list[str]) -> dict[str, object]:
-    """Return the values of `tree` for the fields of `kind`; what is wrong is added to `wrong`."""
+class _Faults:
+    """What is wrong with single values: `sentences` in their order, and the `keys` that they speak of."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+        self.keys: set[str] = set()
+
+    def add(self, key: str, sentence: str) -> None:
+        """Note that the value of `key` is not what it should be."""
+        self.keys.add(key)
+        self.sentences.append(sentence)
+
+
+def _read(kind: type, tree: Mapping[str, object], above: str, wrong: _Faults) -> dict[str, object]:
+    """Return the right values of `tree` for the fields of `kind`; what is wrong is added to `wrong`."""
     hints = get_type_hints(kind)
     chosen: dict[str, object] = {}
     for key, value in tree.items():
         name = above + key
         if key not in hints:
             near = difflib.get_close_matches(key, hints, n=1)
-            hint = f" (did you mean {above}{near[0]}?)" if near else ""
-            wrong.append(
-                f"{name}: expected one of {', '.join(f.name for f in fields(kind))}; there is no {name}{hint}."
+            meant = above + (near[0] if near else key)
+            hint = f" (did you mean {meant}?)" if near else ""
+            wrong.add(
+                meant,  # so that nobody is told as well that it is missing
+                f"{name}: expected one of {', '.join(f.name for f in fields(kind))}; there is no {name}{hint}.",
             )
         elif key == "settings":
             chosen[key] = _settings(value, wrong)
@@ -115,11 +130,10 @@ def _read(kind: type, tree: Mapping[str, object], above: str, wrong: list[str]) 
             if isinstance(value, dict):
                 chosen[key] = hints[key](**_read(hints[key], value, f"{name}.", wrong))
             else:
-                wrong.append(f"{name}: expected a table, received {_shown(value)}.")
+                wrong.add(name, f"{name}: expected a table, received {_shown(value)}.")
+        elif expected := _expected(name, hints[key], value):
+            wrong.add(name, f"{name}: expected {expected}, received {_shown(value)}.")
         else:
-            expected = _expected(name, hints[key], value)
-            if expected:
-                wrong.append(f"{name}: expected {expected}, received {_shown(value)}.")
             chosen[key] = tuple(value) if isinstance(value, list) else value
     return chosen
 
@@ -150,17 +164,18 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "…'"
 
 
-def _settings(value: object, wrong: list[str]) -> dict[str, str]:
+def _settings(value: object, wrong: _Faults) -> dict[str, str]:
     """Return `section.name` → the value in the words of an environment variable; the platform's reader judges them."""
     if not isinstance(value, dict):
-        wrong.append(f"settings: expected tables such as [settings.delivery], received {_shown(value)}.")
+        wrong.add("settings", f"settings: expected tables such as [settings.delivery], received {_shown(value)}.")
         return {}
-    plain = [section for section, names in value.items() if not isinstance(names, dict)]
-    if plain:
-        wrong.append(f"settings.{plain[0]}: expected a table of settings, received {_shown(value[plain[0]])}.")
-        return {}
-    chosen = dict(_flat(value))
-    wrong.extend(faults(chosen))
+    for section, names in value.items():
+        if not isinstance(names, dict):
+            sentence = f"settings.{section}: expected a table of settings, received {_shown(names)}."
+            wrong.add("settings", sentence)
+    chosen = dict(_flat({section: names for section, names in value.items() if isinstance(names, dict)}))
+    for sentence in faults(chosen):
+        wrong.add("settings", sentence)
     return chosen
 
 
@@ -178,18 +193,18 @@ def _word(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _tags(value: object, wrong: list[str]) -> Iterator[tuple[str, str]]:
+def _tags(value: object, wrong: _Faults) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
-        wrong.append(f"tags: expected a table of texts, received {_shown(value)}.")
+        wrong.add("tags", f"tags: expected a table of texts, received {_shown(value)}.")
         return
     for name, text in value.items():
         if not isinstance(text, str) or len(text) > 256 or len(name) > 128 or name.lower().startswith("aws:"):
-            wrong.append(f"tags.{name}: expected a text of at most 256 characters, received {_shown(text)}.")
+            wrong.add("tags", f"tags.{name}: expected a text of at most 256 characters, received {_shown(text)}.")
         else:
             yield name, text
 
 
-def _public_keys(names: object, folder: Path, wrong: list[str]) -> Iterator[str]:
+def _public_keys(names: object, folder: Path, wrong: _Faults) -> Iterator[str]:
     """Yield the PEM text of every file named; CloudFront takes RSA of 2048 bits and ECDSA over P-256."""
     assert isinstance(names, tuple)
     for name in names:
@@ -197,53 +212,17 @@ def _public_keys(names: object, folder: Path, wrong: list[str]) -> Iterator[str]
             text = (folder / name).read_text("ascii")
             key = load_pem_public_key(text.encode())
         except (OSError, ValueError, UnsupportedAlgorithm) as error:
-            wrong.append(f"public_keys: expected a PEM file of a public key at {name}, but {_reason(error)}.")
+            sentence = f"public_keys: expected a PEM file of a public key at {name}, but {_reason(error)}."
+            wrong.add("public_keys", sentence)
             continue
         rsa_2048 = isinstance(key, rsa.RSAPublicKey) and key.key_size == 2048
         p256 = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
         if rsa_2048 or p256:
             yield text.strip() + "\n"
         else:
-            wrong.append(f"public_keys: expected RSA of 2048 bits or ECDSA over P-256 in {name}, received another key.")
-
-
-def _is_network(text: str) -> bool:
-    """Whether WAF takes `text` as a network: it knows none that holds every address."""
-    try:
-        return ip_network(text).prefixlen > 0
-    except ValueError:
-        return False
+            sentence = f"public_keys: expected RSA of 2048 bits or ECDSA over P-256 in {name}, received another key."
+            wrong.add("public_keys", sentence)
 
 
 def _reason(error: Exception) -> str:
     return "there is no such file" if isinstance(error, FileNotFoundError) else "it cannot be read as one"
-
-
-def _contradictions(chosen: Mapping[str, object]) -> Iterator[str]:
-    """Yield what is right alone and wrong together."""
-    default = Config()
-
-    def get(key: str) -> object:
-        return chosen.get(key, getattr(default, key))
-
-    if get("region") == get("replica_region"):
-        yield f"replica_region: expected another region than region, received {get('replica_region')!r} for both."
-    if get("domain") and get("domain") == get("api_domain"):
-        yield f"api_domain: expected another host than domain, received {get('api_domain')!r} for both."
-    if get("domain") and not get("zone_id") and not get("certificate"):
-        yield "domain: expected zone_id (then a certificate is made) or certificate beside it, received neither."
-    if get("api_domain") and not get("zone_id") and not get("api_certificate"):
-        yield "api_domain: expected zone_id (then a certificate is made) or api_certificate beside it, not neither."
-    for name in ("allow_addresses", "block_addresses"):
-        networks = get(name)
-        assert isinstance(networks, tuple)
-        for network in networks:
-            if not _is_network(network):
-                yield f"{name}: expected a network whose other bits are 0, such as 192.0.2.0/24, received {network!r}."
-    geo = get("geo")
-    assert isinstance(geo, Geo)
-    if (geo.mode == "none") != (not geo.countries):
-        yield f"geo: expected countries with mode allow or deny, received {len(geo.countries)} with mode {geo.mode!r}."
-    api_certificate = str(get("api_certificate"))
-    if api_certificate and f":acm:{get('region')}:" not in api_certificate:
-        yield f"api_certificate: expected a certificate in {get('region')}, received {api_certificate!r}."

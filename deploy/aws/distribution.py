@@ -14,7 +14,6 @@ stay; and the L2 constructs cannot put a function URL with origin access control
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ from aws_cdk import Aws, Fn
 from aws_cdk import aws_cloudfront as cloudfront
 from constructs import Construct
 
-from deploy.aws.config import Config, ConfigError
+from deploy.aws.config import Config
 from deploy.aws.edge_function import EdgeRules
 from deploy.aws.edge_policies import SITE_CACHE, SITE_HEADERS, EdgePolicies
 from deploy.aws.key_group import KeyGroup
@@ -44,12 +43,8 @@ MISSED = (403, 404, 500, 502, 503, 504)
 ERRORS = {404: 5, **dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 504), 0)}
 """Seconds for which an error is kept; CloudFront's own are 10, and of most codes it does not heed `no-store`."""
 METHODS = ["GET", "HEAD", "OPTIONS"]
-MOST_BEHAVIORS = 75
-"""Cache behaviours of one distribution (Developer Guide, "Quotas")."""
 PRICE_CLASSES = {"100": "PriceClass_100", "200": "PriceClass_200", "all": "PriceClass_All"}
 GEO = {"none": "none", "allow": "whitelist", "deny": "blacklist"}
-_PATTERN = re.compile(r"""[A-Za-z0-9_.$/~"'@:+&-]*""")
-"""What a path pattern may hold beside its wildcards (CloudFront API Reference, CacheBehavior)."""
 Dist = cloudfront.CfnDistribution
 
 
@@ -169,7 +164,6 @@ class Distribution(Construct):
         policies = self._policies
         found = []
         for prefix in rules.prefixes:
-            _check_pattern(prefix)
             guard = {"function": self._private, "headers": policies.private, "keys": keys}
             found.append(self._behavior(f"/img/*/{prefix}*", PRIVATE_STATIC_OR_MAKER, **guard))
             found.append(self._behavior(f"/info/{prefix}*", PRIVATE_MAKER, **guard))
@@ -181,12 +175,6 @@ class Distribution(Construct):
             self._behavior("/img/*", STATIC_OR_MAKER, function=self._open, headers=policies.negotiated),
             self._behavior("/info/*", MAKER, function=self._open),
         ]
-        if len(found) > MOST_BEHAVIORS:
-            sentence = (
-                "settings.delivery.private: expected so few prefixes that CloudFront needs at most "
-                f"{MOST_BEHAVIORS} behaviours, received {len(rules.prefixes)} of them, which need {len(found)}."
-            )
-            raise ConfigError([sentence])
         return found
 
     def _behavior(
@@ -267,12 +255,3 @@ def _certificate(arn: str | None) -> Dist.ViewerCertificateProperty:
     return Dist.ViewerCertificateProperty(
         acm_certificate_arn=arn, ssl_support_method="sni-only", minimum_protocol_version="TLSv1.2_2021"
     )
-
-
-def _check_pattern(prefix: str) -> None:
-    if not _PATTERN.fullmatch(prefix):
-        sentence = (
-            "settings.delivery.private: expected prefixes of letters, digits and _.$/~\"'@:+&- beside public_keys, "
-            f"as CloudFront's path patterns have no other characters; received {prefix!r}."
-        )
-        raise ConfigError([sentence])

@@ -6,13 +6,20 @@ asks for, so the edge and the maker cannot disagree on who may see what (D3, E1)
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deploy.aws.config import Config, ConfigError
 from deploy.aws.settings import read
 from imagemill.assembly.parts import SITE
-from imagemill.edge_config.cloudfront import MAX_BYTES, cloudfront_function, static_reasons
+from imagemill.edge_config.cloudfront import MAX_BYTES, STATED_BEHAVIORS, cloudfront_function, static_reasons
 from imagemill.edge_config.facts import Facts, facts_of
+
+MOST_BEHAVIORS = 75
+"""Cache behaviours of one distribution (Developer Guide, "Quotas")."""
+_PATTERN = re.compile(r"""[A-Za-z0-9_.$/~"'@:+&-]*""")
+"""What a path pattern may hold beside its wildcards (CloudFront API Reference, CacheBehavior)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +37,47 @@ class EdgeRules:
 
 
 def edge_rules(config: Config) -> EdgeRules:
-    """Return the rules of `config`; raise ConfigError where its settings are wrong or a function is too long."""
+    """Return the rules of `config`; raise ConfigError where its settings are wrong or too much for CloudFront."""
+    wrong = list(faults(config))
+    if wrong:
+        raise ConfigError(wrong)
     facts = _facts(config)
     prefixes = _prefixes(config, facts)
     reasons = static_reasons(facts, key_group=prefixes == ("",))
-    texts = [cloudfront_function(facts), cloudfront_function(facts, private=True) if prefixes else None]
-    for text in texts:
-        if text is not None and len(text.encode()) > MAX_BYTES:
-            sentence = (
-                f"settings: expected a CloudFront Function of at most {MAX_BYTES} bytes, received one of "
-                f"{len(text.encode())}: fewer or shorter prefixes, widths or formats make it shorter."
+    text, private = _texts(facts, prefixes)
+    return EdgeRules(open=text, private=private, prefixes=prefixes, reasons=reasons)
+
+
+def faults(config: Config) -> Iterator[str]:
+    """Yield what CloudFront cannot be told of these settings, which are right for the platform itself."""
+    facts = _facts(config)
+    prefixes = _prefixes(config, facts)
+    for prefix in prefixes:
+        if not _PATTERN.fullmatch(prefix):
+            yield (
+                "settings.delivery.private: expected prefixes of letters, digits and _.$/~\"'@:+&- beside public_keys, "
+                f"as CloudFront's path patterns have no other characters; received {prefix!r}."
             )
-            raise ConfigError([sentence])
-    return EdgeRules(open=texts[0] or "", private=texts[1], prefixes=prefixes, reasons=reasons)
+    if behaviors(prefixes) > MOST_BEHAVIORS:
+        yield (
+            "settings.delivery.private: expected so few prefixes that CloudFront needs at most "
+            f"{MOST_BEHAVIORS} behaviours, received {len(prefixes)} of them, which need {behaviors(prefixes)}."
+        )
+    longest = max(len((text or "").encode()) for text in _texts(facts, prefixes))
+    if longest > MAX_BYTES:
+        yield (
+            f"settings: expected a CloudFront Function of at most {MAX_BYTES} bytes, received one of "
+            f"{longest}: fewer or shorter prefixes, widths or formats make it shorter."
+        )
+
+
+def behaviors(prefixes: Sequence[str]) -> int:
+    """Return how many cache behaviours the distribution has: two for each prefix, and those of anyone's pictures."""
+    return 2 * len(prefixes) + len(STATED_BEHAVIORS) + 2
+
+
+def _texts(facts: Facts, prefixes: Sequence[str]) -> tuple[str, str | None]:
+    return cloudfront_function(facts), cloudfront_function(facts, private=True) if prefixes else None
 
 
 def _facts(config: Config) -> Facts:

@@ -93,6 +93,59 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert [sentence.split(":")[0] for sentence in told.value.sentences] == ["name", "memory", "geo.mode"]
 
 
+def told(tree: dict[str, object], folder: Path) -> list[str]:
+    """Return the keys of everything that is said of `tree`, in order."""
+    with pytest.raises(ConfigError) as wrong:
+        from_tree(tree, folder)
+    return [sentence.split(":")[0] for sentence in wrong.value.sentences]
+
+
+def test_files_and_contradictions_are_told_beside_wrong_values(tmp_path: Path) -> None:
+    """One wrong value hides neither a key's file that is missing, nor values that contradict each other."""
+    tree: dict[str, object] = {
+        "memory": 1,
+        "public_keys": ["absent.pem", "gone.pem"],
+        "replica_region": "eu-west-1",
+        "domain": "img.example.com",
+        "allow_addresses": ["192.0.2.1/24"],
+        "geo": {"mode": "allow"},
+        "settings": {"delivery": {"acess": "open"}, "sizes": 7, "presets": 8},
+    }
+    assert told(tree, tmp_path) == [
+        *("memory", "settings.sizes", "settings.presets", "settings", "public_keys", "public_keys"),
+        *("replica_region", "domain", "geo", "allow_addresses"),
+    ]
+
+
+def test_what_cloudfront_cannot_be_told_is_said_with_the_rest(tmp_path: Path) -> None:
+    """Prefixes that no path pattern holds, each of them, and too many of them: with the file's other faults."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (tmp_path / "k.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    private = ["üsers/", "a b/", *(f"p{number}/" for number in range(40))]
+    tree: dict[str, object] = {
+        "name": "Big",
+        "public_keys": ["k.pem"],
+        "settings": {"delivery": {"private": private}},
+    }
+    assert told(tree, tmp_path) == ["name", *["settings.delivery.private"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("tree", "keys"),
+    [
+        ({"geo": {"mode": "some", "countries": ["DE"]}}, ["geo.mode"]),
+        ({"geo": {"mode": "allow", "contries": ["DE"]}}, ["geo.contries"]),
+        ({"domain": "img.example.com", "zoneid": "Z0123456"}, ["zoneid"]),
+        ({"domain": "img.example.com", "certificate": "mine"}, ["certificate"]),
+        ({"region": "Europe", "replica_region": "Europe"}, ["region", "replica_region"]),
+        ({"allow_addresses": ["everywhere"]}, ["allow_addresses"]),
+    ],
+)
+def test_what_only_follows_from_a_fault_is_not_told(tree: dict[str, object], keys: list[str], tmp_path: Path) -> None:
+    """A value that is wrong, or whose key is misspelt, is one fault and not two."""
+    assert told(tree, tmp_path) == keys
+
+
 def test_keys_that_cloudfront_takes_are_read(tmp_path: Path) -> None:
     """RSA of 2048 bits and ECDSA over P-256; their order is the file's."""
     old = rsa.generate_private_key(65537, 2048).public_key()

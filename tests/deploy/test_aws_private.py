@@ -6,6 +6,7 @@ import json
 
 import pytest
 from deploy.aws.config import Config, ConfigError
+from deploy.aws.edge_function import behaviors as counted
 from deploy.aws.edge_function import edge_rules
 from tests.deploy.deployments import Json, Synthesised
 from tests.deploy.distributions import added, behaviors, headers, origins, policy_of
@@ -94,6 +95,11 @@ def test_more_prefixes_than_cloudfront_has_behaviours_for_are_refused() -> None:
         ConfigError, match=r"settings\.delivery\.private: .* at most 75 behaviours, received 40 of them"
     ):
         guard(",".join(f"p{number}/" for number in range(40)))
+
+
+def test_behaviours_are_counted_as_they_are_made(full: Synthesised) -> None:
+    """The number that is held against CloudFront's is that of the template."""
+    assert counted(edge_rules(full.config).prefixes) == len(behaviors(full))
 
 
 def test_a_function_too_long_for_cloudfront_is_refused() -> None:
