@@ -9,22 +9,17 @@ That ratio is the gate everywhere; the rates themselves only from four cores on.
 from __future__ import annotations
 
 import os
-import random
-import resource
-import shutil
 import statistics
-import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import load, pictures, processes
+from benchmarks import bursts, load, pictures
+from benchmarks.bursts import Burst
 from benchmarks.measure import PAIRS, Figure, Outcome, at_least, at_most, median_ratio, spread
 from benchmarks.server import UNLIMITED, Imagemill
 
 URLS = 200
-SECONDS = 3
-CLIENTS = 32
 GATE = 1.8
 ENOUGH_CORES = 4
 ASKERS = 1000
@@ -33,39 +28,28 @@ PATIENCE = 1.2
 """The slowest of the askers may take this much longer than the fastest, and the transcode itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """Hits of one server: per second, and CPU-seconds of the servers and of the generator for each."""
-
-    rate: float
-    server: float
-    generator: float
-
-
 def measure() -> Outcome:
     """Interleave bursts on one process and on two; then the stampedes on the two."""
     with ExitStack() as stack:
         one, two = (stack.enter_context(_server(count)) for count in (1, 2))
         paths = _fill(one, two)
-        listing = one.scratch / "paths.txt"
-        listing.write_text("\n".join(paths) + "\n")
+        listing = bursts.listed(paths, one.scratch / "paths.txt")
         for server in (one, two):
             _burst(server, listing)
         pairs = [(_burst(one, listing), _burst(two, listing)) for _ in range(PAIRS)]
         stampedes = [_stampede(two, number) for number in range(STAMPEDES)]
-    generator = "wrk, one thread" if shutil.which("wrk") else "our own generator"
     return Outcome(
         method=(
-            f"{URLS} cached URLs at random, {CLIENTS} connections for {SECONDS} s, {PAIRS} interleaved pairs, load by "
-            f"{generator}, on the same {os.cpu_count()} cores; {ASKERS} askers at once over two processes, "
-            f"{STAMPEDES} times, each a new size of a six-megapixel photo; the transcode is what its one maker says"
+            f"{URLS} cached URLs at random, {bursts.method()}, on the same {os.cpu_count()} cores; {ASKERS} askers at "
+            f"once over two processes, {STAMPEDES} times, each a new size of a six-megapixel photo; the transcode is "
+            "what its one maker says"
         ),
         figures=(*_hits([a for a, _ in pairs], [b for _, b in pairs]), *_misses(stampedes)),
     )
 
 
 def _hits(one: list[Burst], two: list[Burst]) -> tuple[Figure, ...]:
-    cheap = median_ratio([a.server for a in one], [b.server for b in two])
+    cheap = median_ratio([a.cpu for a in one], [b.cpu for b in two])
     enough = (os.cpu_count() or 1) >= ENOUGH_CORES
     return (
         Figure(name="two processes / one, as their CPU per hit allows", value=2 * cheap, unit="×", gate=at_least(GATE)),
@@ -76,10 +60,10 @@ def _hits(one: list[Burst], two: list[Burst]) -> tuple[Figure, ...]:
             gate=at_least(GATE) if enough else None,
             note="" if enough else "the generator needs one of these cores too: not a gate here",
         ),
-        Figure(name="one process", value=statistics.median(a.rate for a in one), unit="/s", note=_rates(one)),
-        Figure(name="two processes", value=statistics.median(b.rate for b in two), unit="/s", note=_rates(two)),
-        Figure(name="CPU per hit, one process", value=statistics.median(a.server for a in one) * 1e6, unit="µs"),
-        Figure(name="CPU per hit, two processes", value=statistics.median(b.server for b in two) * 1e6, unit="µs"),
+        bursts.rates("one process", one),
+        bursts.rates("two processes", two),
+        bursts.cpu_per_request("CPU per hit, one process", one),
+        bursts.cpu_per_request("CPU per hit, two processes", two),
         Figure(name="CPU per hit, the generator", value=statistics.median(a.generator for a in one) * 1e6, unit="µs"),
     )
 
@@ -103,10 +87,6 @@ def _misses(stampedes: list[Stampede]) -> tuple[Figure, ...]:
     )
 
 
-def _rates(bursts: list[Burst]) -> str:
-    return spread([burst.rate for burst in bursts])
-
-
 def _server(count: int) -> Imagemill:
     return Imagemill(UNLIMITED | {"IMAGEMILL_SERVER__PROCESSES": str(count)})
 
@@ -125,35 +105,7 @@ def _fill(*servers: Imagemill) -> list[str]:
 
 
 def _burst(server: Imagemill, listing: Path) -> Burst:
-    """Some seconds of hits, and what they cost whom."""
-    before = processes.cpu_seconds(server.pid)
-    rate, count, generator = _wrk(server.port, listing) if shutil.which("wrk") else _own(server.port, listing)
-    return Burst(rate, (processes.cpu_seconds(server.pid) - before) / count, generator / count)
-
-
-def _wrk(port: int, listing: Path) -> tuple[float, int, float]:
-    """Hits per second, how many, and the generator's CPU-seconds."""
-    script = Path(__file__).with_name("random_paths.lua")
-    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "-s", str(script), f"http://127.0.0.1:{port}/"]
-    environment = os.environ | {"PATHS": str(listing)}
-    mine = _children_seconds()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
-    count, micros, errors = (int(float(word)) for word in line.split()[1:4])
-    if errors:
-        raise RuntimeError(f"cluster: {errors} of {count} hits failed")
-    return count / (micros / 1e6), count, _children_seconds() - mine
-
-
-def _own(port: int, listing: Path) -> tuple[float, int, float]:
-    paths = random.Random(1).choices(listing.read_text().split(), k=4000 * SECONDS)
-    report = load.run(load.Load(port=port, paths=paths, connections=CLIENTS)).require_good("cluster")
-    return report.rate, len(paths), report.cpu
-
-
-def _children_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return bursts.burst(server.port, server.pid, listing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,15 @@ as it does for those that are asked often.
 
 from __future__ import annotations
 
-import shutil
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import load, pictures, processes
-from benchmarks.hot import CLIENTS, SECONDS, options_for, pairs, small_photo
-from benchmarks.measure import PAIRS, Figure, Outcome, at_least, median_ratio, spread
+from benchmarks import bursts, load, pictures, processes
+from benchmarks.hot import options_for
+from benchmarks.measure import Outcome, at_least
 from benchmarks.server import UNLIMITED, Imagemill, fetch, free_port, status_of
 
 ORIGINALS = 20
@@ -29,44 +27,22 @@ GATE = 0.35
 def measure() -> Outcome:
     """Make a thousand variants, then run the interleaved pairs."""
     with _bucket() as environment, Imagemill(UNLIMITED | environment) as server:
-        small = small_photo(server.scratch)
-        names = pictures.copies(small, server.data, ORIGINALS, "disk")
+        names = pictures.copies(pictures.small(server.scratch), server.data, ORIGINALS, "disk")
         server.start()
         options, size = options_for(server, names[0])
         paths = [f"/img/{options},bri={number}/{name}" for name in names for number in range(1, WIDTHS + 1)]
         load.run(load.Load(port=server.port, paths=paths)).require_good("disk, filling the cache")
         processes.wait_until(lambda: _on_disk(server, paths), 30, "variants on the disk")
         load.run(load.Load(port=server.port, paths=paths)).require_good("disk, warm-up")
-        listing = server.scratch / "paths.txt"
-        listing.write_text("\n".join(paths) + "\n")
-        ours, bare = pairs(server, listing, size)
+        ours, bare = bursts.against_bare_asgi(server, bursts.listed(paths, server.scratch / "paths.txt"), size)
         _require_disk(server, paths[0])
-    by_rate = shutil.which("wrk") is not None
-    rate = median_ratio([b.rate for b in ours], [b.rate for b in bare])
-    cpu = median_ratio([b.cpu for b in bare], [b.cpu for b in ours])
     return Outcome(
         method=(
             f"{ORIGINALS * WIDTHS} variants of {ORIGINALS} originals at random, about {size} bytes each, no cache in "
             "memory, variants.url in a bucket, all contract headers and the JSON access log on; "
-            f"{CLIENTS} connections for {SECONDS} s, {PAIRS} interleaved pairs; load by "
-            f"{'wrk, one thread' if by_rate else 'our own generator (wrk is not installed)'}"
+            f"{bursts.method()}"
         ),
-        figures=(
-            Figure(name="throughput / bare ASGI", value=rate, unit="×", gate=at_least(GATE) if by_rate else None),
-            Figure(
-                name="CPU per request, bare ASGI / ours", value=cpu, unit="×", gate=None if by_rate else at_least(GATE)
-            ),
-            Figure(
-                name="requests per second",
-                value=statistics.median(b.rate for b in ours),
-                unit="/s",
-                note=spread([b.rate for b in ours]),
-            ),
-            Figure(name="CPU per request", value=statistics.median(b.cpu for b in ours) * 1e6, unit="µs"),
-            Figure(name="CPU per request, bare ASGI", value=statistics.median(b.cpu for b in bare) * 1e6, unit="µs"),
-            Figure(name="p50", value=statistics.median(b.p50 for b in ours) * 1e3, unit="ms"),
-            Figure(name="p99", value=statistics.median(b.p99 for b in ours) * 1e3, unit="ms"),
-        ),
+        figures=(*bursts.compared(ours, bare, other="bare ASGI", gate=at_least(GATE)), *bursts.latencies(ours)),
     )
 
 

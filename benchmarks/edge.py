@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import load, pictures, processes
-from benchmarks.hot import CLIENTS, SECONDS, URLS, Burst, burst, options_for, small_photo
-from benchmarks.measure import PAIRS, Figure, Outcome, at_least, median_ratio, spread
+from benchmarks import bursts, load, pictures, processes
+from benchmarks.bursts import Burst
+from benchmarks.hot import URLS, options_for
+from benchmarks.measure import PAIRS, Figure, Outcome, at_least, median_ratio
 from benchmarks.server import UNLIMITED, Imagemill, fetch, free_port, status_of
 
 GATE = 0.9
@@ -51,57 +51,45 @@ class Front:
 
 def measure() -> Outcome:
     """Make 1 000 variants, copy them to a plain folder under the same paths, then run the interleaved pairs."""
-    if shutil.which("wrk") is None:
+    if not bursts.has_wrk():
         raise RuntimeError("edge: wrk is needed, for our own generator is slower than nginx (apt-get install wrk)")
     with Imagemill(UNLIMITED | SETTINGS) as server:
-        small = small_photo(server.scratch)
-        names = pictures.copies(small, server.data, URLS, "edge")
+        names = pictures.copies(pictures.small(server.scratch), server.data, URLS, "edge")
         server.start()
         options, size = options_for(server, names[0])
         paths = [f"/img/{options}/{name}" for name in names]
         load.run(load.Load(port=server.port, paths=paths)).require_good("edge, making the variants")
         folder = server.scratch / "nginx"
-        for path in paths:
-            target = folder / "plain" / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(fetch(server.port, path)[2])
-        listing = server.scratch / "paths.txt"
-        listing.write_text("\n".join(paths) + "\n")
+        _copy_answers(server, paths, folder / "plain")
         with _nginx(server, folder) as front:
             processes.wait_until(lambda: all(_hits(front.port, path) for path in paths[::50]), 30, "hits of nginx")
-            kept = server.scratch / "kept.txt"
-            kept.write_text("".join(f"/{name}/~/current/{_leaf(server, name)}\n" for name in names))
-            ours, plain, bare = _rounds(front, listing, kept)
+            kept = [f"/{name}/~/current/{_leaf(server, name)}" for name in names]
+            ours, plain, bare = _rounds(
+                front,
+                bursts.listed(paths, server.scratch / "paths.txt"),
+                bursts.listed(kept, server.scratch / "kept.txt"),
+            )
             _require_same(front, paths[0])
-    rate = median_ratio([b.rate for b in ours], [b.rate for b in plain])
-    cpu = median_ratio([b.cpu for b in plain], [b.cpu for b in ours])
     limit = median_ratio([b.rate for b in bare], [b.rate for b in plain])
     return Outcome(
         method=(
             f"{URLS} kept variants at random, about {size} bytes each, through one nginx with one worker: the "
             "configuration of `imagemill edge-config nginx` against a folder of the same files; no access log; "
-            f"{CLIENTS} connections for {SECONDS} s, {PAIRS} interleaved pairs; load by wrk, one thread"
+            f"{bursts.method()}"
         ),
         figures=(
-            Figure(name="throughput / nginx with a plain file", value=rate, unit="×", gate=at_least(GATE)),
-            Figure(name="CPU per request, plain / ours", value=cpu, unit="×"),
+            *bursts.compared(ours, plain, other="plain file", gate=at_least(GATE)),
             Figure(name="kept files, no configuration / plain file", value=limit, unit="×"),
-            Figure(
-                name="requests per second",
-                value=statistics.median(b.rate for b in ours),
-                unit="/s",
-                note=spread([b.rate for b in ours]),
-            ),
-            Figure(
-                name="requests per second, plain file",
-                value=statistics.median(b.rate for b in plain),
-                unit="/s",
-                note=spread([b.rate for b in plain]),
-            ),
-            Figure(name="CPU per request", value=statistics.median(b.cpu for b in ours) * 1e6, unit="µs"),
-            Figure(name="CPU per request, plain file", value=statistics.median(b.cpu for b in plain) * 1e6, unit="µs"),
         ),
     )
+
+
+def _copy_answers(server: Imagemill, paths: list[str], folder: Path) -> None:
+    """Put what our server answers at `paths` into `folder` under the same paths."""
+    for path in paths:
+        target = folder / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(fetch(server.port, path)[2])
 
 
 @contextmanager
@@ -139,9 +127,9 @@ def _rounds(front: Front, listing: Path, kept: Path) -> tuple[list[Burst], list[
     """Interleaved bursts: our configuration, the plain folder, the kept files where they lie."""
     sides = ((front.port, listing), (front.plain, listing), (front.bare, kept))
     for port, paths in sides:
-        burst(port, front.pid, paths)
-    rounds = [[burst(port, front.pid, paths) for port, paths in sides] for _ in range(PAIRS)]
-    ours, plain, bare = ([bursts[side] for bursts in rounds] for side in range(3))
+        bursts.burst(port, front.pid, paths)
+    rounds = [[bursts.burst(port, front.pid, paths) for port, paths in sides] for _ in range(PAIRS)]
+    ours, plain, bare = ([one[side] for one in rounds] for side in range(3))
     return ours, plain, bare
 
 

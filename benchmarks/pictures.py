@@ -54,6 +54,15 @@ def photographs(folder: Path) -> list[Path]:
     return photos or [six_megapixels(folder), twelve_megapixels(folder)]
 
 
+def small(folder: Path) -> Path:
+    """A picture, written to `folder`, that is small enough for a thousand variants of it to be made in seconds."""
+    import pyvips  # only where a picture is made, as in `synthetic`
+
+    path = folder / "small.jpg"
+    pyvips.Image.thumbnail(str(six_megapixels(folder)), 480).jpegsave(str(path), Q=85, keep="none")
+    return path
+
+
 def synthetic(path: Path, width: int, height: int) -> Path:
     """Write a JPEG with detail at every scale (noise of several octaves in three colours), the same every time."""
     import pyvips  # only where a picture is made: the load generator imports this package too
