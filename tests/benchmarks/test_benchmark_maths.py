@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ from benchmarks.encodes import Result
 from benchmarks.load import Answer, Report
 from benchmarks.measure import Figure, at_least, at_most, median_ratio, percentile, rounded
 
-from benchmarks import avif, bare_loop, cold, fairness, frontier, hot, plot, quality, report, scale
+from benchmarks import avif, bare_loop, bursts, cold, fairness, frontier, hot, plot, quality, report, scale
 from imagemill.engine.port import Facts
 
 
@@ -99,6 +100,14 @@ def test_too_few_originals_are_refused() -> None:
 def test_the_body_nearest_to_the_wanted_size_is_chosen() -> None:
     """Hot bodies are as near to 15 kB as a quality step allows."""
     assert hot.nearest_quality({60: 9_000, 75: 14_200, 90: 24_000}, 15_000) == 75
+
+
+def test_without_wrk_the_gate_is_the_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Our own generator is slower than the servers, so that the throughput would be its own."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ours, others = [bursts.Burst(100, 0.002, 0, 0, 0)], [bursts.Burst(200, 0.001, 0, 0, 0)]
+    figures = bursts.compared(ours, others, other="theirs", gate=at_least(0.5))
+    assert [(one.name, one.value) for one in figures if one.gate] == [("CPU per request, theirs / ours", 0.5)]
 
 
 def test_a_stage_is_averaged_between_two_looks() -> None:
