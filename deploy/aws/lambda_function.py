@@ -3,6 +3,12 @@
 The code comes from CloudFormation parameters, not from CDK assets, so that a template deploys with plain
 `aws cloudformation deploy` and no bootstrap. A version's description is the code's key: a new key is then a new version
 (the logical id alone changes with the configuration only), and `live` moves to it step by step.
+
+Versions go with the update that replaces them, or that is rolled back. Lambda publishes nothing where code and
+configuration are those of its newest version (Developer Guide, "Lambda function versions"), which CloudFormation takes
+for a failure. A roll-back gives the function its old code again, but were the new version kept, it would still be the
+newest, and the same zip could never be tried once more. `live` has left a version before it is removed; an older zip
+is deployed like a new one.
 """
 
 from __future__ import annotations
@@ -136,7 +142,7 @@ class PlatformFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             current_version_options=lambda_.VersionOptions(
                 description=" ".join(filter(None, (code.key.value_as_string, shape.edition))),
-                removal_policy=RemovalPolicy.RETAIN,
+                removal_policy=RemovalPolicy.DESTROY,  # see above: one kept after a roll-back would stop the next try
             ),
         )
 

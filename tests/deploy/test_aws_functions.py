@@ -168,7 +168,18 @@ def test_new_code_alone_is_a_new_version(plain: Synthesised, name: str) -> None:
         one for one in versions.values() if text(one["Properties"]["FunctionName"]) == f"<{name.capitalize()}Function>"
     ]
     assert text(version["Properties"]["Description"]).startswith("<ControlCodeKey>")
-    assert version["DeletionPolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("stack", ["delivery", "functions"])
+def test_a_deployment_that_was_rolled_back_can_be_tried_again(plain: Synthesised, stack: str) -> None:
+    """No version outlives its roll-back: as the newest one it would stop the same zip, for Lambda publishes none twice.
+
+    By either policy, for CloudFormation replaces a version whose words change and drops one whose name does.
+    """
+    versions = plain.resources(stack, "AWS::Lambda::Version").values()
+    assert len(versions) == {"delivery": 1, "functions": 3}[stack]
+    for version in versions:
+        assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Delete", "Delete")
 
 
 def test_events_arrive_in_batches_that_fail_message_by_message(plain: Synthesised) -> None:

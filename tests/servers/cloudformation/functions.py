@@ -30,7 +30,11 @@ def version(request: Request) -> Made:
     arn = made["FunctionArn"]
     if arn.rsplit(":", 1)[1] != made["Version"]:
         arn = f"{arn}:{made['Version']}"
-    return Made(arn, {"Version": made["Version"], "FunctionArn": arn})
+
+    def delete() -> None:
+        lambda_.delete_function(FunctionName=function_name, Qualifier=made["Version"])
+
+    return Made(arn, {"Version": made["Version"], "FunctionArn": arn}, delete)
 
 
 @makes("AWS::Lambda::Alias")
