@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_an_empty_file_of_a_crash_is_replaced(tmp_path: Path) -> None:
     path.touch(0o600)
     assert load_key(path) is None
     assert check_shape(load_or_create_key(path).text)
+
+
+def test_a_key_that_finds_no_room_leaves_no_part_of_it(tmp_path: Path) -> None:
+    """On a full disk the start ends with a sentence, and the next one makes the key."""
+    path = tmp_path / "admin.key"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # the tenth letter still fits, as on a disk
+    try:
+        with pytest.raises(InvalidRequest, match="cannot be written"):
+            load_or_create_key(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not path.exists()
+    assert load_or_create_key(path).created
 
 
 @pytest.mark.parametrize("content", [b"tooshort\n", b"two words of length\n", b"imk_" + b"0" * 38, b"\xff" * 30])

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from imagemill.assembly.stores import try_stores
 from imagemill.cli.serve import CannotListen, free_port, is_loopback
 from imagemill.cli.words import bytes_in_words
+from imagemill.control.keys import load_key
 from imagemill.data_folder import ADMIN_KEY, Holder, holder
-from imagemill.errors import ImagemillError
+from imagemill.errors import ImagemillError, InvalidRequest
 from imagemill.settings import OWN_FOLDER, Settings, SettingsError
 from imagemill.settings.values import folder_of, s3_address
 
@@ -210,7 +211,14 @@ def admin_key(settings: Settings) -> Finding:
         return Finding("admin key", "fail", f"{path}: {error.strerror}", "run doctor as the server's user")
     if mode & 0o077:
         return Finding("admin key", "fail", f"{path} can be read by others ({mode:04o})", f"chmod 600 {path}")
-    return ok("admin key", f"{path} ({mode:04o})")
+    rewrite = f"write one line with the key into {path}"
+    try:
+        stored = load_key(path)
+    except InvalidRequest as error:
+        return Finding("admin key", "fail", str(error), rewrite if settings.admin.key_file else f"remove {path}")
+    if stored is None and settings.admin.key_file:
+        return Finding("admin key", "fail", f"{path} is empty", rewrite)
+    return ok("admin key", f"{path} ({mode:04o})" if stored else "the next start writes it")
 
 
 def access(settings: Settings) -> Finding:

@@ -10,7 +10,6 @@ import os
 import secrets
 import string
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,19 +73,33 @@ def load_key(path: Path) -> StoredKey | None:
 
 
 def load_or_create_key(path: Path) -> StoredKey:
-    """Return the key of `path`; make one and write it (mode 0600, never over an existing key) where there is none."""
+    """Return the key of `path`; make one and write it (mode 0600, never over an existing key) where there is none.
+
+    Raises InvalidRequest (`bad_key_file`) as `load_key` does, and where a new one finds no room.
+    """
     key = load_key(path)
     if key is not None:
         return key
-    with suppress(FileNotFoundError):
-        path.unlink()  # an empty file that a crash left
     text = new_key()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.unlink(missing_ok=True)  # an empty file that a crash left
+        _write(path, text + "\n")
+    except OSError as error:
+        raise _bad_file(f"cannot be written: {error.strerror}") from None
     return StoredKey(text, created=True, loose=False)
+
+
+def _write(path: Path, line: str) -> None:
+    """Write a new file whole and to the disk, or leave none: a part of a key would lock everybody out."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _checksum(body: str) -> str:
@@ -100,4 +113,7 @@ def _checksum(body: str) -> str:
 
 
 def _bad_file(why: str) -> InvalidRequest:
-    return InvalidRequest(f"The file of the admin key {why}.", code="bad_key_file")
+    return InvalidRequest(
+        f"The file of the admin key (admin.key in the data folder, unless admin.key_file names another) {why}.",
+        code="bad_key_file",
+    )
