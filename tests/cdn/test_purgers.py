@@ -105,7 +105,7 @@ def test_a_refusal_says_whether_to_ask_again(recorder: Recorder, kind: str, stat
 def test_a_cdn_that_is_away_is_a_failure_to_be_repeated() -> None:
     """Nobody listens: the sentence names the CDN, not its address."""
     with pytest.raises(CdnError, match="Varnish could not be reached") as caught:
-        purged(CdnSettings(kind="varnish", url="http://127.0.0.1:9"), TAGS)
+        purged(CdnSettings(kind="varnish", url="http://127.0.0.1:9", token="t"), TAGS)
     assert not caught.value.lasting
 
 
@@ -170,7 +170,8 @@ def test_a_folder_of_nginx_that_is_not_there_is_said(tmp_path: Path) -> None:
         (CdnSettings(kind="cloudflare", zone="z"), "cdn.token"),
         (CdnSettings(kind="fastly", token="t"), "cdn.zone"),
         (CdnSettings(kind="nginx", url="http://127.0.0.1/"), "cdn.url"),
-        (CdnSettings(kind="varnish", url="file:///x"), "cdn.url"),
+        (CdnSettings(kind="varnish", url="http://127.0.0.1:9"), "cdn.token"),
+        (CdnSettings(kind="varnish", url="file:///x", token="t"), "cdn.url"),
     ],
 )
 def test_what_is_missing_stops_the_start(settings: CdnSettings, named: str) -> None:

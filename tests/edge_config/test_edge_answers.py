@@ -253,6 +253,15 @@ def test_only_delivery_is_for_the_public(edge: Edge) -> None:
     assert edge.get("/v1/originals").status_code == 401  # --control
 
 
+def test_whoever_is_not_told_of_purges_takes_none(edge: Edge) -> None:
+    """A BAN with an empty secret is refused, from this machine too: whoever ends TLS here passes strangers on."""
+    path = "/img/w=212,fm=png/rocket.jpg"
+    assert edge.is_hit(edge.hit(path))
+    for asked in ("/", path):
+        assert edge.get(asked, "BAN", imagemill_ban=".", imagemill_purge="").status_code in (404, 405), asked
+    assert edge.is_hit(edge.get(path))
+
+
 def test_private_pictures_are_judged_on_each_request(edge: Edge, origin: RunningServer) -> None:
     """Without a signature 403, with one 200 and private, without one again 403; nobody else may read or keep it."""
     for options in ("w=80", "w=80,fm=jpeg"):

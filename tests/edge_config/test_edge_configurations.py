@@ -77,6 +77,12 @@ def test_varnish_takes_it(name: str, settings: Facts, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def test_varnish_is_not_purged_without_a_secret() -> None:
+    """Else each purge would be refused there, and what was closed stay open: no configuration is written."""
+    with pytest.raises(InvalidRequest, match=r"^cdn\.token: expected the secret"):
+        facts(cdn=CdnSettings(kind="varnish", url="http://127.0.0.1:6081"), kind="varnish")
+
+
 def test_who_serves_files_and_who_keeps_answers() -> None:
     """Files where they are here and whole; a cache where they are not, where a CDN needs more, or for presets."""
     ways = {name: "proxy_cache_path" in nginx_config(case) for name, case in CASES.items()}

@@ -18,7 +18,7 @@ from imagemill.errors import InvalidRequest
 from imagemill.gateway.settings import ServerSettings
 
 
-def facts(public_url: str = "", private: tuple[str, ...] = (), token: str = "") -> Facts:
+def facts(public_url: str = "", private: tuple[str, ...] = (), token: str = "a-secret") -> Facts:
     """Return the facts of default settings, but for these."""
     return facts_of(
         ServerSettings(public_url=public_url),

@@ -10,7 +10,9 @@ from imagemill.settings.values import BadValue, folder_of
 from imagemill.variants.remote_names import CACHE_TAG
 
 ZONES = {"cloudfront": "the distribution's id", "cloudflare": "the zone's id", "fastly": "the service's id"}
-TOKENS = ("cloudflare", "fastly")
+TOKENS = {"cloudflare": "an API token", "fastly": "an API token", "varnish": "the secret of its configuration"}
+"""What is sent with each purge. Varnish's list of addresses is none: behind a server that ends TLS beside it everybody
+comes from this machine, and could empty it (threat C8)."""
 
 
 def build_purger(settings: CdnSettings) -> Purger | None:
@@ -19,7 +21,7 @@ def build_purger(settings: CdnSettings) -> Purger | None:
     if kind in ZONES and not settings.zone:
         raise SettingsError(f"cdn.zone: expected {ZONES[kind]}, as cdn.kind is {kind}; received nothing.")
     if kind in TOKENS and not settings.token:
-        raise SettingsError(f"cdn.token: expected an API token, as cdn.kind is {kind}; received nothing.")
+        raise SettingsError(f"cdn.token: expected {TOKENS[kind]}, as cdn.kind is {kind}; received nothing.")
     if kind == "nginx":
         return _nginx(settings)
     if settings.url and not settings.url.startswith(("http://", "https://")):

@@ -18,9 +18,8 @@ class Varnish:
     """Tags of one ban: a header line of Varnish holds 8 KiB."""
 
     def __init__(self, settings: CdnSettings) -> None:
-        """`cdn.token` is the secret that the configuration was written with; without one only its ACL decides."""
-        headers = {"imagemill-purge": settings.token} if settings.token else {}
-        self._client = CdnClient("Varnish", settings.url or ADDRESS, headers)
+        """`cdn.token` is the secret that the configuration was written with."""
+        self._client = CdnClient("Varnish", settings.url or ADDRESS, {"imagemill-purge": settings.token})
 
     async def purge(self, tags: Sequence[str]) -> None:
         """Ban every answer that names one of the tags, whole: a key that begins like another is another."""

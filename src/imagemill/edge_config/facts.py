@@ -100,6 +100,12 @@ def facts_of(
     access = Access.of(delivery, sizes)
     public = urlsplit(server.public_url)
     formats = tuple(form for form in Format if form.concrete and form in writable() and access.writes(form))
+    if kind == cdn.kind == "varnish" and not cdn.token:
+        raise InvalidRequest(
+            "cdn.token: expected the secret by which Varnish knows a purge of ours, as cdn.kind is varnish; "
+            "received nothing.",
+            code="no_purge_secret",
+        )
     for text in (*delivery.private, cdn.token, str(folder or ""), str(cache_folder or "")):
         _check_text(text)
     _check_address(public.hostname or "", public.path)

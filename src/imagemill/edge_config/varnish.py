@@ -23,11 +23,7 @@ import directors;
 
 «backends»
 
-acl imagemill_purgers {
-    "127.0.0.1";
-    "::1";
-    «purgers»
-}
+«purgers»
 
 sub vcl_init {
     new imagemill = directors.round_robin();
@@ -61,17 +57,7 @@ sub vcl_recv {
         return (synth(400, "Bad Request"));
     }
 
-    # Purging: Imagemill sends BAN with a pattern of cache tags, which no key of a stranger can be mistaken for.
-    if (req.method == "BAN") {
-        if (client.ip !~ imagemill_purgers || req.http.Imagemill-Purge != "«secret»") {
-            return (synth(403, "Forbidden"));
-        }
-        if (req.http.Imagemill-Ban !~ {"^[^ "]{1,8000}$"}
-            || !std.ban("obj.http.Cache-Tag ~ " + req.http.Imagemill-Ban)) {
-            return (synth(400, "Bad Request"));
-        }
-        return (synth(200, "Banned"));
-    }
+    «purging»
     unset req.http.Imagemill-Purge;
     unset req.http.Imagemill-Ban;
 «mount»
@@ -201,7 +187,7 @@ sub vcl_synth {
     set resp.http.X-Content-Type-Options = "nosniff";
     set resp.http.X-Request-Id = req.http.X-Request-Id;
     if (resp.status == 404) {
-        set resp.http.Cache-Control = "public, max-age=5";
+        set resp.http.Cache-Control = "«nothing_kept»";
         set resp.http.Imagemill-Error = "not_found";
         synthetic({"«nothing»"});
     } elseif (resp.status == 405) {
@@ -262,6 +248,26 @@ if (req.url ~ {"^/(?:img/[^/]+|info)/+«keys»"}) {
     return (pass);
 }
 """
+PURGERS = """\
+acl imagemill_purgers {
+    "127.0.0.1";
+    "::1";
+    «purgers»
+}
+"""
+PURGING = """\
+# Purging: Imagemill sends BAN with a pattern of cache tags, which no key of a stranger can be mistaken for.
+if (req.method == "BAN") {
+    if (client.ip !~ imagemill_purgers || req.http.Imagemill-Purge != "«secret»") {
+        return (synth(403, "Forbidden"));
+    }
+    if (req.http.Imagemill-Ban !~ {"^[^ "]{1,8000}$"}
+        || !std.ban("obj.http.Cache-Tag ~ " + req.http.Imagemill-Ban)) {
+        return (synth(400, "Bad Request"));
+    }
+    return (synth(200, "Banned"));
+}
+"""
 PURGED = """\
 # Kept as long as CDN-Cache-Control says (RFC 9213): Imagemill purges what it replaces.
 if (beresp.http.CDN-Cache-Control ~ "max-age=[0-9]+") {
@@ -279,9 +285,9 @@ def varnish_config(facts: Facts) -> str:
     return fill(
         CONFIGURATION,
         backends="\n".join(_backend(number, facts.origins[number]) for number in numbers),
-        purgers="\n".join(f'"{host}";' for host in _numeric_hosts(facts)),
+        purgers=_purgers(facts),
         members="\n".join(f"imagemill.add_backend(imagemill_{number});" for number in numbers),
-        secret=facts.secret,
+        purging=fill(PURGING, secret=facts.secret) if facts.purged else "",
         mount=fill(MOUNT, mount=patterns.escaped(facts.mount)) if facts.mount else "",
         control=CONTROL if facts.control else "",
         range=patterns.SATISFIABLE_RANGE,
@@ -295,6 +301,7 @@ def varnish_config(facts: Facts) -> str:
         not_found=str(facts.not_found_max_age),
         lifetime=fill(PURGED if facts.purged else NOT_PURGED, fresh=str(FRESH)),
         nothing=_synthetic(answers.NOTHING, "req.http.X-Request-Id"),
+        nothing_kept=answers.nothing_kept(facts.not_found_max_age),
         method=_synthetic(answers.METHOD, "req.http.X-Request-Id"),
         away=_synthetic(answers.AWAY, "req.http.X-Request-Id"),
         origin_away=_synthetic(answers.AWAY, "bereq.http.X-Request-Id"),
@@ -311,6 +318,11 @@ def _synthetic(answer: tuple[int, str, str, str], variable: str) -> str:
 def _backend(number: int, origin: str) -> str:
     host, _, port = origin.rpartition(":")
     return fill(BACKEND, number=str(number), host=host.strip("[]"), port=port)
+
+
+def _purgers(facts: Facts) -> str:
+    hosts = "\n".join(f'"{host}";' for host in _numeric_hosts(facts))
+    return fill(PURGERS, purgers=hosts) if facts.purged else ""
 
 
 def _numeric_hosts(facts: Facts) -> list[str]:
