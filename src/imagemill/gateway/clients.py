@@ -49,7 +49,7 @@ class Clients:
         hops = headers[b"x-forwarded-for"].decode("latin-1").split(",")[-20:]
         for hop in reversed(hops):
             peer = hop.strip()
-            if not self._trusts(peer):
+            if not _is_address(peer) or not self._trusts(peer):
                 break
         return peer if _is_address(peer) else "unknown"
 
@@ -91,6 +91,9 @@ def _is_loopback(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
+    """Whether a header names an address; one with a zone is none, for a zone may be any text (threat L3)."""
+    if "%" in text:
+        return False
     try:
         ipaddress.ip_address(text)
     except ValueError:
