@@ -38,7 +38,6 @@ ACCESS_LINE = {
     "key": "$context.identity.apiKeyId",
     "caller": "$context.identity.userArn",
     "method": "$context.httpMethod",
-    "path": "$context.path",
     "route": "$context.resourcePath",
     "protocol": "$context.protocol",
     "tls": "$context.tlsVersion",
@@ -51,7 +50,8 @@ ACCESS_LINE = {
     "user_agent": "$context.identity.userAgent",
     "trace": "$context.xrayTraceId",
 }
-"""A line of the access log (G8): JSON, each a text, as `$context` is filled in without quoting."""
+"""A line of the access log (G8): JSON, each a text, as `$context` is filled in without quoting. The route stands for
+the path, which may hold an upload's token (threat J3); the function's line of the same request id has it, redacted."""
 
 
 class ApiStack(Stack):

@@ -143,11 +143,12 @@ def test_the_api_speaks_tls_1_2_at_least(plain: Synthesised, full: Synthesised) 
 
 
 def test_a_line_of_the_access_log_is_json(plain: Synthesised) -> None:
-    """And says nothing of keys but their ids."""
+    """And says nothing of keys but their ids, nor the path, which is the token where a browser uploads."""
     setting = plain.one("api", "AWS::ApiGateway::Stage")["AccessLogSetting"]
     line = json.loads(setting["Format"])
     assert all(value.startswith("$context.") for value in line.values())
-    assert "$context.identity.apiKey" not in line.values()
+    assert not {"$context.identity.apiKey", "$context.path"} & set(line.values())
+    assert "/v1/uploads/{upload}" in plain.one("api", "AWS::ApiGateway::RestApi")["Body"]["paths"]
 
 
 def test_these_choices_are_right_to_cfn_lint_too(guarded: Synthesised, signed: Synthesised) -> None:
