@@ -60,6 +60,29 @@ def test_what_was_closed_stays_closed(name: str, tmp_path: Path) -> None:
         assert 200 not in statuses(edge, URL, 2 * FRESH)
 
 
+@pytest.mark.parametrize("name", ["cache", "varnish"])
+def test_what_was_deleted_stays_away_where_no_404_is_kept(name: str, tmp_path: Path) -> None:
+    """With `delivery.not_found_max_age = 0` a 404 tells nobody to keep it, and still ends the picture in the cache."""
+    data = tmp_path / "data"
+    demo.prepare(data)
+    none = {"IMAGEMILL_DELIVERY__NOT_FOUND_MAX_AGE": "0"}
+    front, env = (nginx, ELSEWHERE) if name == "cache" else (varnish, SETTINGS)
+    with (
+        serving(data, env=SETTINGS | none) as server,
+        front(server, tmp_path / name, env=env | none, rewrite=impatient) as edge,
+    ):
+        assert edge.is_hit(edge.hit(OTHER))
+        close(server)
+        deadline = time.monotonic() + 20
+        while (gone := edge.get(OTHER)).status_code == 200:
+            assert time.monotonic() < deadline, "still shown"
+        assert (gone.status_code, gone.headers["cache-control"]) == (404, "no-store")
+        nothing = edge.get("/nothing")
+        assert (nothing.status_code, nothing.headers["cache-control"]) == (404, "no-store")
+        assert server.stop() == 0
+        assert 200 not in statuses(edge, OTHER, 2 * FRESH)
+
+
 def close(server: RunningServer) -> None:
     """Make one picture private and delete the other."""
     with server.client() as client:

@@ -348,6 +348,22 @@ def test_errors_are_problems_with_a_stable_code(path: str, status: int, code: st
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize(("seconds", "kept"), [("30", "public, max-age=30"), ("0", "no-store")])
+def test_the_site_says_for_how_long_a_404_may_be_kept(seconds: str, kept: str, tmp_path: Path) -> None:
+    """`delivery.not_found_max_age` is what delivery answers; a 404 of `/v1` was for the holder of a key (C5)."""
+
+    async def scene(client: httpx.AsyncClient, _: assembly.Platform) -> None:
+        for path in ("/img/w=9/none.png", "/info/none.png"):
+            missing = await client.get(path)
+            assert (missing.status_code, missing.headers["cache-control"]) == (404, kept), path
+        key = (tmp_path / "admin.key").read_text().strip()
+        for path in ("/v1/originals/none.png", "/v1/content/none.png", "/v1/nothing"):
+            missing = await client.get(path, headers={"x-api-key": key})
+            assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-store"), path
+
+    play(tmp_path, scene, **{"delivery.not_found_max_age": seconds})
+
+
 @pytest.mark.parametrize("given", ["a b", "x" * 65, 'a"b', "é", ""])
 def test_a_strange_request_id_is_replaced(given: str, tmp_path: Path) -> None:
     """Only letters, digits, _ and - up to 64 are taken over (threat L3)."""

@@ -62,7 +62,15 @@ def test_each_error_has_its_status_and_the_members_of_a_problem(error: Imagemill
     assert fields[b"imagemill-error"].decode() == document["code"] == error.code
     assert fields[b"content-type"] == b"application/problem+json"
     assert int(fields[b"content-length"]) == len(body)
-    assert fields[b"cache-control"] == (b"public, max-age=5" if status == 404 else b"no-store")
+    assert fields[b"cache-control"] == b"no-store"
+
+
+@pytest.mark.parametrize(("error", "status"), ERRORS, ids=lambda value: str(value) if isinstance(value, int) else "")
+def test_only_a_404_may_be_kept_and_only_where_that_is_said(error: ImagemillError, status: int) -> None:
+    """For as many seconds as the front door says, and for none if that is 0; a refusal or failure never (C4)."""
+    fields = dict(problem_response(error, "req1", not_found_max_age=7)[1])
+    assert fields[b"cache-control"] == (b"public, max-age=7" if status == 404 else b"no-store")
+    assert dict(problem_response(error, "req1", not_found_max_age=0)[1])[b"cache-control"] == b"no-store"
 
 
 def test_every_kind_has_a_status() -> None:

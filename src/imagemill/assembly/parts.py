@@ -285,6 +285,7 @@ class Parts:
             gate=self.throttling.gate,
             write_seconds=settings.server.write_seconds,
             totals=self._home.totals,
+            not_found_max_age=settings.delivery.not_found_max_age,
         )
 
     def _is_remote(self) -> Callable[[str], bool] | None:

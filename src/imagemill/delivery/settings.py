@@ -34,7 +34,7 @@ class DeliverySettings:
         3600
     )
     stale_if_error: Annotated[int, "Seconds after max_age in which a stale picture may be shown on failure."] = 86400
-    not_found_max_age: Annotated[int, "Seconds a 404 or 410 may be kept."] = 5
+    not_found_max_age: Annotated[int, "Seconds a 404 may be kept. 0: not at all."] = 5
 
 
 LADDER = (

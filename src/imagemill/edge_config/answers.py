@@ -22,3 +22,8 @@ def body(answer: tuple[int, str, str, str], request_id: str) -> str:
             "status": status,
         }
     )
+
+
+def nothing_kept(seconds: int) -> str:
+    """Return the Cache-Control of a 404, which `delivery.not_found_max_age` says: the same as Imagemill's own."""
+    return f"public, max-age={seconds}" if seconds else "no-store"

@@ -65,7 +65,7 @@ server {
         internal;
         types { }
         default_type application/problem+json;
-        add_header Cache-Control "public, max-age=5" always;
+        add_header Cache-Control "«nothing_kept»" always;
         add_header Imagemill-Error not_found always;
         add_header X-Content-Type-Options nosniff always;
         return 404 '«nothing»';
@@ -106,6 +106,7 @@ def nginx_config(facts: Facts) -> str:
         no_body=NO_BODY,
         proxy=PROXY,
         nothing=answers.body(answers.NOTHING, "$request_id"),
+        nothing_kept=answers.nothing_kept(facts.not_found_max_age),
         away=answers.body(answers.AWAY, "$request_id"),
         control=fill(CONTROL, mount=escaped(facts.mount)) if facts.control else "",
     )

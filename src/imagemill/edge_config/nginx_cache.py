@@ -7,7 +7,7 @@ cannot purge by tag; while we are away, what is there is shown.
 Two things follow that are easily got wrong (threats C7, G8). Nobody is shown an old entry while it is being looked at:
 it may be hours old, as nothing but a request looks. And our refusal must take the entry's place, or a picture that was
 made private would be shown from it as soon as we are away: so a 403 is kept, for a second, where there was something
-else, and who brings cookies that may open it is passed on.
+else, and who brings cookies that may open it is passed on. So is the 404 of a deleted one, where 404s are not kept.
 """
 
 from __future__ import annotations
@@ -58,12 +58,13 @@ map "$imagemill_path $imagemill_query $imagemill_accept $imagemill_usual" $image
 
 # --- what may be kept -------------------------------------------------------------------------------------------------
 # Nothing private, nothing of one caller, nothing that was read off a client's hints (threats C1, C5). A refusal takes
-# the place of a picture that was made private, for a moment: else that would be shown again when Imagemill is away.
+# the place of a picture that was made private or deleted, for a moment: else that would be shown again when Imagemill
+# is away.
 map "$upstream_cache_status $upstream_status|$upstream_http_cache_control|$upstream_http_set_cookie|$upstream_http_vary"
     $imagemill_unkept {
     default 1;
     "~*^(?!.*(?:private|no-store|no-cache)).*\\|\\|(?:accept)?$" 0;
-    "~^EXPIRED 403\\|no-store\\|\\|$" 0;
+    "~^EXPIRED 40[34]\\|no-store\\|\\|$" 0;
 }
 map $upstream_cache_status $imagemill_cache_status {
     default "nginx; fwd=uri-miss";
@@ -149,7 +150,7 @@ def location(facts: Facts) -> str:
         no_body=NO_BODY,
         mount=patterns.escaped(facts.mount),
         fresh=str(FRESH),
-        not_found=str(facts.not_found_max_age),
+        not_found=str(max(facts.not_found_max_age, 1)),  # 0 would leave what was there in its place
         proxy=PROXY,
     )
 

@@ -80,11 +80,13 @@ class Gateway:
         gate: Gate | None = None,
         write_seconds: float = 20.0,
         totals: Totals | None = None,
+        not_found_max_age: int = 0,
     ) -> None:
         """`control` returns the control application and is first called when it is needed; `gate` None: no rates.
 
         `totals` returns what all processes of this node have counted; None where this is the only one. `is_remote(key)`
-        says whether a web server would be asked for it; None where there is no such source.
+        says whether a web server would be asked for it; None where there is no such source. A 404 may be kept for
+        `not_found_max_age` seconds.
         """
         self._delivery = delivery
         self._info = info
@@ -102,6 +104,7 @@ class Gateway:
         self._totals = totals
         self._last_headers: Headers = [SERVER]
         self._write_seconds = write_seconds
+        self._not_found_max_age = not_found_max_age
         self._hits_gate = gate if gate is not None and gate.judges(Route.DELIVERY) else None
         self._next_id = 0
         self._id_prefix = os.urandom(5).hex()
@@ -314,7 +317,7 @@ class Gateway:
 
     def _problem(self, error: ImagemillError, request: HttpRequest) -> HttpResponse:
         self._metrics.count("imagemill_errors", error.code)
-        return HttpResponse(*problem_response(error, request.request_id))
+        return HttpResponse(*problem_response(error, request.request_id, not_found_max_age=self._not_found_max_age))
 
     async def _send(self, send: Send, request: HttpRequest, response: HttpResponse, came: float) -> None:
         took = time.perf_counter() - came

@@ -64,9 +64,6 @@ SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 
 _BEYOND_ASCII = re.compile(r"[^ -~]")
 
-NOT_FOUND_CACHE = b"public, max-age=5"
-"""404: long enough to spare a store from a broken page, short enough not to be noticed (threat C4)."""
-
 
 def status_of(error: ImagemillError) -> int:
     """Return the HTTP status of `error`."""
@@ -98,14 +95,22 @@ def problem_details(error: ImagemillError, request_id: str) -> dict[str, object]
     return details
 
 
-def problem_response(error: ImagemillError, request_id: str) -> tuple[int, Headers, bytes]:
-    """Return status, headers (lower-case names) and body of the answer to `error`; a HEAD answer drops the body."""
+def problem_response(
+    error: ImagemillError, request_id: str, *, not_found_max_age: int = 0
+) -> tuple[int, Headers, bytes]:
+    """Return status, headers (lower-case names) and body of the answer to `error`; a HEAD answer drops the body.
+
+    A 404 may be kept for `not_found_max_age` seconds, by anybody: long enough to spare a store from a broken page,
+    short enough not to be noticed (threat C4). 0 for whoever answers the holder of a key, as `public` would let a cache
+    keep that for others (RFC 9111 section 3.5, threat C5). No other error is kept.
+    """
     status = status_of(error)
+    kept = error.kind is Kind.NOT_FOUND and not_found_max_age > 0
     body = _BEYOND_ASCII.sub(_readable, json.dumps(problem_details(error, request_id), ensure_ascii=False)).encode()
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", NOT_FOUND_CACHE if error.kind is Kind.NOT_FOUND else b"no-store"),
+        (b"cache-control", b"public, max-age=%d" % not_found_max_age if kept else b"no-store"),
         (b"imagemill-error", error.code.encode("ascii", "replace")),
         *SAFE_HEADERS,
         *_own_headers(error, status),
