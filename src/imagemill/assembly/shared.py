@@ -75,7 +75,7 @@ async def load_all(books: Mapping[str, Book]) -> None:
         try:
             await book.load()
         except Overloaded as error:
-            words = f"The document of {name} could not be read, and there is no copy of it here: {error.sentence}"
+            words = f"{error.sentence} The {name} lie there, and there is no copy of them here to begin with."
             raise Overloaded(f"{words} `imagemill doctor` tries every store.", code=error.code) from None
 
 

@@ -66,7 +66,7 @@ def examine(flags: Mapping[str, object]) -> Iterator[Finding]:
     checks: tuple[Callable[[], Finding], ...] = (
         lambda: data_folder(settings, who),
         *(() if s3_address(settings.originals.url) else (lambda: originals(settings),)),
-        *(partial(bucket, *one) for one in try_stores(settings)),
+        *(partial(bucket, settings, *one) for one in try_stores(settings)),
         lambda: durable(settings),
         lambda: free_disk(settings),
         lambda: clock(settings),
@@ -130,12 +130,13 @@ def originals(settings: Settings) -> Finding:
     return ok("originals", f"{folder}" if os.access(folder, os.W_OK) else f"{folder}, read-only")
 
 
-def bucket(name: str, address: S3Address, attempt: Callable[[], Awaitable[Trial]]) -> Finding:
+def bucket(settings: Settings, name: str, address: S3Address, attempt: Callable[[], Awaitable[Trial]]) -> Finding:
     """The bucket is there and lets us do what we must; the server keeps the conditions that writers rely on."""
     try:
         tried = asyncio.run(_ended(attempt))
     except ImagemillError as error:
-        return Finding(name, "fail", f"{address}: {error.sentence}", "correct the URL, [s3] or the rights (docs/s3.md)")
+        why = store_failure(error, address, settings)
+        return Finding(name, "fail", f"{address}: {why}", "correct the URL, [s3] or the rights (docs/s3.md)")
     text = f"{address}, {tried.seconds * 1000:.0f} ms a look"
     if not tried.writable and name == "variants":
         return Finding(name, "fail", f"{text}, read-only", "name a bucket that we may write in variants.url")
@@ -143,6 +144,18 @@ def bucket(name: str, address: S3Address, attempt: Callable[[], Awaitable[Trial]
         text += f", which ignores {' and '.join(tried.ignored)}"
         return Finding(name, "warn", text, "let one server write, or use a store that holds conditions (docs/s3.md)")
     return ok(name, text if tried.writable else f"{text}, read-only")
+
+
+def store_failure(error: ImagemillError, address: S3Address, settings: Settings) -> str:
+    """Return what is wrong with a bucket: where its server is asked and why it cannot be, if that is what is wrong."""
+    if error.code not in ("store_away", "store_too_slow"):
+        return error.sentence
+    from imagemill.cli.reach import why_unreachable
+    from imagemill.object_store.s3.place import place_of
+
+    base = place_of(address, settings.s3, os.environ).base
+    why = why_unreachable(base) or "takes a connection, but gives no answer of S3"
+    return f"{base}: {why}"
 
 
 async def _ended(attempt: Callable[[], Awaitable[Trial]]) -> Trial:

@@ -12,7 +12,7 @@ import os
 import ssl
 from collections.abc import Iterator
 
-from imagemill.cli.checks import Finding, ok
+from imagemill.cli.checks import Finding, ok, store_failure
 from imagemill.errors import ImagemillError
 from imagemill.originals.settings import SourceSettings
 from imagemill.settings import Settings, SettingsError
@@ -60,7 +60,12 @@ def _bucket(check: str, source: SourceSettings, settings: Settings) -> Finding:
     try:
         found = asyncio.run(look())
     except ImagemillError as error:
-        return Finding(check, "fail", f"{address}: {error.sentence}", "correct its url, [s3] or the rights")
+        return Finding(
+            check,
+            "fail",
+            f"{address}: {store_failure(error, address, settings)}",
+            "correct its url, [s3] or the rights",
+        )
     return ok(check, f"{address} can be listed" + ("" if found else ", and is empty"))
 
 
