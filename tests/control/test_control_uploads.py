@@ -157,6 +157,37 @@ def test_a_type_may_be_any_picture() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("wanted", [{"length": 100_001}, {"max_bytes": 1000, "length": 1001}])
+def test_a_file_announced_as_too_long_gets_no_ticket(wanted: dict[str, Any]) -> None:
+    """Whoever says the file's length learns at once that it is over the limit, before a byte is sent."""
+
+    async def run() -> None:
+        control = Control()
+        async with control.client() as client:
+            answer = await client.post("/v1/uploads", json={"key": "a", **wanted})
+        assert_problem(answer, 413, "too_large")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("length", "status"), [(len(PICTURE), 201), (len(PICTURE) + 1, 400), (len(PICTURE) - 1, 413)])
+@pytest.mark.parametrize("method", ["put", "post"])
+def test_only_as_many_bytes_as_announced_become_an_original(method: str, length: int, status: int) -> None:
+    """Where the bytes come to us the announced length binds them as well."""
+
+    async def run() -> None:
+        control = Control()
+        told = await ticket(control, method=method, length=length)
+        if method == "put":
+            answer = await send(control, "PUT", told, PICTURE)
+        else:
+            data, media = form(PICTURE)
+            answer = await send(control, "POST", told, data, content_type=media)
+        assert answer.status == status, answer.body
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("length", [True, False])
 def test_a_body_over_the_limit_stops_at_its_first_byte_too_many(length: bool) -> None:
     """A declared length is refused before a byte is read, an undeclared one when it gets there (H3)."""
@@ -263,6 +294,8 @@ def test_an_original_that_is_there_is_replaced_only_where_that_was_agreed() -> N
         {"key": "a", "expires_in": 0},
         {"key": "a", "expires_in": 700_000},
         {"key": "a", "max_bytes": 0},
+        {"key": "a", "length": 0},
+        {"key": "a", "length": -1},
         {"key": "a", "max_bytes": 100_001},
         {"key": "a", "method": "tus", "max_bytes": 300_001},
         {"key": "a", "content_type": "text/html"},

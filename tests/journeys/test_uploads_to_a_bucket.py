@@ -61,6 +61,19 @@ def test_a_presigned_put(bucket: tuple[RunningServer, Any, str]) -> None:
     assert (again.status_code, again.json()["version"]) == (200, done.json()["version"])
 
 
+def test_a_presigned_put_of_a_known_length(bucket: tuple[RunningServer, Any, str]) -> None:
+    """Whoever says the file's length gets a link for exactly so many bytes: the store itself refuses any more."""
+    server, boto, name = bucket
+    told = ticket(server, "exact.jpg", length=len(SMALL))
+    assert told["headers"]["content-length"] == str(len(SMALL))
+    assert shown(server, told)["length"] == told["max_bytes"] == len(SMALL)
+    for data in (SMALL + bytes(1_000_000), SMALL[:-1]):
+        assert httpx.put(told["url"], content=data, trust_env=False).status_code == 403
+    assert names(boto, name).count(f"pictures/.imagemill/quarantine/{told['id']}") == 0
+    assert httpx.put(told["url"], content=SMALL, headers=told["headers"], trust_env=False).status_code == 200
+    assert complete(server, told).json()["size"] == len(SMALL)
+
+
 def test_a_presigned_form(bucket: tuple[RunningServer, Any, str]) -> None:
     """The store itself refuses what is too long; a good form becomes the original."""
     server, _boto, _name = bucket
@@ -92,7 +105,7 @@ def test_a_presigned_form(bucket: tuple[RunningServer, Any, str]) -> None:
 def test_what_the_check_refuses(
     bucket: tuple[RunningServer, Any, str], data: bytes, wanted: dict[str, Any], status: int, code: str
 ) -> None:
-    """A link binds no size, so the check does: the bytes are removed, and the ticket says why."""
+    """A link without a length binds none, so the check does: the bytes are removed, and the ticket says why."""
     server, boto, name = bucket
     told = ticket(server, "bad.jpg", **wanted)
     assert httpx.put(told["url"], content=data, headers=told["headers"], trust_env=False).status_code == 200

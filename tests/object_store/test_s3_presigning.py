@@ -53,10 +53,11 @@ def when(stamp: str) -> float:
 @pytest.mark.parametrize("media", [None, "image/png"])
 def test_a_link_is_the_one_that_botocore_makes(key: str, media: str | None) -> None:
     """Address, parameters and signature are the same, whatever stands in the key."""
-    params = {"Bucket": "pictures", "Key": key} | ({} if media is None else {"ContentType": media})
+    said = {} if media is None else {"ContentType": media, "ContentLength": 1234}
+    params = {"Bucket": "pictures", "Key": key, **said}
     expected = urlsplit(theirs().generate_presigned_url("put_object", Params=params, ExpiresIn=600))
     asked = parse_qs(expected.query)
-    headers = {} if media is None else {"content-type": media}
+    headers = {} if media is None else {"content-type": media, "content-length": "1234"}
     now = when(asked["X-Amz-Date"][0])
     link = put_link(PLACE, key, credentials=WHO, now=now, expires_in=600, headers=headers)
     ours = urlsplit(link.url)
@@ -153,7 +154,7 @@ def stored(server: S3Server, bucket: str) -> bytes | None:
 def test_a_server_takes_what_is_signed(server: S3Server) -> None:
     """Link and form write the object; the form with a type, and with one of any picture."""
     bucket = server.bucket()
-    link = link_of(server, bucket, headers={"content-type": "image/png"})
+    link = link_of(server, bucket, headers={"content-type": "image/png", "content-length": "7"})
     assert httpx.put(link.url, content=b"by link", headers=dict(link.headers)).status_code == 200
     assert stored(server, bucket) == b"by link"
     form = link_of(server, bucket, most_bytes=100, content_type="image/png")
@@ -165,6 +166,17 @@ def test_a_server_takes_what_is_signed(server: S3Server) -> None:
     posted = httpx.post(form.url, data=fields, files={"file": ("a.png", b"by any", "image/webp")})
     assert posted.status_code in (200, 204), posted.text
     assert stored(server, bucket) == b"by any"
+
+
+@pytest.mark.parametrize("sent", [0, 9, 11, 1000])
+def test_a_link_for_a_length_takes_no_other(versity_s3: S3Server, sent: int) -> None:
+    """The length is signed: neither more bytes than were announced are stored, nor fewer; exactly these are."""
+    bucket = versity_s3.bucket()
+    link = link_of(versity_s3, bucket, headers={"content-length": "10"})
+    assert httpx.put(link.url, content=b"x" * sent).status_code == 403
+    assert stored(versity_s3, bucket) is None
+    assert httpx.put(link.url, content=b"x" * 10, headers=dict(link.headers)).status_code == 200
+    assert stored(versity_s3, bucket) == b"x" * 10
 
 
 @pytest.mark.parametrize("how", ["changed key", "other type", "expired", "another's signature"])

@@ -25,9 +25,12 @@ PICTURE = picture()
 class Links:
     """A signer whose links say what they were asked for."""
 
-    async def put_link(self, key: str, *, expires_in: int, content_type: str | None) -> Presigned:
+    async def put_link(
+        self, key: str, *, expires_in: int, content_type: str | None, length: int | None = None
+    ) -> Presigned:
         """Return a link."""
-        return Presigned(f"put:{key}:{expires_in}", headers={"content-type": content_type or ""})
+        bound = {} if length is None else {"content-length": str(length)}
+        return Presigned(f"put:{key}:{expires_in}", headers={"content-type": content_type or "", **bound})
 
     async def post_form(self, key: str, *, expires_in: int, content_type: str | None, max_bytes: int) -> Presigned:
         """Return a form."""
@@ -75,6 +78,9 @@ def test_the_store_is_asked_for_links_that_bind(tmp_path: Path) -> None:
         one = Nodes(tmp_path).node("a")
         ticket, token, link = await one.issue(Wanted(key="a", method="put", expires_in=90, content_type="image/png"))
         assert link == Presigned(f"put:{ticket.id}:90", headers={"content-type": "image/png"})
+        ticket, token, link = await one.issue(Wanted(key="a", method="put", length=1234))
+        assert link is not None
+        assert link.headers == {"content-type": "", "content-length": "1234"}
         ticket, token, link = await one.issue(Wanted(key="b", method="post", max_bytes=77, content_type="image/*"))
         assert link == Presigned(f"post:{ticket.id}", fields={"max": "77", "type": "image/*"})
         assert token.secret not in str(link)

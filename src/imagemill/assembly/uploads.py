@@ -56,9 +56,13 @@ class S3Signer:
     def __init__(self, connection: S3Connection) -> None:
         self._connection = connection
 
-    async def put_link(self, key: str, *, expires_in: int, content_type: str | None) -> Presigned:
+    async def put_link(
+        self, key: str, *, expires_in: int, content_type: str | None, length: int | None = None
+    ) -> Presigned:
         """Return a presigned PUT; see `uploads.direct.Signer`."""
         headers = {} if content_type is None else {"content-type": content_type}
+        if length is not None:
+            headers["content-length"] = str(length)
         link = await self._connection.put_link(key, expires_in=expires_in, headers=headers)
         return Presigned(link.url, headers=link.headers)
 

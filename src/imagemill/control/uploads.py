@@ -35,14 +35,17 @@ class UploadWanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a browser may upload, once.
 
     `method`: `put` is the bytes as a body, `post` an HTML form with one file, `tus` a resumable upload (tus 1.0).
-    `expires_in` is in seconds. `content_type` binds what the bytes turn out to be ("image/png", or "image/*"). An
-    original that is there already is replaced only with `replace`, or where it has the entity tag `if_match`.
+    `expires_in` is in seconds. `length` says how many bytes the file has: no other number is taken then, by a store
+    neither. Without it a store takes any number by PUT, and `max_bytes` is checked when they have come. `content_type`
+    binds what the bytes turn out to be ("image/png", or "image/*"). An original that is there already is replaced only
+    with `replace`, or where it has the entity tag `if_match`.
     """
 
     key: str
     method: Literal["put", "post", "tus"] = "put"
     expires_in: float | None = None
     max_bytes: int | None = None
+    length: int | None = None
     content_type: str | None = None
     replace: bool = False
     if_match: str | None = None
@@ -216,6 +219,7 @@ def _wanted(asked: UploadWanted) -> Wanted:
         method=asked.method,
         expires_in=asked.expires_in,
         max_bytes=asked.max_bytes,
+        length=asked.length,
         content_type=asked.content_type,
         replace=asked.replace,
         if_match=None if tag is None else tag.strip().removeprefix('"').removesuffix('"'),

@@ -156,6 +156,7 @@ class Checking:
                 ticket.key,
                 waiting.chunks(),
                 condition=condition_of(ticket),
+                declared_length=ticket.length,
                 bounds=Bounds(most_bytes=ticket.max_bytes, content_type=ticket.content_type),
             )
         except PreconditionFailed:

@@ -31,8 +31,10 @@ class Presigned:
 class Signer(Protocol):
     """Signs in the name of who may write into the quarantine; only stores that speak S3 have such links."""
 
-    async def put_link(self, key: str, *, expires_in: int, content_type: str | None) -> Presigned:
-        """Return a link that takes one object by PUT for `expires_in` seconds."""
+    async def put_link(
+        self, key: str, *, expires_in: int, content_type: str | None, length: int | None = None
+    ) -> Presigned:
+        """Return a link that takes one object by PUT for `expires_in` seconds; with `length`, of so many bytes only."""
         ...
 
     async def post_form(self, key: str, *, expires_in: int, content_type: str | None, max_bytes: int) -> Presigned:
@@ -49,9 +51,11 @@ class DirectStore:
         self._signer = signer
         self._clock = clock
 
-    async def presigned_put(self, upload_id: str, *, expires_in: int, content_type: str | None) -> Presigned:
+    async def presigned_put(
+        self, upload_id: str, *, expires_in: int, content_type: str | None, length: int | None = None
+    ) -> Presigned:
         """Return a link for an upload."""
-        return await self._signer.put_link(upload_id, expires_in=expires_in, content_type=content_type)
+        return await self._signer.put_link(upload_id, expires_in=expires_in, content_type=content_type, length=length)
 
     async def presigned_post(
         self, upload_id: str, *, expires_in: int, content_type: str | None, max_bytes: int

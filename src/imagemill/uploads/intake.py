@@ -41,6 +41,7 @@ class Wanted:
     method: Method
     expires_in: float | None = None
     max_bytes: int | None = None
+    length: int | None = None
     content_type: str | None = None
     replace: bool = False
     if_match: str | None = None
@@ -102,8 +103,8 @@ class Intake:
     async def issue(self, wanted: Wanted) -> tuple[Ticket, Token, Presigned | None]:
         """Write a ticket; return it with its token, which is never shown again, and the store's own link if it has one.
 
-        Raises InvalidRequest (`bad_key`, `invalid_upload`), PreconditionFailed where the present original already
-        rules it out, TooMany.
+        Raises InvalidRequest (`bad_key`, `invalid_upload`), TooLarge where more bytes are announced than may come,
+        PreconditionFailed where the present original already rules it out, TooMany.
         """
         now = self.clock()
         ticket, token = self._written(wanted, now)
@@ -125,7 +126,7 @@ class Intake:
             raise no_such_upload()
         ticket = found[0]
         progress = await self.quarantine.progress(upload_id)
-        offset, length = (0, None) if progress is None else (progress.offset, progress.length)
+        offset, length = (0, ticket.length) if progress is None else (progress.offset, progress.length)
         if ticket.direct and not ticket.over:
             offset = await self._arrived(ticket)
         return Shown(ticket, self._state(ticket, offset), offset, length, await self._original(ticket))
@@ -248,13 +249,18 @@ class Intake:
             raise _invalid(f"expires_in is {lasts:g}; 1 to {MAX_EXPIRES} seconds are possible")
         if wanted.max_bytes is not None and not 1 <= wanted.max_bytes <= most:
             raise _invalid(f"max_bytes is {wanted.max_bytes}; 1 to {most} bytes are possible for {wanted.method}")
+        most = wanted.max_bytes or most
+        check_declared_length(wanted.length, most)
+        if wanted.length is not None and wanted.length < 1:
+            raise _invalid(f"length is {wanted.length}; at least 1 byte was expected")
         token = new_token()
         ticket = Ticket(
             id=token.id,
             key=wanted.key,
             method=wanted.method,
             token=token.digest,
-            max_bytes=wanted.max_bytes or most,
+            max_bytes=most if wanted.length is None else wanted.length,
+            length=wanted.length,
             content_type=wanted.content_type,
             replace=wanted.replace or wanted.if_match is not None,
             if_match=wanted.if_match,
@@ -276,7 +282,7 @@ class Intake:
         expires_in = math.ceil(ticket.expires - ticket.created)
         if ticket.method == "put":
             return await self.direct.presigned_put(
-                ticket.id, expires_in=expires_in, content_type=_exact(ticket.content_type)
+                ticket.id, expires_in=expires_in, content_type=_exact(ticket.content_type), length=ticket.length
             )
         return await self.direct.presigned_post(
             ticket.id, expires_in=expires_in, content_type=ticket.content_type, max_bytes=ticket.max_bytes

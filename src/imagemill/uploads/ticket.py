@@ -42,9 +42,10 @@ class Trouble(msgspec.Struct, frozen=True):
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     """What may be uploaded, and where to. Times are seconds since 1970.
 
-    `token` is a digest; `max_bytes` and `content_type` bind the bytes (see `originals.uploads.Bounds`); `if_match` is
-    the entity tag that the key's present original must have, `replace` whether there may be one at all. `direct` means
-    that the bytes go to the store without us. `size` and `sha256` are those of the original once it is `done`.
+    `token` is a digest; `max_bytes` and `content_type` bind the bytes (see `originals.uploads.Bounds`), and `length` is
+    how many they are, where that was said beforehand; `if_match` is the entity tag that the key's present original must
+    have, `replace` whether there may be one at all. `direct` means that the bytes go to the store without us. `size`
+    and `sha256` are those of the original once it is `done`.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     created: float
     expires: float
     direct: bool = False
+    length: int | None = None
     state: State = "waiting"
     changed: float = 0.0
     size: int = 0

@@ -43,8 +43,8 @@ def put_link(
 ) -> Link:
     """Return a link that takes the object `key` (whole, with its prefix) by PUT for `expires_in` seconds.
 
-    `headers` (lower-case names) must be sent as they are, for they are signed. The size of the body is not bound: a
-    link for a size would need it known beforehand.
+    `headers` (lower-case names) must be sent as they are, for they are signed. A `content-length` among them binds the
+    body to exactly so many bytes; without one a link takes any number.
     """
     sent = dict(headers or {})
     url = _signed(place, "PUT", key, credentials, now, expires_in, headers=sent)
