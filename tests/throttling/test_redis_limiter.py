@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -102,6 +103,25 @@ def test_a_script_that_redis_forgot_is_sent_again(redis: RedisServer) -> None:
             return (await limiter.take((demand,))).met
 
     assert asyncio.run(scene())
+
+
+@pytest.mark.parametrize("level", ["-inf", "nan", "-nan", "inf", "none", ""])
+def test_a_bucket_that_holds_no_numbers_is_a_new_one(redis: RedisServer, level: str) -> None:
+    """What somebody else wrote there is no error and no refusal for ever: the burst counts from now on."""
+
+    async def scene() -> list[bool]:
+        own = prefix()
+        demand = Demand(Bucket("site", 0.001, 2), "a")
+        client = Redis.from_url(redis.url)
+        await client.hset(f"{own}site:a", mapping={"level": level, "at": "0"})
+        await client.aclose()
+        async with shared(redis) as node:
+            limiter = RedisLimiter(node, prefix=own)
+            verdicts = [await limiter.take((demand,)) for _ in range(3)]
+            assert all(math.isfinite(verdict.wait) for verdict in verdicts)
+            return [verdict.met for verdict in verdicts]
+
+    assert asyncio.run(scene()) == [True, True, False]
 
 
 class Away:

@@ -3,6 +3,7 @@
 Redis runs a script alone, so no two nodes can both take the last token; the time is the server's own, so the nodes'
 clocks do not matter. A bucket is a hash of two fields that expires once it would be full anyway, so Redis holds no more
 than the clients of the last minutes. All keys carry one hash tag, because a cluster wants a script's keys in one slot.
+A bucket that holds no numbers, whoever wrote them, is a new one: it must not be an error of every request it judges.
 
 The arithmetic is that of `bucket`, in Lua; the contract suite runs over both.
 """
@@ -23,9 +24,9 @@ if now < 0 then
 end
 local function level_of(key, rate, burst)
   local known = redis.call('HMGET', key, 'level', 'at')
-  if not known[1] then return burst end
-  local since = now - tonumber(known[2])
-  local level = tonumber(known[1])
+  local level, at = tonumber(known[1]), tonumber(known[2])
+  if not level or not at or level ~= level or level == -math.huge then return burst end
+  local since = now - at
   if since > 0 then level = level + since * rate end
   return math.min(burst, level)
 end
