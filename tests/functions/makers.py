@@ -22,8 +22,8 @@ from tests.object_store.s3_servers import S3Server
 
 from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.functions import delivery
-from imagemill.functions.bridge import MOST_BODY, result_of
-from imagemill.functions.http_event import read_event
+from imagemill.functions.bridge import MOST_BODY
+from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
 
@@ -57,8 +57,8 @@ class Maker:
 
     def ask(self, target: str, *, event: Event | None = None, seconds: float = 29.0, **asked: Any) -> Answered:
         """Return the answer to a request of CloudFront's, or to an event."""
-        request = read_event(event or function_url(target, **asked))
-        return Answered(result_of(delivery.respond(self.warm, request, Context(seconds)), request.shape))
+        function = HttpFunction(self.warm, delivery.admitted)
+        return Answered(function(event or function_url(target, **asked), Context(seconds)))
 
     def put(self, key: str, data: bytes) -> None:
         """Put an original into its bucket, as any program does."""

@@ -21,8 +21,7 @@ from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.errors import InvalidRequest
 from imagemill.functions import control
 from imagemill.functions.backlog import MOST, QueueBacklog, purges_of
-from imagemill.functions.bridge import result_of
-from imagemill.functions.http_event import read_event
+from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
 
@@ -45,8 +44,7 @@ class Side:
 
     def ask(self, target: str, method: str = "GET", body: bytes = b"") -> Answered:
         """Ask the API."""
-        request = read_event(gateway_1(target, method, KEY, body=body))
-        return Answered(result_of(control.respond(self.api, request, Context()), request.shape))
+        return Answered(HttpFunction(self.api, control.admitted)(gateway_1(target, method, KEY, body=body), Context()))
 
     def say(self, target: str, method: str, said: dict[str, Any]) -> Any:
         """Ask the API with JSON and return its answer's."""

@@ -19,8 +19,8 @@ from tests.originals.library_kit import picture
 from tests.serving import RunningServer, serving
 
 from imagemill.functions import control
-from imagemill.functions.bridge import MOST_BODY, result_of
-from imagemill.functions.http_event import read_event
+from imagemill.functions.bridge import MOST_BODY
+from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.warm import Warm
 
 __all__ = ["secret_of"]
@@ -41,16 +41,16 @@ def ask(buckets: S3Server, tmp_path: Path, secret_of: SecretOf, monkeypatch: pyt
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    warm = Warm(control.start)
+    function = HttpFunction(Warm(control.start), control.admitted)
 
     def asked(
         target: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes = b"", **more: Any
     ) -> Answered:
-        request = read_event(gateway_1(target, method, KEY if headers is None else headers, body=body) | more)
-        return Answered(result_of(control.respond(warm, request, Context()), request.shape))
+        event = gateway_1(target, method, KEY if headers is None else headers, body=body) | more
+        return Answered(function(event, Context()))
 
     yield asked
-    warm.close()
+    function.warm.close()
 
 
 @pytest.fixture(scope="module")
@@ -203,10 +203,9 @@ def test_a_long_original_of_no_bucket_is_refused_in_words(
     (tmp_path / "originals").mkdir()
     (tmp_path / "originals" / "long.bin").write_bytes(bytes(MOST_BODY + 1))
     monkeypatch.setenv("IMAGEMILL_ORIGINALS__URL", f"file://{tmp_path / 'originals'}")
-    warm = Warm(control.start)
-    request = read_event(gateway_1("/v1/content/long.bin", "GET", KEY))
-    answer = Answered(result_of(control.respond(warm, request, Context()), request.shape))
-    warm.close()
+    function = HttpFunction(Warm(control.start), control.admitted)
+    answer = Answered(function(gateway_1("/v1/content/long.bin", "GET", KEY), Context()))
+    function.warm.close()
     problem = json.loads(answer.body)
     assert (answer.status, problem["code"]) == (503, "too_long_to_send")
     assert "Range" in problem["detail"]

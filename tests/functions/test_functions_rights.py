@@ -19,8 +19,7 @@ from tests.tools import need
 
 from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.functions import control
-from imagemill.functions.bridge import result_of
-from imagemill.functions.http_event import read_event
+from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
 
@@ -51,12 +50,11 @@ def names(originals: str, variants: str) -> dict[str, str]:
     return {originals: f"imagemill-originals-1-{home}", variants: f"imagemill-variants-1-{home}"}
 
 
-def use_the_api(warm: Warm, server: S3Server, originals: str) -> None:
+def use_the_api(function: HttpFunction, server: S3Server, originals: str) -> None:
     """Have the control function do all that it does to the buckets."""
 
     def ask(target: str, method: str = "GET", body: bytes = b"") -> Answered:
-        request = read_event(gateway_1(target, method, KEY, body=body))
-        return Answered(result_of(control.respond(warm, request, Context()), request.shape))
+        return Answered(function(gateway_1(target, method, KEY, body=body), Context()))
 
     def say(target: str, method: str, said: dict[str, Any]) -> Answered:
         return ask(target, method, json.dumps(said).encode())
@@ -85,11 +83,11 @@ def test_the_api_asks_for_nothing_that_its_role_refuses(
     with fault_proxy(buckets.url) as proxy:
         monkeypatch.setenv("IMAGEMILL_ORIGINALS__URL", f"s3://{originals}?endpoint={proxy.url}")
         monkeypatch.setenv("IMAGEMILL_VARIANTS__URL", f"s3://{variants}?endpoint={proxy.url}")
-        warm = Warm(control.start)
+        function = HttpFunction(Warm(control.start), control.admitted)
         try:
-            use_the_api(warm, buckets, originals)
+            use_the_api(function, buckets, originals)
         finally:
-            warm.close()
+            function.warm.close()
         asked = uses(proxy.seen, names(originals, variants))
     allowed = rights("control")
     assert {use for use in asked if not allowing(allowed, use)} == set()

@@ -7,18 +7,16 @@ not even reach this function). Resumable uploads need a folder that stays, which
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from imagemill.assembly.functions import RUNTIME, FunctionPlatform, build, environment
-from imagemill.errors import ImagemillError, NotFound, TooLarge
+from imagemill.assembly.functions import FunctionPlatform, build, environment
+from imagemill.errors import NotFound, TooLarge
 from imagemill.functions.admin_secret import KEY_FILE, PLACE, admin_key_file
 from imagemill.functions.backlog import QueueBacklog
-from imagemill.functions.bridge import MOST_BODY, Answer, problem, result_of
-from imagemill.functions.http_event import HttpEvent, read_event
-from imagemill.functions.in_time import answer_in_time
+from imagemill.functions.bridge import MOST_BODY
+from imagemill.functions.http_event import HttpEvent
+from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.variables import ADMIN_SECRET_ARN
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
@@ -45,30 +43,13 @@ async def start() -> FunctionPlatform:
     return platform
 
 
-WARM = Warm(start)
-if RUNTIME in os.environ:
-    WARM.initialise()
+def admitted(request: HttpEvent) -> HttpEvent:
+    """Return the same request; raises NotFound for what is not answered here, and TooLarge.
 
-
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer one request; raises NotHttp for an event that is none."""
-    request = read_event(event)
-    return result_of(respond(WARM, request, context), request.shape)
-
-
-def respond(warm: Warm, request: HttpEvent, context: object) -> Answer:
-    """Return the answer to `request`, in the time that `context` says is left."""
+    A body longer than a function is given is refused before anything is made of it: what came is a part at best.
+    """
     if not request.path.startswith(ADDRESSES):
-        return problem(NotFound("There is no such resource in the control API; /docs lists them."), request)
-    try:
-        check_length(request)
-        return warm.run(partial(answer_in_time, request=request, context=context))
-    except ImagemillError as error:  # too long, or the platform could not be made: a store is away
-        return problem(error, request)
-
-
-def check_length(request: HttpEvent) -> None:
-    """Refuse, before anything is made of it, a body longer than a function is given: what came is a part at best."""
+        raise NotFound("There is no such resource in the control API; /docs lists them.")
     declared = request.header(b"content-length") or ""
     length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) <= 18 else 0
     if max(length, len(request.body)) > MOST_BODY:
@@ -76,3 +57,13 @@ def check_length(request: HttpEvent) -> None:
             f"The body has {max(length, len(request.body))} bytes, and at most {MOST_BODY} come through here; "
             "ask POST /v1/uploads for a link to the store itself."
         )
+    return request
+
+
+FUNCTION = HttpFunction(Warm(start), admitted)
+FUNCTION.warm.begin()
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request; raises NotHttp for an event that is none."""
+    return FUNCTION(event, context)

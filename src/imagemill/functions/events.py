@@ -8,14 +8,13 @@ cannot be read goes there at once, with the reason (`dead_letters`). An event th
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
 from imagemill.assembly.cdn import build_purger
 from imagemill.assembly.eager import build_eager
-from imagemill.assembly.functions import RUNTIME, FunctionPlatform, build
+from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.assembly.sources import event_places
 from imagemill.assembly.stores import QUARANTINE
 from imagemill.cdn.port import Purger
@@ -133,8 +132,7 @@ def _enough(context: object) -> Callable[[], None]:
 
 
 FUNCTION = EventsFunction(QueueDeadLetters.of_environment())
-if RUNTIME in os.environ:
-    FUNCTION.warm.initialise()
+FUNCTION.warm.begin()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One request through the application, in the time that its invocation has left.
+"""A function that answers HTTP: each request that it admits, through the application, in the time that is left.
 
 What Lambda cuts off is answered by nobody: its caller reads 502 and no word of ours. So an answer is given up shortly
 before that, as a problem that says to ask again.
@@ -7,15 +7,39 @@ before that, as a problem that says to ask again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from imagemill.assembly.functions import FunctionPlatform
-from imagemill.errors import Overloaded
-from imagemill.functions.bridge import Answer, call, problem
-from imagemill.functions.http_event import HttpEvent
-from imagemill.functions.warm import RESERVE, deadline_of, seconds_left
+from imagemill.errors import ImagemillError, Overloaded
+from imagemill.functions.bridge import Answer, call, problem, result_of
+from imagemill.functions.http_event import HttpEvent, read_event
+from imagemill.functions.warm import RESERVE, Warm, deadline_of, seconds_left
 
 
-async def answer_in_time(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
+class HttpFunction:
+    """A warm platform, and what of the requests for it the application is asked."""
+
+    def __init__(self, warm: Warm, admitted: Callable[[HttpEvent], HttpEvent]) -> None:
+        """`admitted` returns what the application is asked for a request; its ImagemillError is an answer as well."""
+        self.warm = warm
+        self._admitted = admitted
+
+    def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        """Answer one request, in the time that `context` says is left; raises NotHttp for an event that is none."""
+        request = read_event(event)
+        return result_of(self._respond(request, context), request.shape)
+
+    def _respond(self, request: HttpEvent, context: object) -> Answer:
+        try:
+            request = self._admitted(request)
+            return self.warm.run(partial(_answer_in_time, request=request, context=context))
+        except ImagemillError as error:  # no application was asked, or none could be made: a store is away
+            return problem(error, request)
+
+
+async def _answer_in_time(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
     """Return what the platform's application answers to `request`; `context` is that of the invocation."""
     left = seconds_left(context)
     platform.engine.deadline = deadline_of(context)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
-from imagemill.assembly.functions import FunctionPlatform
+from imagemill.assembly.functions import RUNTIME, FunctionPlatform
 from imagemill.errors import Overloaded
 from imagemill.observability.logging import events
 
@@ -33,6 +33,11 @@ class Warm:
         self._build = build
         self._loop: asyncio.AbstractEventLoop | None = None
         self._platform: FunctionPlatform | None = None
+
+    def begin(self) -> None:
+        """Initialise where this is a process of Lambda's; elsewhere (a test, a tool) the first work does."""
+        if RUNTIME in os.environ:
+            self.initialise()
 
     def initialise(self) -> None:
         """Make the platform while Lambda initialises the process, whose time is not an asker's.
