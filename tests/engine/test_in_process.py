@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 import subprocess
@@ -16,9 +17,10 @@ from tests.engine.engine_pictures import encoded, quarters
 from tests.engine.goldens import SAMPLES
 from tests.engine.hostile_worker import tasks as obedient
 from tests.engine.in_process_engines import SVG, endless, working
-from tests.engine.worker_pools import FACTS, job, order
+from tests.engine.worker_pools import FACTS, job, order, until
 
 from imagemill.engine.limits import Limits
+from imagemill.engine.meter import Meter
 from imagemill.engine.port import Engine, Job
 from imagemill.engine.settings import EngineSettings
 from imagemill.errors import NotAnImage, Overloaded, Unprocessable
@@ -164,6 +166,37 @@ def test_a_job_that_cannot_be_stopped_is_refused_and_poisons_the_engine() -> Non
                     assert engine.ready_workers == 0
                     with pytest.raises(Overloaded):
                         await engine.probe(source)
+
+    asyncio.run(scene())
+
+
+def files_of(meter: Meter) -> list[str]:
+    """The files of /proc that a meter holds open now."""
+    found = []
+    for descriptor in (meter._status, meter._statm, meter._reset):
+        with contextlib.suppress(OSError):
+            found.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+    return [name for name in found if name in ("status", "statm", "clear_refs")]
+
+
+def test_a_closed_engine_measures_no_more() -> None:
+    """What its meter held open is closed; under a job that could not be stopped only when that has ended."""
+
+    async def scene() -> None:
+        with endless() as tasks:
+            async with working(tasks.tasks) as engine:
+                held = engine._meter
+                assert held is not None
+                assert "statm" in files_of(held)
+            assert files_of(held) == []
+            async with working(tasks.tasks, wall_seconds=0.1, stop_seconds=0.05) as engine:
+                held = engine._meter
+                assert held is not None
+                with order("x") as source, pytest.raises(Unprocessable):
+                    await engine.verify(source)
+            assert "statm" in files_of(held)
+            tasks.end.set()
+            await until(lambda: not files_of(held))
 
     asyncio.run(scene())
 

@@ -81,6 +81,7 @@ class InProcessEngine:
         self._turn = asyncio.Lock()
         self._thread = JobThread()
         self._tasks: Tasks | None = None
+        self._meter: Meter | None = None
         self._ceiling: Ceiling | None = None
         self.deadline: float | None = None
         """When the present invocation must have answered, on `clock`; None where nobody has said."""
@@ -99,7 +100,7 @@ class InProcessEngine:
         tasks.load_fonts(self._setup.fonts)
         self.reads = tuple(tasks.readable())
         tasks.limit_drawings(None, self._setup.drawing_memory_bytes)
-        meter = Meter()
+        self._meter = meter = Meter()
         self._ceiling = Ceiling(meter, job_bytes=self._setup.memory_bytes, machine_bytes=self.machine_bytes)
         self._heap = Heap(meter)
         self._tasks = tasks
@@ -149,6 +150,11 @@ class InProcessEngine:
         """Wait for the job that runs, unless it cannot be stopped."""
         async with self._turn:
             self._tasks = None
+            meter, self._meter = self._meter, None
+            if meter is not None:
+                closed = self._thread.run(meter.close)  # behind a job that could not be stopped, which still measures
+                if not self.poisoned:
+                    await closed
             self._thread.close()
 
     async def _perform(

@@ -45,6 +45,12 @@ class Meter:
         peak = int(found[1]) * 1024 if found else 0
         return protocol.Cost(time.process_time() - self._cpu, peak, self.resting())
 
+    def close(self) -> None:
+        """Close the files; a process that lives as long as its meter need not."""
+        for descriptor in (self._status, self._statm, self._reset):
+            if descriptor is not None:
+                os.close(descriptor)
+
     @property
     def resets(self) -> bool:
         """Whether a job's peak is its own, and not that of the process's life."""
