@@ -284,7 +284,8 @@ BAD_JSON = {
     "digits": (b'{"focal":{"x":' + b"9" * 21 + b',"y":0}}', "bad_json"),
     "deep": (b'{"alt":' + b"[" * 33 + b"]" * 33 + b"}", "bad_json"),
     "not UTF-8": (b'{"alt":"\xff"}', "bad_json"),
-    "lone surrogate": (b'{"alt":"\\ud800"}', "invalid_description"),
+    "lone surrogate": (b'{"alt":"\\ud800"}', "bad_json"),
+    "lone surrogate of a name": (b'{"\\uDC00":1}', "bad_json"),
     "NUL": (b'{"tags":["\\u0000"]}', "invalid_description"),
     "cut": (b'{"alt":"', "bad_json"),
     "empty": (b"", "bad_json"),
@@ -303,6 +304,28 @@ def test_json_that_is_wrong_is_refused(body: bytes, code: str) -> None:
         )
         assert_problem(answer, 400, code)
         assert (await client.get("/v1/originals/x.png")).json() == before
+
+    drive(work)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/store-events", b'{"changed":["\\ud800"]}'),
+        ("/v1/purges", b'{"key":"a\\uDFFF"}'),
+        ("/v1/uploads", b'{"key":"x.png","if_match":"\\ud800"}'),
+        ("/v1/info", b'{"keys":["\\ud83dx"]}'),
+    ],
+)
+def test_half_of_a_character_is_refused_everywhere(path: str, body: bytes) -> None:
+    """What cannot be written as UTF-8 gets no further than the reader; a whole pair is a character like any other."""
+
+    async def work(control: Control, client: httpx.AsyncClient) -> None:
+        headers = {"content-type": "application/json"}
+        assert_problem(await client.post(path, content=body, headers=headers), 400, "bad_json")
+        await client.put("/v1/originals/x.png", content=picture())
+        said = await client.patch("/v1/originals/x.png", content=b'{"alt":"\\ud83d\\ude00"}', headers=headers)
+        assert said.json()["alt"] == "\U0001f600"
 
     drive(work)
 

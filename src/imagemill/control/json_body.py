@@ -1,4 +1,5 @@
-"""JSON from strangers (threat H6, K5): 1 MiB, 32 deep, numbers of 20 digits, no name twice, no NaN, no unknown name.
+"""JSON from strangers (threat H6, K5): 1 MiB, 32 deep, numbers of 20 digits, no name twice, no NaN, no unknown name,
+no half of a character.
 
 Separate from the resources: each names the Struct it expects and gets one, or the caller gets a 400 that says where.
 The standard parser is used because it shows every pair and number to us; msgspec then checks the types.
@@ -22,6 +23,7 @@ MAX_DIGITS = 20
 MEDIA_TYPES = ("application/json", "application/merge-patch+json")
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -47,7 +49,7 @@ def decode_any(data: bytes) -> Any:
     """Return whatever JSON `data` is; raise InvalidRequest (`bad_json`)."""
     _check_depth(data)
     try:
-        return json.loads(
+        value = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_once,
             parse_constant=_no_constant,
@@ -58,6 +60,17 @@ def decode_any(data: bytes) -> Any:
         raise _bad_json("is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise _bad_json(f"is not JSON: {error.msg} at character {error.pos}") from None
+    if _SURROGATE.search(data):
+        _check_whole(value)
+    return value
+
+
+def _check_whole(value: Any) -> None:
+    """Refuse half of a pair of surrogates (RFC 7493 section 2.1): no such text can be a key, a name or bytes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise _bad_json("has half of a character, a surrogate without its other one") from None
 
 
 def _bad_json(why: str) -> InvalidRequest:
