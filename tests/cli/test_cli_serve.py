@@ -124,12 +124,14 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_second_server_is_told_who_has_the_folder(tmp_path: Path) -> None:
-    """It names the process and the address of the first, and ends with 1."""
+    """It names the process and the address of the first, and ends with 1; also where their ports are the same."""
     with serving(tmp_path / "data") as server:
-        ended = imagemill("serve", "--port", "0", "--data", "data", cwd=tmp_path)
-        assert ended.code == 1
-        assert f"is in use by the Imagemill server with process id {server.process.pid} at {server.url}." in ended.err
-        assert ended.err.count("\n") == 1
+        for port in ("0", str(server.port)):
+            ended = imagemill("serve", "--port", port, "--data", "data", cwd=tmp_path)
+            assert ended.code == 1
+            first = f"by the Imagemill server with process id {server.process.pid} at {server.url}."
+            assert f"is in use {first}" in ended.err
+            assert ended.err.count("\n") == 1
         doctor = imagemill("doctor", "--data", "data", "--port", str(server.port), "--json", cwd=tmp_path)
         states = {line["check"]: line for line in doctor.lines}
         assert states["port"]["state"] == "ok"

@@ -18,10 +18,13 @@ NAMES = [name_of(command) for command in COMMANDS]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_teaches_by_example(name: str, tmp_path: Path) -> None:
-    """--help of each command ends in lines that can be copied."""
+    """--help of each command names its parts apart and ends in lines that can be copied."""
     ended = imagemill(name, "--help", cwd=tmp_path)
     assert ended.code == 0
     assert "Example" in ended.out
+    usage = ended.out.partition("\n\n")[0].split()
+    assert "[[" not in ended.out
+    assert len(usage) == len(set(usage)), "two parts of the usage have one name"
     assert f"\n    imagemill {name}" in ended.out or f"| imagemill {name}" in ended.out
 
 
@@ -54,6 +57,7 @@ def test_the_list_of_commands_names_each(tmp_path: Path) -> None:
         (["url", "a.jpg", "w=0,fm=wepb"], "webp"),
         (["purge"], "Name what to purge"),
         (["purge", "a.jpg", "--all-variants"], "Name what to purge"),
+        (["purge", "a.jpg", "--tag", "summer"], "--tag TAG"),
         (["purge", "--prefix", "a", "--variant", "w=1"], "goes with a key"),
         (["purge", "a.jpg", "--variant", "q=900"], "1…100"),
         (["rm", "-r", ""], "every original"),

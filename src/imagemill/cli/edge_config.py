@@ -33,12 +33,18 @@ class CannotWrite(ImagemillError):
 
 
 def edge_config(
-    kind: Annotated[Kind, typer.Argument(metavar="nginx|varnish|cloudfront", help="What stands in front.")],
+    kind: Annotated[Kind, typer.Argument(metavar="FRONT", help="What stands in front.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write to this file, all at once. Default: stdout.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write to this file, all at once. Default: stdout.",
+            metavar="FILE",
+            show_default=False,
+        ),
     ] = None,
-    listen: Annotated[int, typer.Option(help="Port that nginx listens on.", min=1, max=65535)] = 80,
+    listen: Annotated[int, typer.Option(help="Port that nginx listens on.", min=1, max=65535, metavar="PORT")] = 80,
     origin: Annotated[
         list[str] | None,
         typer.Option(

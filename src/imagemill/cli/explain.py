@@ -16,7 +16,10 @@ BROWSER = "image/avif,image/webp,image/apng,image/*,*/*;q=0.8"
 def explain(
     url: Annotated[str, typer.Argument(metavar="URL", help="A delivery URL, or only its path.")],
     accept: Annotated[
-        str, typer.Option(help="The Accept header to ask with; by default that of Chromium.", show_default=False)
+        str,
+        typer.Option(
+            help="The Accept header to ask with; by default that of Chromium.", metavar="HEADER", show_default=False
+        ),
     ] = BROWSER,
     data: DataFlag = None,
     config: ConfigFlag = None,

@@ -11,7 +11,7 @@ from imagemill.cli.words import bytes_in_words, emit, visible
 
 
 def ls(
-    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only keys that begin with this.")] = "",
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="Only keys that begin with this.")] = "",
     long: Annotated[bool, typer.Option("-l", "--long", help="Also print size, time, format and pixels.")] = False,
     folders: Annotated[bool, typer.Option("-d", "--folders", help="Stop at the next / like a folder listing.")] = False,
     limit: Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # imported when the command runs: httpx alone takes 100 ms
 
 
 def purge(
-    keys: Annotated[list[str] | None, typer.Argument(metavar="[KEY]", help="Originals whose variants go.")] = None,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Originals whose variants go.")] = None,
     prefix: Annotated[
         str | None,
         typer.Option(help="Every original whose key begins with this.", metavar="PREFIX", show_default=False),
@@ -27,6 +27,10 @@ def purge(
             metavar="OPTIONS",
             show_default=False,
         ),
+    ] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(help="Every original with this tag.", metavar="TAG", show_default=False),
     ] = None,
     all_variants: Annotated[bool, typer.Option("--all-variants", help="The variants of every original.")] = False,
     dry_run: DryRunFlag = False,
@@ -42,6 +46,7 @@ def purge(
       imagemill purge animals/cat.jpg
       imagemill purge animals/cat.jpg --variant w=300
       imagemill purge --prefix animals/ --dry-run
+      imagemill purge --tag summer
       imagemill purge --all-variants
 
     """
@@ -50,8 +55,8 @@ def purge(
     from imagemill.cli.client import Target
 
     keys = keys or []
-    if [bool(keys), prefix is not None, all_variants].count(True) != 1:
-        raise UsageError("Name what to purge: one or more keys, --prefix PREFIX, or --all-variants.")
+    if [bool(keys), prefix is not None, tag is not None, all_variants].count(True) != 1:
+        raise UsageError("Name what to purge: one or more keys, --prefix PREFIX, --tag TAG, or --all-variants.")
     if variant is not None and not keys:
         raise UsageError("--variant names a variant of an original, so it goes with a key.")
     if variant is not None:
@@ -61,6 +66,8 @@ def purge(
     target = Target(data=data, config=config)
     if keys:
         code = asyncio.run(_purge_keys(target, keys, variant, dry_run=dry_run, as_json=as_json))
+    elif tag is not None:
+        code = asyncio.run(_purge_tag(target, tag, dry_run=dry_run, as_json=as_json))
     else:
         code = asyncio.run(_purge_prefix(target, prefix or "", dry_run=dry_run, as_json=as_json))
     raise typer.Exit(code)
@@ -110,18 +117,37 @@ async def _purge_key(remote: Remote, key: str, variant: str | None, *, dry_run: 
 
 async def _purge_prefix(target: Target, prefix: str, *, dry_run: bool, as_json: bool) -> int:
     from imagemill.cli.client import connected
-    from imagemill.cli.listing import originals
 
     async with connected(target) as remote:
-        if dry_run:
-            removed = 0
-            async for item in originals(remote, prefix):
-                removed += len(await _kept(remote, str(item["key"])))
-        else:
-            removed = int((await remote.call("POST", "/v1/purges", json={"prefix": prefix})).json()["removed"])
+        removed = await (_kept_below(remote, prefix) if dry_run else _purged(remote, {"prefix": prefix}))
     where = f"below {prefix}" if prefix else "of every original"
     _tell({"prefix": prefix}, where, removed, dry_run=dry_run, as_json=as_json)
     return 0
+
+
+async def _purge_tag(target: Target, tag: str, *, dry_run: bool, as_json: bool) -> int:
+    from imagemill.cli.client import connected
+
+    async with connected(target) as remote:
+        removed = await (_kept_below(remote, "", tag) if dry_run else _purged(remote, {"tag": tag}))
+    _tell({"tag": tag}, f"tagged {tag}", removed, dry_run=dry_run, as_json=as_json)
+    return 0
+
+
+async def _purged(remote: Remote, asked: dict[str, str]) -> int:
+    """Purge what `asked` says in the words of the API, and return how many variants went."""
+    return int((await remote.call("POST", "/v1/purges", json=asked)).json()["removed"])
+
+
+async def _kept_below(remote: Remote, prefix: str, tag: str | None = None) -> int:
+    """Return how many variants are kept of the originals below `prefix`, or of those of them that have `tag`."""
+    from imagemill.cli.listing import originals
+
+    kept = 0
+    async for item in originals(remote, prefix):
+        if tag is None or tag in item.get("tags", ()):
+            kept += len(await _kept(remote, str(item["key"])))
+    return kept
 
 
 async def _kept(remote: Remote, key: str) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ def run_server(
 
     from imagemill.data_folder import open_data_folder
 
-    settings = replace(settings, server=replace(settings.server, port=free_port(settings)))
+    settings = replace(settings, server=replace(settings.server, port=port_to_serve(settings)))
     folder = open_data_folder(settings.data)
     try:
         if prepare is not None:
@@ -199,6 +199,22 @@ def warn_of_key(
         tell(f"A new admin key was written to {path}; the control API and the shell commands need it.")
     if loose:
         tell(f"Warning: the admin key in {path} can be read by other users; chmod 600 {path}.")
+
+
+def port_to_serve(settings: Settings) -> int:
+    """Return `free_port`; where it is taken because the folder is served already, raise Conflict that says so.
+
+    Another port, which is what a taken one suggests, would not help that person.
+    """
+    from imagemill.data_folder import holder, in_use
+
+    try:
+        return free_port(settings)
+    except CannotListen:
+        who = holder(settings.data)
+        if who is None:
+            raise
+        raise in_use(settings.data, who) from None
 
 
 def free_port(settings: Settings) -> int:

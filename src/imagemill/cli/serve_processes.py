@@ -15,7 +15,7 @@ from pathlib import Path
 
 from imagemill.assembly.keys import admin_key
 from imagemill.assembly.nodes import sweep_leftovers
-from imagemill.cli.serve import cannot_listen, free_port, tell_ready
+from imagemill.cli.serve import cannot_listen, port_to_serve, tell_ready
 from imagemill.data_folder import open_data_folder
 from imagemill.gateway.listener import open_listeners
 from imagemill.observability.logging import configure
@@ -37,7 +37,7 @@ def run_processes(
             "server.processes: expected 1 with originals in memory, which each process has for itself, "
             f"received {settings.server.processes}; use a folder or a bucket."
         )
-    host, port = settings.server.host, free_port(settings)  # which has the sentences for all that may be wrong
+    host, port = settings.server.host, port_to_serve(settings)  # which has the sentences for all that may be wrong
     try:
         listeners = open_listeners(host, port, settings.server.processes)
     except OSError as error:

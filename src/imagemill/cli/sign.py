@@ -21,7 +21,8 @@ def sign(
     urls: Annotated[list[str], typer.Argument(metavar="URL", help="Addresses of pictures, whole or from /img/ on.")],
     expires: ExpiresFlag = "1h",
     kid: Annotated[
-        str | None, typer.Option(help="The key that signs. Default: the first there is.", show_default=False)
+        str | None,
+        typer.Option(help="The key that signs. Default: the first there is.", metavar="KID", show_default=False),
     ] = None,
     data: DataFlag = None,
     config: ConfigFlag = None,

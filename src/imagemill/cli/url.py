@@ -20,7 +20,7 @@ def url(
     options: Annotated[
         str | None,
         typer.Argument(
-            metavar="[OPTIONS]",
+            metavar="VARIANT",
             help="Such as w=300,fm=webp. Default: the whole picture, or the largest that the site lets everybody ask.",
             show_default=False,
         ),
