@@ -15,8 +15,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build" / "aws" / "templates"
-LARGEST = 1_000_000
-"""Bytes of the largest template that CloudFormation takes (from S3; 51,200 in a request)."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -59,7 +59,7 @@ def test_a_stack_asks_only_earlier_stacks_of_its_region(which: str, request: pyt
 
 @pytest.mark.parametrize("which", ["plain", "full"])
 def test_templates_are_within_cloudformations_limits(which: str, request: pytest.FixtureRequest) -> None:
-    """1 MB and 500 resources (CloudFormation quotas)."""
+    """1 MB from a bucket and 500 resources (CloudFormation quotas)."""
     deployment: Synthesised = request.getfixturevalue(which)
     for name, text in deployment.texts.items():
         assert len(text.encode()) < 1_000_000, name

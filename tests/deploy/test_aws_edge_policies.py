@@ -43,13 +43,13 @@ def test_cors_is_a_plain_header(full: Synthesised) -> None:
 
 def test_no_policy_names_a_header_that_cloudfront_keeps_for_itself(full: Synthesised) -> None:
     """Nor more than ten."""
-    from deploy.aws.edge_policies import RESERVED
+    from deploy.aws.edge_policies import MOST_HEADERS, RESERVED
 
     for policy in full.resources("delivery", POLICY).values():
         config = policy["Properties"]["ResponseHeadersPolicyConfig"]
         removed = [item["Header"] for item in config["RemoveHeadersConfig"]["Items"]]
         for names in (removed, list(added(config))):
-            assert len(names) <= 10
+            assert len(names) <= MOST_HEADERS
             assert not [name for name in names if name.startswith(RESERVED)]
             assert not {"content-security-policy", "x-content-type-options", "strict-transport-security"} & set(names)
 
@@ -59,6 +59,8 @@ def test_no_policy_names_a_header_that_cloudfront_keeps_for_itself(full: Synthes
 
 def test_the_cache_is_keyed_by_all_that_an_answer_is_made_of(plain: Synthesised) -> None:
     """The headers that the function settles; no cookie, no query, no Accept-Encoding; no time that nobody said."""
+    from deploy.aws.edge_policies import MOST_HEADERS
+
     from imagemill.edge_config.cloudfront import KEY_HEADERS
 
     config = plain.one("delivery", "AWS::CloudFront::CachePolicy")["CachePolicyConfig"]
@@ -66,7 +68,7 @@ def test_the_cache_is_keyed_by_all_that_an_answer_is_made_of(plain: Synthesised)
     assert (config["MinTTL"], config["DefaultTTL"], config["MaxTTL"]) == (0, 0, 31_536_000)
     assert key["HeadersConfig"] == {"HeaderBehavior": "whitelist", "Headers": list(KEY_HEADERS)}
     assert {"x-imagemill-uri", "accept"} <= set(KEY_HEADERS)
-    assert len(KEY_HEADERS) <= 10
+    assert len(KEY_HEADERS) <= MOST_HEADERS
     assert key["CookiesConfig"] == {"CookieBehavior": "none"}
     assert key["QueryStringsConfig"] == {"QueryStringBehavior": "none"}
     assert key["EnableAcceptEncodingBrotli"] is key["EnableAcceptEncodingGzip"] is False

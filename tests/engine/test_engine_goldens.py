@@ -7,7 +7,16 @@ from tests.engine.goldens import PICTURES, difference, frames, keep, make
 
 from imagemill.recipe.availability import LATER
 from imagemill.recipe.options import ALL
-from imagemill.recipe.options.gallery import GALLERY, UNSEEN, Example
+from imagemill.recipe.options.gallery import GALLERY, Example
+
+UNSEEN = {
+    "max_bytes": "a later version",
+    "dl": "names the file, and leaves the picture as it is",
+    "meta": "is about what stands beside the pixels",
+    "p": "stands for other options",
+    "hdr": "keeps what most screens do not show",
+}
+"""Options that no picture can show, and why."""
 
 
 @pytest.mark.parametrize("example", GALLERY, ids=[example.name for example in GALLERY])

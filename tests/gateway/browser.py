@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -96,13 +94,6 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         still = {"name": "prefers-reduced-motion", "value": "reduce"}  # a page that glides under the mouse is missed
         self._devtools("Emulation.setEmulatedMedia", {"features": [scheme, still]})
-
-    def screenshot(self, file: Path, *, height: int | None = None) -> None:
-        """Write the whole page, or its upper `height` pixels, as PNG."""
-        size = self._devtools("Page.getLayoutMetrics", {})["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"], "scale": 1}
-        shot = self._devtools("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip})
-        file.write_bytes(base64.b64decode(shot["data"]))
 
     def _devtools(self, command: str, parameters: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})

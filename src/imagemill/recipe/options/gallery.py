@@ -9,15 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-UNSEEN = {
-    "max_bytes": "a later version",
-    "dl": "names the file, and leaves the picture as it is",
-    "meta": "is about what stands beside the pixels",
-    "p": "stands for other options",
-    "hdr": "keeps what most screens do not show",
-}
-"""Options that no picture can show, and why."""
-
 
 @dataclass(frozen=True, slots=True)
 class Example:
