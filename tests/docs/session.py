@@ -21,7 +21,7 @@ from tests.serving import environment, free_port
 from imagemill import demo
 
 SECONDS = 60.0
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = 30.0
 HOME_IN_PAGES = "/home/me"
 PICTURES = {
     "Pictures/trips/sea.jpg": "rocket.jpg",

@@ -13,7 +13,7 @@ import httpx
 from tests.serving import free_port
 from tests.tools import missing
 
-SECONDS = 30.0
+SECONDS = 60.0
 """How long a journey waits for anything; generous, because two cores may be busy with other tests."""
 
 

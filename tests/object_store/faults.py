@@ -27,7 +27,7 @@ S = TypeVar("S")
 DONE, REFUSED, BROKEN = 0, 3, 4
 """Exit codes of the child: the operation succeeded, raised an error for people, raised anything else."""
 PR_SET_PTRACER = 0x59616D61
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagemill.object_store.key_locks import NodeKeyLocks
 
-SECONDS = 20.0
+SECONDS = 60.0
 HOLDER = """
 import asyncio, sys
 from pathlib import Path

@@ -34,7 +34,7 @@ async def pieces(data: bytes, piece: int = 100) -> AsyncIterator[bytes]:
         yield data[start : start + piece]
 
 
-async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """Let the other tasks run until `true()`; fail after `seconds`."""
     async with asyncio.timeout(seconds):
         while not true():

@@ -399,7 +399,7 @@ def test_leftovers_are_swept_at_start_and_on_a_timer() -> None:
 
         kit = Kit(store=Sweeping())
         task = asyncio.create_task(kit.originals.run())
-        await asyncio.wait_for(swept.wait(), 5)
+        await asyncio.wait_for(swept.wait(), 60)
         assert not task.done()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

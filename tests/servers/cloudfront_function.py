@@ -89,7 +89,7 @@ def edge_function(text: str, folder: Path, name: str = "function") -> Iterator[E
         assert process.stdin is not None
         process.stdin.close()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -14,7 +14,7 @@ from typing import Protocol
 import httpx
 from tests.serving import environment, free_port
 
-SECONDS = 20.0
+SECONDS = 60.0
 TURNS = 5
 
 
@@ -40,7 +40,7 @@ class Edge:
     port: int
     server: Origin
     process: subprocess.Popen[bytes]
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=SECONDS))
 
     @property
     def url(self) -> str:

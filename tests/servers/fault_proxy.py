@@ -174,11 +174,11 @@ def fault_proxy(upstream: str) -> Iterator[FaultProxy]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),), name="fault-proxy")
     thread.start()
-    started.wait(10)
+    started.wait(60)
     try:
         yield proxy
     finally:
         loop.call_soon_threadsafe(ended.set)
-        thread.join(10)
+        thread.join(60)
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()

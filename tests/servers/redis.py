@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tests.serving import free_port
 from tests.tools import need
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 PASSWORD = "a-password-of-a-test"
 
 
@@ -57,7 +57,7 @@ class RedisServer:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
                 connection.sendall(f"AUTH {PASSWORD}\r\nPING\r\n".encode())
                 said = b""
                 while b"PONG" not in said:

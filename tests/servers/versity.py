@@ -64,7 +64,7 @@ def versity(buckets: Path, *, readonly: bool = False, port: int = 0) -> Iterator
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -100,7 +100,7 @@ class Got:
 
 def ask(port: int, target: str, method: str = "GET", **headers: str) -> Got:
     """Send exactly this request target; header names are written with `_` for `-`."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.putrequest(method, target, skip_host="host" in headers)
         for name, value in headers.items():
