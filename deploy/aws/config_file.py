@@ -75,6 +75,8 @@ def load(path: Path = FILE) -> Config:
         tree = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ConfigError([f"{path.name}: expected a file of settings for AWS, but there is none at {path}."]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: expected a file that can be read: {error.strerror}."]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path.name}: expected TOML, but {error}."]) from None
     return from_tree(tree, path.parent)

@@ -23,6 +23,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A wrong path is an error in words, not a stack trace."""
     with pytest.raises(ConfigError, match=r"absent\.toml: expected a file of settings for AWS"):
         load(tmp_path / "absent.toml")
+    with pytest.raises(ConfigError, match=r"expected a file that can be read: Is a directory"):
+        load(tmp_path)
 
 
 def test_a_file_that_is_no_toml_is_told_where(tmp_path: Path) -> None:
