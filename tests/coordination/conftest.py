@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from tests.servers.redis import RedisServer, running_redis
 
+from imagemill.coordination import redis as shared_redis
+
 # The shipped contracts explain a failed assertion as a test module would.
 pytest.register_assert_rewrite("imagemill.testing.contracts.leases")
 
@@ -16,3 +18,13 @@ def redis_server() -> Iterator[RedisServer]:
     """One real Redis for all tests here."""
     with running_redis() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy Redis answers within what a command is given, but not always on a busy machine: here it has longer.
+
+    Who tests a Redis that hangs sets its own times.
+    """
+    monkeypatch.setattr(shared_redis, "COMMAND_SECONDS", 20.0)
+    monkeypatch.setattr(shared_redis, "LISTEN_SECONDS", 20.0)

@@ -26,7 +26,7 @@ from imagemill.object_store.local import LocalStore
 from imagemill.object_store.memory import MemoryStore
 from imagemill.testing.contracts.leases import LONG, LeasesContract, taken
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class TestFileLeases(LeasesContract):
@@ -226,7 +226,7 @@ def test_without_redis_everyone_may_make_and_nobody_waits() -> None:
         began = time.monotonic()
         for _ in range(1000):
             assert await leases.take("a", LONG) is FREE
-        assert time.monotonic() - began < SECONDS / 4
+        assert time.monotonic() - began < SECONDS / 6
         assert redis.away
         said = await redis.check()
         assert said is not None

@@ -14,7 +14,7 @@ Scenario = Callable[[Leases, Leases], Awaitable[None]]
 
 LONG = 30.0
 SHORT = 0.4
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 async def taken(leases: Leases, name: str = "a", seconds: float = LONG) -> Lease:
@@ -112,8 +112,8 @@ class LeasesContract:
         """While the holder lives its lease is renewed, well beyond the time it was taken for."""
 
         async def scenario(one: Leases, other: Leases) -> None:
-            holding = Holding(await taken(one, seconds=1.2))
-            until = time.monotonic() + 1.7
+            holding = Holding(await taken(one, seconds=3.0))
+            until = time.monotonic() + 3.8
             while time.monotonic() < until:
                 assert await other.take("a", LONG) is None
                 await asyncio.sleep(0.05)
