@@ -187,7 +187,7 @@ def test_playground_follows_controls_and_text(page: Browser) -> None:
     page.press(RIGHT)
     assert page.script("return document.getElementById('options').value") == "w=410,fm=webp"
     page.wait("document.getElementById('preview').naturalWidth === 410")
-    assert "410" in page.script("return document.getElementById('facts').textContent")
+    page.wait("document.getElementById('facts').textContent.includes('410')")  # said after the picture is there
     url = page.script("return document.getElementById('url').textContent")
     assert httpx.get(url, trust_env=False).headers["content-type"] == "image/webp"
 

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import numpy as np
 from PIL import Image
 from tests.servers.redis import PASSWORD, running_redis
-from tests.serving import RunningServer, serving
+from tests.serving import RunningServer, all_below, serving
 from tests.tools import need
 
 SLOW = {
@@ -26,7 +25,7 @@ SLOW = {
     "IMAGEMILL_SERVER__WRITE_SECONDS": "2",
 }
 """The time limits of the shipped settings, ten times shorter, so that a test can wait for them."""
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 
 def noise(width: int, height: int) -> bytes:
@@ -106,7 +105,9 @@ def test_a_flood_of_sizes_gets_its_share_and_no_more(tmp_path: Path) -> None:
         assert spent <= 2 * burst + rate * seconds + 1.0, spent
         assert server.metric("imagemill_refusals_total", '{limit="make"}') == flood[429]
         assert server.metric("imagemill_variant_store_bytes") <= room
-        files = [path for path in (server.data / ".imagemill").rglob("*.jpg") if "/a.jpg/~/" in str(path)]
+        files = [
+            path for path in all_below(server.data / ".imagemill") if "/a.jpg/~/" in str(path) and path.suffix == ".jpg"
+        ]
         assert len(files) <= kept
 
 
@@ -176,7 +177,7 @@ def test_readers_that_stop_hold_little_memory_and_no_stop(tmp_path: Path) -> Non
         normal.close()
         began = time.monotonic()
         assert server.stop(signal.SIGTERM) == 0
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 50  # the writers' limit is a hundred
         for one in stopped:
             one.close()
 
@@ -206,10 +207,13 @@ def test_hits_and_makes_go_on_without_redis(tmp_path: Path) -> None:
         with serving(folder(tmp_path, a=noise(640, 480)), env=env) as server, server.client() as client:
             widths = iter(range(100, 600))
 
-            def works() -> None:
+            def pictures() -> None:
                 for _ in range(5):
                     assert client.get("/img/w=50,fm=jpeg/a.jpg").status_code == 200
                     assert client.get(f"/img/w={next(widths)},fm=jpeg/a.jpg").status_code == 200
+
+            def works() -> None:
+                pictures()
                 assert client.get("/v1/originals").status_code == 200
 
             works()
@@ -224,11 +228,7 @@ def test_hits_and_makes_go_on_without_redis(tmp_path: Path) -> None:
             statuses = [client.get("/v1/originals").status_code for _ in range(40)]
             assert statuses[-1] == 429
             redis.start()
-            _back(client, works)
+            # The shared buckets count again: those of the new Redis are full.
+            wait_until(lambda: client.get("/v1/originals").status_code == 200, "Redis")
+            pictures()
             assert PASSWORD not in server.log.read_text()
-
-
-def _back(client: httpx.Client, works: Callable[[], None]) -> None:
-    """Wait until the shared buckets count again: those of the new Redis are full."""
-    wait_until(lambda: client.get("/v1/originals").status_code == 200, "Redis")
-    works()

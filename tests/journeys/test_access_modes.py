@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from tests.serving import RunningServer, environment, free_port, serving
+from tests.serving import RunningServer, all_below, environment, free_port, serving
 
 from imagemill.delivery.settings import LADDER
 
@@ -36,7 +36,7 @@ def lay(data: Path) -> None:
 def kept(server: RunningServer) -> list[str]:
     """Return the names of all variants on the disk."""
     folder = server.data / ".imagemill" / "variants"
-    return sorted(path.name for path in folder.rglob("*") if path.is_file() and "~" in path.parts and "=" in path.name)
+    return sorted(path.name for path in all_below(folder) if path.is_file() and "~" in path.parts and "=" in path.name)
 
 
 @pytest.mark.parametrize("otherwise", ["refuse", "snap"])
@@ -232,6 +232,6 @@ def test_the_demo_opens_what_wants_a_signature_elsewhere(tmp_path: Path) -> None
                 assert process.stdout is not None
                 assert any(b"Ctrl-C" in line for line in process.stdout)
                 url = f"http://127.0.0.1:{port}/img/w=40,fm=webp,lossless=1/coffee.png"
-                assert httpx.get(url, trust_env=False, timeout=30).status_code == status
+                assert httpx.get(url, trust_env=False, timeout=60).status_code == status
             finally:
                 process.send_signal(signal.SIGTERM)

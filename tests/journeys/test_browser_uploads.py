@@ -20,7 +20,7 @@ import pytest
 import requests
 from tests.journeys.uploading import BYTES, MIB, SMALL, TUS, content, noise, shown, ticket
 from tests.servers.npm import FOLDER, tus_js
-from tests.serving import RunningServer, serving
+from tests.serving import RunningServer, all_below, serving
 from tests.tools import need
 from tusclient.client import TusClient
 
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 30.0) -> None:
+def wait_until(true: Callable[[], Any], seconds: float = 60.0) -> None:
     """Wait for `true()`; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():
@@ -71,8 +71,9 @@ def test_curl_puts_a_picture(server: RunningServer, tmp_path: Path) -> None:
     log = log_of(server)
     assert f"imu_{told['id']}_***" in log
     assert secret not in log
-    for file in (server.data / ".imagemill").rglob("*"):
-        assert not file.is_file() or secret.encode() not in file.read_bytes()
+    for file in all_below(server.data / ".imagemill"):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            assert secret.encode() not in file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_forms_of_curl_requests_and_httpx(server: RunningServer, tmp_path: Path)
     )
     assert done.stdout.endswith("201"), done
     assert (
-        requests.post(two["url"], data={"note": "1"}, files={"file": ("ä.jpg", SMALL)}, timeout=30).status_code == 201
+        requests.post(two["url"], data={"note": "1"}, files={"file": ("ä.jpg", SMALL)}, timeout=60).status_code == 201
     )
     assert httpx.post(three["url"], files={"file": ("x", SMALL)}, trust_env=False).status_code == 201
     assert [content(server, f"form/{n}.jpg") == SMALL for n in range(3)] == [True] * 3
@@ -114,7 +115,7 @@ def test_an_endless_body_stops_at_the_limit_and_costs_no_memory(server: RunningS
     """64 MiB and a byte of a body without a length: 413, nothing left, and memory stays as it was (H3)."""
     told = ticket(server, "endless.jpg")
     warm = ticket(server, "warm.jpg")
-    httpx.put(warm["url"], content=bytes(8 * MIB), trust_env=False, timeout=30)
+    httpx.put(warm["url"], content=bytes(8 * MIB), trust_env=False, timeout=60)
     _forget_peak(server)
     before = _peak(server)
     host, _, path = told["url"].removeprefix("http://").partition("/")
@@ -137,7 +138,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_a_byte_is_sent(serve
     """A client that asks first (Expect: 100-continue) is told 413 and sends nothing (H3)."""
     told = ticket(server, "long.jpg", max_bytes=1000)
     host, _, path = told["url"].removeprefix("http://").partition("/")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
         line.sendall(
             f"PUT /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n".encode()
         )
@@ -259,7 +260,7 @@ def test_tus_js_client_goes_on_after_a_kill(tmp_path: Path, large: bytes, chunk:
             server.process.send_signal(signal.SIGKILL)
             server.process.wait()
             with serving(data, port=server.port) as server:
-                assert client.wait(60) == 0, log.read_text()
+                assert client.wait(120) == 0, log.read_text()
                 assert re.search(r"^done ", log.read_text(), re.MULTILINE), log.read_text()
                 assert content(server, "js.png") == large
         finally:
@@ -284,7 +285,7 @@ class _Begun:
     """A PATCH of which `sent` bytes have been sent, and no more come."""
 
     def __init__(self, server: RunningServer, told: dict[str, Any], data: bytes, sent: int) -> None:
-        self._line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        self._line = socket.create_connection(("127.0.0.1", server.port), timeout=60)
         path = told["url"].removeprefix(server.url)
         head = "\r\n".join(
             [

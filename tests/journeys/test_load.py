@@ -30,11 +30,12 @@ def large(width: int = 2400, height: int = 1600) -> bytes:
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server with one large photo and a budget for the load."""
+    """A server with one large photo and a budget for the load, however slow the machine is."""
     data: Path = tmp_path_factory.mktemp("load") / "data"
     data.mkdir()
     (data / "large.jpg").write_bytes(large())
-    with serving(data, env={"IMAGEMILL_LIMITS__CLIENT_BURST": "100000"}) as running:
+    env = {"IMAGEMILL_LIMITS__CLIENT_BURST": "100000", "IMAGEMILL_LIMITS__QUEUE_SECONDS": "600"}
+    with serving(data, env=env) as running:
         yield running
 
 
@@ -81,25 +82,33 @@ def test_a_flood_by_one_client_costs_another_one_running_job(busy: RunningServer
 
     async def scene() -> tuple[list[float], float]:
         async with client_of(busy) as greedy, client_of(busy, "127.0.0.2") as modest:
-            alone = [(await ask(modest, f"/img/w={1000 + n},fm=jpeg/large.jpg"))[1] for n in range(3)]
             # Few and dear: so many connections that this process is busy with them would be over before it looks again.
-            flood = [asyncio.ensure_future(ask(greedy, f"/img/w={900 + n},fm=avif/large.jpg")) for n in range(120)]
-            while busy_waiting() < 60:
+            flood = [asyncio.ensure_future(ask(greedy, f"/img/w={900 + n},fm=avif/large.jpg")) for n in range(160)]
+            while busy_waiting() < 100:
+                assert not all(task.done() for task in flood)
                 await asyncio.sleep(0.01)
-            beside = [(await ask(modest, f"/img/w={1100 + n},fm=jpeg/large.jpg"))[1] for n in range(3)]
+            beside = []
+            for number in range(3):
+                before = made_of_the_flood()
+                assert (await ask(modest, f"/img/w={1100 + number},fm=jpeg/large.jpg"))[0] == 200
+                beside.append(made_of_the_flood() - before)
             still_waiting = busy_waiting()
             for task in flood:
                 task.cancel()
             await asyncio.gather(*flood, return_exceptions=True)
-            return [min(alone), sorted(beside)[1]], still_waiting
+            return beside, still_waiting
 
     def busy_waiting() -> float:
         return busy.metric("imagemill_queue_waiting")
 
-    (alone, beside), still = asyncio.run(scene())
+    def made_of_the_flood() -> float:
+        return busy.metric("imagemill_variants_made_total", '{format="avif"}')
+
+    beside, still = asyncio.run(scene())
     assert still > 20, "the flood was over too soon to say anything"
-    # Its own make, the one that was running, and the shared cores of a noisy machine; the flood would take far longer.
-    assert beside <= 4 * alone + 0.5, (alone, beside)
+    # Each worker ends what it has, and while one makes the modest picture the others may do one or two of the flood.
+    # The best of three, for a machine that makes this process wait; behind the flood it would have been a hundred.
+    assert min(beside) <= 3 * len(_workers(busy)), beside
 
 
 def test_a_client_that_makes_without_end_is_told_to_wait(tmp_path: Path) -> None:
@@ -165,7 +174,7 @@ def test_a_clean_stop_finishes_what_is_running(tmp_path: Path) -> None:
 
         status, _, _ = asyncio.run(scene())
         assert status == 200
-        assert running.process.wait(30) == 0
+        assert running.process.wait(60) == 0
         lines = [json.loads(line) for line in running.log.read_text().splitlines() if line.startswith("{")]
         logged = [line for line in lines if line.get("event") == "request" and "w=2000" in line["path"]]
         assert len(logged) == 1
@@ -178,9 +187,10 @@ def test_workers_killed_under_load_cost_nobody_a_picture(busy: RunningServer) ->
     async def scene() -> list[tuple[int, float, str]]:
         async with client_of(busy, connections=8) as client:
             asks = [asyncio.ensure_future(ask(client, f"/img/w={1200 + n},fm=jpeg/large.jpg")) for n in range(120)]
-            for turn in range(5):
-                await asyncio.sleep(0.3)  # a job is given to three workers in all; this is no hunt for one job
-                pids = _workers(busy)
+            for turn in range(1, 6):
+                # A job is given to three workers in all: who lost one has its picture before the next is killed.
+                while sum(one.done() for one in asks) < 16 * turn or not (pids := _workers(busy)):
+                    await asyncio.sleep(0.01)
                 _kill(pids[turn % len(pids)])
             return await asyncio.gather(*asks)
 

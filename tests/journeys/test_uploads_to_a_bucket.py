@@ -79,12 +79,12 @@ def test_a_presigned_form(bucket: tuple[RunningServer, Any, str]) -> None:
     server, _boto, _name = bucket
     told = ticket(server, "b.jpg", method="post", max_bytes=len(SMALL))
     too_long = {"file": ("b", SMALL + b"1")}
-    assert requests.post(told["url"], data=told["fields"], files=too_long, timeout=30).status_code in (
+    assert requests.post(told["url"], data=told["fields"], files=too_long, timeout=60).status_code in (
         400,
         403,
         413,
     )
-    good = requests.post(told["url"], data=told["fields"], files={"file": ("b", SMALL)}, timeout=30)
+    good = requests.post(told["url"], data=told["fields"], files={"file": ("b", SMALL)}, timeout=60)
     assert good.status_code in (200, 204), good.text
     with server.client() as client:
         done = client.post(f"/v1/uploads/{told['id']}/complete")
