@@ -10,7 +10,6 @@ from imagemill.recipe.options import ALL
 from imagemill.recipe.options.gallery import GALLERY, Example
 
 UNSEEN = {
-    "max_bytes": "a later version",
     "dl": "names the file, and leaves the picture as it is",
     "meta": "is about what stands beside the pixels",
     "p": "stands for other options",
