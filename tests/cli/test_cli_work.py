@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -104,6 +105,30 @@ def test_a_day_with_originals(run: Run, home: Path) -> None:
     gone = run("get", "launches/rocket.jpg")
     assert gone.code == 1
     assert "launches/rocket.jpg" in gone.err
+
+
+def kept(client: httpx.Client, key: str) -> bool:
+    """Whether a variant of `key` is kept: that is done behind its first answer."""
+    return bool(client.get(f"/v1/variants/{key}").json()["items"])
+
+
+def test_what_is_tagged_is_purged_by_its_tag(server: RunningServer, home: Path) -> None:
+    """`purge --tag` counts and removes the variants of the originals with that tag, and of no other."""
+
+    def purge(*arguments: str) -> Ended:
+        return imagemill("purge", *arguments, "--data", server.data, cwd=home)
+
+    with server.client() as client:
+        for key, tags in (("sea.jpg", ["summer", "blue"]), ("ice.jpg", ["winter"])):
+            assert client.put(f"/v1/originals/{key}", content=JPEG.read_bytes()).status_code == 201
+            assert client.patch(f"/v1/originals/{key}", json={"tags": tags}).status_code == 200
+            assert client.get(f"/img/w=60,fm=webp/{key}").status_code == 200
+            wait_until(partial(kept, client, key))
+    assert "1 variant would be removed" in purge("--tag", "summer", "--dry-run").out
+    assert purge("--tag", "summer", "--json").lines == [{"tag": "summer", "removed": 1}]
+    assert "1 variant would be removed" in purge("ice.jpg", "--dry-run").out
+    wrong = purge("--tag", "")
+    assert (wrong.code, "1 to 128 characters" in wrong.err) == (1, True)
 
 
 def test_a_folder_with_a_file_that_is_no_picture(server: RunningServer, home: Path) -> None:
