@@ -1,7 +1,8 @@
 """Alarms and the topic that tells people of them (G8).
 
-An alarm can only notify a topic of its own region, and CloudFront's metrics are in us-east-1: so there is an
-`AlarmTopic` in each of the two regions, and `edge_alarms` is a stack of its own.
+An alarm can only notify a topic of its own region and look at metrics of it. CloudFront's are in us-east-1, the lag of
+replication is told in the second region: so there is an `AlarmTopic` in each of the three, and `edge_alarms` is a stack
+of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from deploy.aws.config import EDGE_REGION, Config
+from deploy.aws.names import REPLICATION_RULE, bucket_name
 
 ALARMS, BUDGETS = "cloudwatch.amazonaws.com", "budgets.amazonaws.com"
 """The services that may speak to a topic."""
@@ -127,3 +129,17 @@ def edge_metric(name: str, distribution_id: str, statistic: str, *, minutes: int
     """Return a metric of the distribution; all of CloudFront's are in us-east-1."""
     dimensions = {"DistributionId": distribution_id, "Region": "Global"}
     return metric("AWS/CloudFront", name, dimensions, statistic, minutes=minutes, region=EDGE_REGION)
+
+
+def replication_metric(config: Config, name: str, statistic: str, *, region: str | None = None) -> cloudwatch.Metric:
+    """Return a metric of the rule of replication; `region` where a page draws it from another than its own.
+
+    What is pending and how late it is, S3 publishes in the region of the copy; what failed, in that of the original (S3
+    guide, "Using S3 Replication metrics").
+    """
+    rule = {
+        "SourceBucket": bucket_name(config, "originals"),
+        "DestinationBucket": bucket_name(config, "replica"),
+        "RuleId": REPLICATION_RULE,
+    }
+    return metric("AWS/S3", name, rule, statistic, region=region)

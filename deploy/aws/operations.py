@@ -1,7 +1,8 @@
 """What tells people how the platform is: alarms, dashboard, audit trail, saved queries (G7, G8, F4).
 
 Alarms that take a new version of a function back live with the function (`lambda_function`); those of the edge, and
-the budget, are in us-east-1 (`edge_alarms`). All others are here, and every one is told to the same topic.
+the budget, are in us-east-1 (`edge_alarms`); that of copies that lag is where the copies are (`replica`). All others
+are here, and every one is told to the same topic.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from deploy.aws.alarms import AlarmTopic, metric
+from deploy.aws.alarms import AlarmTopic, metric, replication_metric
 from deploy.aws.api import ApiStack
 from deploy.aws.audit import AuditTrail
 from deploy.aws.config import Config
@@ -21,13 +22,10 @@ from deploy.aws.dashboard import Dashboard
 from deploy.aws.delivery import DeliveryStack
 from deploy.aws.functions import FunctionsStack
 from deploy.aws.lambda_function import PlatformFunction
-from deploy.aws.names import REPLICATION_RULE, bucket_name
 from deploy.aws.storage import StorageStack
 
 OLDEST_EVENT = 900
 """Seconds that an event of an original may wait: a purge that is a quarter of an hour late is a stale picture."""
-REPLICATION_LAG = 900
-"""Seconds: what S3 promises with replication time control, for which we do not pay."""
 QUERIES = {
     "slowest": (
         "maker",
@@ -146,11 +144,7 @@ class OperationsStack(Stack):
 
     def _original_metrics(self, config: Config, storage: StorageStack) -> Mapping[str, cloudwatch.IMetric]:
         """Return what is known of the originals' events (O10) and their copies in the other region (O6)."""
-        rule = {
-            "SourceBucket": bucket_name(config, "originals"),
-            "DestinationBucket": bucket_name(config, "replica"),
-            "RuleId": REPLICATION_RULE,
-        }
+        lag = replication_metric(config, "ReplicationLatency", "Maximum", region=config.replica_region)
         five = Duration.minutes(5)
         return {
             "waiting": storage.events_queue.metric_approximate_age_of_oldest_message(
@@ -159,8 +153,8 @@ class OperationsStack(Stack):
             "given up": storage.dead_letters.metric_approximate_number_of_messages_visible(
                 period=five, label="events given up"
             ),
-            "lag": metric("AWS/S3", "ReplicationLatency", rule, "Maximum").with_(label="copies' lag, seconds"),
-            "failed": metric("AWS/S3", "OperationsFailedReplication", rule, "Sum").with_(label="copies failed"),
+            "lag": lag.with_(label="copies' lag, seconds"),
+            "failed": replication_metric(config, "OperationsFailedReplication", "Sum").with_(label="copies failed"),
         }
 
     def _original_alarms(self, metrics: Mapping[str, cloudwatch.IMetric]) -> list[cloudwatch.Alarm]:
@@ -176,13 +170,6 @@ class OperationsStack(Stack):
                 metrics["given up"],
                 1,
                 "Events could not be handled and lie in the dead-letter queue with their reason; mend it and redrive.",
-            ),
-            self.alarms.alarm(
-                "ReplicationLate",
-                metrics["lag"],
-                REPLICATION_LAG,
-                "Copies of originals in the other region are a quarter of an hour behind.",
-                periods=3,
             ),
             self.alarms.alarm(
                 "ReplicationFailed",

@@ -1,4 +1,8 @@
-"""The second copy of every original, in another region (O6): S3 writes it, the maker reads it in need (E9)."""
+"""The second copy of every original, in another region (O6): S3 writes it, the maker reads it in need (E9).
+
+What tells of its lag is here too: S3 publishes that metric in the region of the copy (S3 guide, "Using S3 Replication
+metrics"), and CloudWatch raises no alarm on a metric of another region.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,13 @@ from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from deploy.aws.alarms import AlarmTopic, replication_metric
 from deploy.aws.bucket import KEPT, PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import bucket_arn, bucket_name, key_alias
+
+REPLICATION_LAG = 900
+"""Seconds: what S3 promises with replication time control, for which we do not pay."""
 
 
 class ReplicaStack(Stack):
@@ -47,4 +55,13 @@ class ReplicaStack(Stack):
         )
         # O9: S3 replicates no deletion that a lifecycle rule made, so the replica has the same rules itself.
         self.bucket.keep_old_versions(config.old_version_days)
+        alarms = AlarmTopic(self, "Alarms", config=config)
+        alarms.alarm(
+            "ReplicationLate",
+            replication_metric(config, "ReplicationLatency", "Maximum"),
+            REPLICATION_LAG,
+            "Copies of originals in this region are a quarter of an hour behind.",
+            periods=3,
+        )
         CfnOutput(self, "ReplicaBucket", value=self.bucket.bucket_name, description="The second copy of originals.")
+        CfnOutput(self, "AlarmTopic", value=alarms.topic.topic_arn, description="Subscribe who is on duty, here too.")

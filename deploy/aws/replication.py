@@ -72,13 +72,9 @@ def _role(bucket: PlatformBucket, config: Config, replica_bucket_arn: str, key: 
     return iam.Role(
         bucket,
         "Replication",
-        assumed_by=iam.ServicePrincipal(
-            "s3.amazonaws.com",
-            conditions={
-                "ArnLike": {"aws:SourceArn": source},
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-            },
-        ),
+        # Without a condition, as S3's guide has it ("Setting up permissions for live replication"): that S3 names the
+        # bucket as it takes a role on is written nowhere, and a bucket can name roles of its own account only.
+        assumed_by=iam.ServicePrincipal("s3.amazonaws.com"),
         inline_policies={"replicate": iam.PolicyDocument(statements=statements)},
     )
 

@@ -43,7 +43,7 @@ ROWS: dict[str, Row] = {
     "O6": Row(
         *ORIGINALS,
         ("ReplicationConfiguration.Role", "ReplicationConfiguration.Rules"),
-        "creations and deletions go to the second region's bucket (replica/Replica); ReplicationLate watches the lag",
+        "creations and deletions go to the second region's bucket; replica/ReplicationLate watches the lag, there",
     ),
     "O7": Row(
         "storage",
