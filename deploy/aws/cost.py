@@ -76,6 +76,8 @@ REQUESTS_OF_A_MAKE = 6
 LOOK_UP_SECONDS = 0.1
 """What Lambda bills for a look-up: the original's head, its record, the kept variant."""
 REQUESTS_OF_A_LOOK_UP = 3
+FUNCTIONS_OF_A_VIEW = 2
+"""One before the cache is asked, one as the answer leaves."""
 LOG_BYTES_OF_A_VIEW = 700
 """One line of CloudFront's access log, before it is compressed."""
 
@@ -97,8 +99,9 @@ def _lines(load: Load, at: Prices) -> Iterator[Line]:
     logs = load.views * LOG_BYTES_OF_A_VIEW / GB
     yield Line("CloudFront, bytes sent", f"{sent:,.1f} GB × {at.cloudfront_gb}", sent * at.cloudfront_gb)
     yield Line("CloudFront, requests", f"{views:g} M × {at.cloudfront_million:.2f}", views * at.cloudfront_million)
-    function = views * at.edge_function_million
-    yield Line("CloudFront Function", f"{views:g} M × {at.edge_function_million:.2f}", function)
+    function = FUNCTIONS_OF_A_VIEW * views * at.edge_function_million
+    reckoned = f"{FUNCTIONS_OF_A_VIEW} × {views:g} M × {at.edge_function_million:.2f}"
+    yield Line("CloudFront Functions", reckoned, function)
     if load.firewall:
         rules = f"{at.waf_acl:.0f} + {load.firewall_rules} rules × {at.waf_rule:.0f} + {views:g} M × {at.waf_million}"
         dollars = at.waf_acl + load.firewall_rules * at.waf_rule + views * at.waf_million

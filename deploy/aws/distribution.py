@@ -27,7 +27,7 @@ from deploy.aws.edge_policies import SITE_CACHE, SITE_HEADERS, EdgePolicies
 from deploy.aws.key_group import KeyGroup
 from deploy.aws.names import bucket_name
 from imagemill.delivery.permission import EDGE_HEADER
-from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER, STATED_BEHAVIORS
+from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER, STATED_BEHAVIORS, opening_function
 from imagemill.variants.remote_names import CACHE_TAG
 
 STATIC = "static"
@@ -66,8 +66,12 @@ class Distribution(Construct):
         self._config = config
         guarded = bool(rules.prefixes)
         self._policies = EdgePolicies(self, "Policies", config=config, guarded=guarded)
-        self._open = self._function("Open", "open", rules.open)
-        self._private = self._function("Private", "private", rules.private) if rules.private else ""
+        self._open = self._function("Open", "open", rules.open, "what the edge decides by itself, open pictures")
+        self._private = ""
+        if rules.private:
+            comment = "what the edge decides by itself, private pictures"
+            self._private = self._function("Private", "private", rules.private, comment)
+        self._opened = self._function("Opened", "opened", opening_function(), "every page may read open pictures")
         keys = KeyGroup(self, "Keys", config=config).id
         self.resource = Dist(
             self,
@@ -104,7 +108,7 @@ class Distribution(Construct):
 
     # what runs and who is known
 
-    def _function(self, construct_id: str, word: str, text: str) -> str:
+    def _function(self, construct_id: str, word: str, text: str, comment: str) -> str:
         """Return the ARN of an edge function (E1): the platform's own text, published at once."""
         name = f"{self._config.name}-{word}"
         function = cloudfront.CfnFunction(
@@ -114,7 +118,7 @@ class Distribution(Construct):
             auto_publish=True,
             function_code=text,
             function_config=cloudfront.CfnFunction.FunctionConfigProperty(
-                comment=f"Imagemill: what the edge decides by itself, {word} pictures", runtime="cloudfront-js-2.0"
+                comment=f"Imagemill: {comment}", runtime="cloudfront-js-2.0"
             ),
         )
         return function.attr_function_arn
@@ -180,6 +184,9 @@ class Distribution(Construct):
     def _behavior(
         self, pattern: str, origin: str, *, function: str, headers: str | None = None, keys: str = ""
     ) -> Dist.CacheBehaviorProperty:
+        functions = {"viewer-request": function}
+        if headers and not keys:
+            functions["viewer-response"] = self._opened
         return Dist.CacheBehaviorProperty(
             path_pattern=pattern,
             target_origin_id=origin,
@@ -192,7 +199,7 @@ class Distribution(Construct):
             response_headers_policy_id=headers,
             trusted_key_groups=[keys] if keys else None,  # E7
             function_associations=[
-                Dist.FunctionAssociationProperty(event_type="viewer-request", function_arn=function)
+                Dist.FunctionAssociationProperty(event_type=event, function_arn=arn) for event, arn in functions.items()
             ],
         )
 

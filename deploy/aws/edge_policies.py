@@ -1,7 +1,8 @@
 """What CloudFront keys its cache by, passes on, and says to viewers: the policies that behaviours share (E1, E7, T3).
 
 Separate from the distribution, which says which path gets which. No header of a response policy may be one that
-CloudFront keeps for itself (`RESERVED`); one of the CORS settings would take `Vary` over, so CORS is a plain header.
+CloudFront keeps for itself (`RESERVED`, and `CORS_HEADERS` among the plain ones). Its CORS settings would take `Vary`
+over and drop ours, so `Access-Control-Allow-Origin` is said by a function (`edge_config.cloudfront.opening_function`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ RESERVED = (
     *("x-accel-", "x-amz-cf-", "x-amzn-", "x-cache", "x-edge-", "x-forwarded-proto", "x-real-ip"),
 )
 """Headers (or how they begin) that no policy may add or remove (Developer Guide, response headers policies)."""
+CORS_HEADERS = "access-control-"
+"""How the headers begin that CloudFront refuses among a policy's plain ones: "Invalid custom header"."""
 FORWARDED = ("CloudFront-Viewer-Address",)
 """What the maker is told beside the key's headers: whose bucket of CPU-seconds a make spends (threat A4)."""
 SITE_CACHE = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -48,7 +51,7 @@ class EdgePolicies(Construct):
         self.cache = self._cache()
         self.forward = self._forward()
         security = {name.decode(): value.decode() for name, value in SECURITY}
-        opened = [_header(name, security[name]) for name in _OPEN_TO_PAGES]
+        opened = [_header(name, security[name]) for name in _OPEN_TO_PAGES if not name.startswith(CORS_HEADERS)]
         vary = _header("vary", "Accept")
         # E1: static objects have no Vary of their own; the maker's, which may name hints too, wins.
         self.negotiated = self._responses("negotiated", "Pictures whose format Accept chooses", [*opened, vary])

@@ -44,10 +44,12 @@ def policy_of(one: Synthesised, pattern: str) -> str:
     return name
 
 
-def function(one: Synthesised, pattern: str) -> str:
-    """Return the text of the function of a behaviour."""
-    association = behaviors(one)[pattern]["FunctionAssociations"]
-    assert [each["EventType"] for each in association] == ["viewer-request"]
-    logical = association[0]["FunctionARN"]["Fn::GetAtt"][0]
-    text: str = one.resources("delivery", "AWS::CloudFront::Function")[logical]["Properties"]["FunctionCode"]
+def function(one: Synthesised, pattern: str, event: str = "viewer-request") -> str:
+    """Return the text of the function that a behaviour runs at `event`, empty where it runs none."""
+    associations = behaviors(one)[pattern]["FunctionAssociations"]
+    named = {each["EventType"]: each["FunctionARN"]["Fn::GetAtt"][0] for each in associations}
+    assert len(named) == len(associations)  # CloudFront takes one for an event
+    if event not in named:
+        return ""
+    text: str = one.resources("delivery", "AWS::CloudFront::Function")[named[event]]["Properties"]["FunctionCode"]
     return text

@@ -11,6 +11,8 @@ from deploy.aws.config import Config
 from tests.deploy.deployments import Synthesised
 from tests.deploy.distributions import behaviors, distribution, function, origins
 
+from imagemill.edge_config.cloudfront import opening_function
+
 # --- which path gets what ---------------------------------------------------------------------------------------------
 
 
@@ -71,7 +73,6 @@ def test_every_viewer_is_sent_to_https(full: Synthesised) -> None:
 def test_the_function_stands_before_every_path_that_reaches_the_maker(full: Synthesised) -> None:
     """Without it a viewer could name another path in x-imagemill-uri and have it cached under this one."""
     for pattern, behavior in behaviors(full).items():
-        assert len(behavior["FunctionAssociations"]) == 1
         private = behavior["TargetOriginId"].startswith("private")
         assert f'const MAKER = "{"private-maker" if private else "maker"}";' in function(full, pattern)
 
@@ -79,18 +80,22 @@ def test_the_function_stands_before_every_path_that_reaches_the_maker(full: Synt
 def test_the_functions_are_the_generators_text_and_fit(full: Synthesised) -> None:
     """CloudFront takes 10 KB, of runtime 2.0."""
     functions = full.resources("delivery", "AWS::CloudFront::Function")
-    assert len(functions) == 2
+    texts = {one["Properties"]["Name"]: one["Properties"]["FunctionCode"] for one in functions.values()}
+    assert sorted(texts) == ["pictures-open", "pictures-opened", "pictures-private"]
     for one in functions.values():
         properties = one["Properties"]
         assert properties["AutoPublish"] is True
         assert properties["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
         assert len(properties["FunctionCode"].encode()) <= 10_240
-        assert "/default/" in properties["FunctionCode"]
+    assert "/default/" in texts["pictures-open"]
+    assert "/default/" in texts["pictures-private"]
+    assert texts["pictures-opened"] == opening_function()
 
 
-def test_without_private_keys_there_is_one_function_and_no_key_group(plain: Synthesised) -> None:
+def test_without_private_keys_there_is_no_private_function_and_no_key_group(plain: Synthesised) -> None:
     """And no origin that knows the edge's secret."""
-    assert len(plain.resources("delivery", "AWS::CloudFront::Function")) == 1
+    functions = plain.resources("delivery", "AWS::CloudFront::Function").values()
+    assert sorted(one["Properties"]["Name"] for one in functions) == ["imagemill-open", "imagemill-opened"]
     assert not plain.resources("delivery", "AWS::CloudFront::KeyGroup")
     assert set(origins(plain)) == {"static", "maker", "site"}
     assert "EdgeSecret" not in json.dumps(distribution(plain))

@@ -159,6 +159,8 @@ class CloudFront:
             self._keep(key, method, answer, behavior, uri, path)
             answer.headers["x-cache"] = "Error from cloudfront" if answer.status >= 400 else "Miss from cloudfront"
         _dress(answer, behavior)
+        if behavior.last is not None and answer.status < 400:
+            answer.headers = self._functions[behavior.last].answered(answer.status, answer.headers)
         return answer
 
     def _conditional(self, method: str, headers: Mapping[str, str], answer: Answer) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,19 +56,26 @@ class EdgeFunction:
         """Return the answer to one request; AssertionError where the function threw."""
         return next(iter(self.all([asked])))
 
+    def answered(self, status: int, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of an answer after a function of the viewer's response; AssertionError where it threw."""
+        answer = self._told(json.dumps({"status": status, "answered": list(headers.items())}))
+        found: dict[str, str] = answer["headers"]
+        return found
+
     def all(self, many: Iterable[Asked]) -> list[Judged]:
         """Return the answers in order."""
+        return [Judged(**self._told(asked.line())) for asked in many]
+
+    def _told(self, line: str) -> dict[str, Any]:
+        """Return what the runner answers to one line; one after the other, so that neither pipe can fill up."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        found = []
         with self.lock:
-            for asked in many:  # one after the other: neither pipe can fill up
-                self.process.stdin.write(asked.line() + "\n")
-                self.process.stdin.flush()
-                answer = json.loads(self.process.stdout.readline())
-                assert "error" not in answer, (asked, answer)
-                found.append(Judged(**answer))
-        return found
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        assert "error" not in answer, (line, answer)
+        return answer
 
 
 @contextmanager

@@ -24,6 +24,13 @@ MANAGED = {"658327ea-f89d-4fab-a63d-7e88639e58f6": (1, 86400, 31536000)}
 """CloudFront's own cache policies that may be named: their least, usual and longest seconds; no header, no query."""
 
 
+NO_PLAIN_HEADERS = re.compile(
+    r"access-control-.*|content-security-policy|strict-transport-security|referrer-policy|"
+    r"x-(?:content-type-options|frame-options|xss-protection)"
+)
+"""What CloudFront refuses among the plain headers of a policy, as it has settings of its own for them (400)."""
+
+
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
     """What is part of the key, and for how many seconds an answer is kept."""
@@ -65,7 +72,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """What holds for the paths of a pattern (`*` for all the rest)."""
+    """What holds for the paths of a pattern (`*` for all the rest).
+
+    `function` runs before the cache is asked, `last` as an answer leaves.
+    """
 
     pattern: str
     target: str
@@ -74,6 +84,7 @@ class Behavior:
     forwarded: tuple[str, ...]
     responses: ResponsePolicy
     function: str | None
+    last: str | None
     keys: tuple[str, ...]
 
     def fits(self, path: str) -> bool:
@@ -179,8 +190,11 @@ class TemplateReader:
         return properties
 
     def _behavior(self, row: Json) -> Behavior:
-        functions = row.get("FunctionAssociations", ())
-        assert all(one["EventType"] == "viewer-request" for one in functions)
+        functions = {
+            one["EventType"]: self.text(one["FunctionARN"]).split(".")[0] for one in row.get("FunctionAssociations", ())
+        }
+        assert functions.keys() <= {"viewer-request", "viewer-response"}
+        assert len(functions) == len(row.get("FunctionAssociations", ()))
         return Behavior(
             pattern=row["PathPattern"],
             target=row["TargetOriginId"],
@@ -188,7 +202,8 @@ class TemplateReader:
             cache=self._cache(row["CachePolicyId"]),
             forwarded=self._forwarded(row.get("OriginRequestPolicyId")),
             responses=self._responses(row.get("ResponseHeadersPolicyId")),
-            function=self.text(functions[0]["FunctionARN"]).split(".")[0] if functions else None,
+            function=functions.get("viewer-request"),
+            last=functions.get("viewer-response"),
             keys=tuple(self._keys(row.get("TrustedKeyGroups", ()))),
         )
 
@@ -232,6 +247,7 @@ class TemplateReader:
             (row["Header"].lower(), row["Value"], row["Override"])
             for row in config.get("CustomHeadersConfig", {}).get("Items", ())
         ]
+        assert not [name for name, _, _ in rows if NO_PLAIN_HEADERS.fullmatch(name)], rows
         security = dict(config.get("SecurityHeadersConfig", {}))
         if policy := security.pop("ContentSecurityPolicy", None):
             rows.append(("content-security-policy", policy["ContentSecurityPolicy"], policy["Override"]))

@@ -29,8 +29,9 @@ from __future__ import annotations
 import json
 
 from imagemill.delivery.permission import EDGE_HEADER
+from imagemill.delivery.plan import SECURITY
 from imagemill.edge_config import patterns
-from imagemill.edge_config.cloudfront_text import COMMENT, FRAME, GUARD, GUARDED, STATIC
+from imagemill.edge_config.cloudfront_text import COMMENT, FRAME, GUARD, GUARDED, OPENED, STATIC
 from imagemill.edge_config.facts import Facts
 from imagemill.edge_config.maker_headers import LOOP_HEADER, URI_HEADER
 from imagemill.edge_config.text import fill
@@ -44,6 +45,7 @@ MAX_BYTES = 10_240
 MAKER = "maker"
 PRIVATE_MAKER = "private-maker"
 """Ids of the maker's origins: the second carries the word by which the maker knows that CloudFront has judged."""
+CORS = "access-control-allow-origin"
 HINTS = ("sec-ch-dpr", "dpr", "sec-ch-width", "width", "save-data")
 KEY_HEADERS = (URI_HEADER, "accept", LOOP_HEADER, *HINTS)
 """The headers of the cache key, which are those that reach the maker: everything that an answer is made of."""
@@ -123,6 +125,17 @@ def cloudfront_function(facts: Facts, *, private: bool = False, maker: str = "")
         guarded=GUARDED if private else "",
         static="staticName(request, options, pairs, bucket)" if static else "''",
     )
+
+
+def opening_function() -> str:
+    """Return the JavaScript of the function by which open pictures say that every page may read them (viewer response).
+
+    Only a function can: CloudFront refuses CORS headers among a policy's plain ones ("Invalid custom header"), and its
+    CORS settings take `Vary` over. The maker says the header itself; S3 does not. What is `private` was opened by a
+    signature, and no other page may read it.
+    """
+    (value,) = (value.decode() for name, value in SECURITY if name == CORS.encode())
+    return fill(OPENED, comment=COMMENT, name=CORS, value=value)
 
 
 def _static(facts: Facts, *, private: bool) -> str:

@@ -1,4 +1,4 @@
-"""The text of the CloudFront Function; `cloudfront` fills it in.
+"""The texts of the CloudFront Functions; `cloudfront` fills them in.
 
 Only what runtime 2.0 has: ES 5.1, `const` and `let`, arrow functions, regular expressions without look-behind. No
 comment inside of it: CloudFront counts every byte. In the order of the text:
@@ -12,6 +12,8 @@ comment inside of it: CloudFront counts every byte. In the order of the text:
                   Escaped as SigV4 has it, so that whoever signs or checks the path reads it alike
     handler       never throws; after a fault of its own the maker gets the path, and no word of a viewer's
     REFUSED       behind the key group alone: the answer to a query that a policy's wildcard could have been led into
+
+`OPENED` is the text of the other function, which runs as an answer leaves (viewer response).
 """
 
 from __future__ import annotations
@@ -158,5 +160,15 @@ const REFUSED = {
   body: «problem»
 };
 
+"""
+OPENED = """\
+«comment»
+function handler(event) {
+  const headers = event.response.headers;
+  const kept = headers['cache-control'];
+  const own = kept && /(?:^|[ ,])private(?:[ ,=]|$)/.test(kept.value);
+  if (!own && !headers['«name»']) headers['«name»'] = { value: '«value»' };
+  return event.response;
+}
 """
 GUARDED = "if (!SIGNED.test(request.rawQueryString() || '')) return REFUSED;"
