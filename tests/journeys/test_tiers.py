@@ -17,7 +17,7 @@ from tests.servers.moto import moto
 from tests.serving import RunningServer, serving
 
 SIZE = "/img/w=64,fm=webp/"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def picture(seed: int) -> bytes:
@@ -155,6 +155,10 @@ def test_two_nodes_agree_within_two_seconds(place: Place, tmp_path: Path) -> Non
             with one.client() as admin:
                 assert admin.post("/v1/purges", json={"key": "cat.png"}).status_code == 202
             until(lambda: detail(two, "cat.png") != (200, "disk"), "a purge by one node reaches the disk of the other")
+            until(
+                lambda: detail(two, "cat.png") == (200, "disk") and bool(place.variants("cat.png")),
+                "it is in the bucket again",
+            )
             with one.client() as admin:
                 assert admin.delete("/v1/originals/cat.png").status_code == 204
             time.sleep(2.0)
