@@ -55,9 +55,9 @@ def test_hints_are_settled() -> None:
     ("to", "widths", "formats", "said"),
     [
         ("wdith=3,q=900", (), (), "wdith.*1…100"),
-        ("w=3", (5,), (), "once"),
-        ("3x4", (5,), (), "once"),
-        ("fm=webp", (), ("avif",), "once"),
+        ("w=3,fm=webp", (5,), ("avif",), "w: .*the list of widths and fm: .*the list of formats"),
+        ("3x4", (5,), (), "the list of widths"),
+        ("fm=webp", (), ("avif",), "the list of formats"),
         ("_", (9000,), (), "8192"),
         ("_", (5,), ("webm",), "fm"),
         ("8000x8000", (), (), "too large"),

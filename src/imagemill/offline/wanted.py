@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imagemill.engine.limits import Limits
-from imagemill.errors import Fault, InvalidRequest
+from imagemill.errors import Fault, InvalidRequest, shown
 from imagemill.recipe.availability import check_available
 from imagemill.recipe.bounds import check_bounds
 from imagemill.recipe.canonical import text_of
@@ -49,6 +49,7 @@ def wanted(
     Raises InvalidRequest for a wrong list, with every fault; NotBuilt for an option of a later version.
     """
     limits = limits or Limits()
+    _check_apart(to, widths, formats)
     found: dict[tuple[int | None, str], Wanted] = {}
     for width in widths or (None,):
         for name in formats or (None,):
@@ -69,8 +70,26 @@ def presets_of(options: Mapping[str, str], limits: Limits) -> Presets:
     return {name: read_preset(name, text, side=side, pixels=pixels) for name, text in options.items()}
 
 
+def _check_apart(to: str, widths: Sequence[int], formats: Sequence[str]) -> None:
+    """Raise InvalidRequest where an option of `to` is what a list spreads: the grammar would only say "twice"."""
+    try:
+        given = parse_options(to or NOTHING).given
+    except InvalidRequest:
+        return  # wrong, or not whole without a width (ar=16:9): the whole lists are judged anyway
+    faults = tuple(
+        Fault(name, f"in one place: in the options, or in the list of {several}", to)
+        for name, several, spread in (("w", "widths", widths), ("fm", "formats", formats))
+        if spread and name in given
+    )
+    if faults:
+        both = " and ".join(f"{fault.option}: expected {fault.expected}" for fault in faults)
+        raise InvalidRequest(
+            f"The options “{shown(to)}” do not go with the lists: {both}.", code="bad_option", faults=faults
+        )
+
+
 def _spelled(to: str, width: int | None, name: str | None) -> str:
-    """The option list with a width and a format added; the grammar itself refuses what stands there already."""
+    """The option list with a width and a format added."""
     parts = [] if to in ("", NOTHING) else [to]
     parts += [] if width is None else [f"w={width}"]
     parts += [] if name is None else [f"fm={name}"]
