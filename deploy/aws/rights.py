@@ -30,7 +30,7 @@ def control_rights(config: Config, *, distribution_id: str) -> list[iam.PolicySt
         ),
         purge(distribution_id),
         iam.PolicyStatement(
-            sid="LeaveToEvents",  # E2: what CloudFront did not take is asked again from there
+            sid="LeaveToEvents",  # E2: what CloudFront did not take, or may not hear of, is asked from there
             actions=["sqs:SendMessage"],
             resources=[queue_arn(config, "events")],
         ),

@@ -13,6 +13,7 @@ from tests.deploy.deployments import Json, Synthesised
 from tests.deploy.reading import ACCOUNT, listed, short, statements, text
 
 from imagemill.assembly.stores import QUARANTINE
+from imagemill.functions.backlog import LATER
 from imagemill.settings import Settings
 
 FUNCTION = "AWS::Lambda::Function"
@@ -180,6 +181,16 @@ def test_a_deployment_that_was_rolled_back_can_be_tried_again(plain: Synthesised
     assert len(versions) == {"delivery": 1, "functions": 3}[stack]
     for version in versions:
         assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Delete", "Delete")
+
+
+def test_a_change_counts_as_over_only_when_its_function_has_ended(plain: Synthesised) -> None:
+    """The word that the API leaves of a change is seen later than Lambda lets the function run."""
+    (control,) = [
+        one["Properties"]
+        for name, one in plain.resources("functions", "AWS::Lambda::Function").items()
+        if name.startswith("Control")
+    ]
+    assert control["Timeout"] < LATER <= 900  # SQS delays no longer
 
 
 def test_events_arrive_in_batches_that_fail_message_by_message(plain: Synthesised) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,12 @@ from tests.functions.queues import Queue
 from tests.object_store.s3_servers import S3Server
 from tests.originals.library_kit import picture
 from tests.servers.recorder import Recorder, recording
+from tests.serving import environment
 
 from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.errors import InvalidRequest
 from imagemill.functions import control
-from imagemill.functions.backlog import MOST, QueueBacklog, purges_of
+from imagemill.functions.backlog import MOST, QueueBacklog, changing_of, purges_of
 from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
@@ -40,7 +44,7 @@ class Side:
     cloudfront: Recorder
     api: Warm
     events: str
-    waiting: list[str] = field(default_factory=list)
+    environ: dict[str, str]
 
     def ask(self, target: str, method: str = "GET", body: bytes = b"") -> Answered:
         """Ask the API."""
@@ -87,7 +91,8 @@ def side(buckets: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             return await build(Settings.load(environ={**environ, **cdn, **folder}), asks_cdn=True, backlog=backlog)
 
         warm = Warm(api)
-        yield Side(queue, cloudfront, warm, events)
+        whole = {**environ, **cdn, **queue.environ, "IMAGEMILL_DATA__DIR": str(tmp_path / "dying")}
+        yield Side(queue, cloudfront, warm, events, whole)
         warm.close()
         for one in queue.warms:
             one.close()
@@ -136,6 +141,68 @@ def test_a_change_that_cloudfront_refuses_is_told_by_the_queue(side: Side, chang
     assert side.queue.cdn.told == ["default/a.png"]
 
 
+CHANGES = {
+    "closed": ("PATCH", b'{"private": true}'),
+    "focused": ("PATCH", b'{"focal": {"x": 0.1, "y": 0.9}}'),
+    "deleted": ("DELETE", b""),
+}
+"""Changes of an original that S3 does not tell of, or of which nothing is left that says who had seen it."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_function_that_is_killed_before_the_cdn_is_told_leaves_word_of_its_change(side: Side, change: str) -> None:
+    """The change is made, CloudFront has not answered, and the process is gone: the queue has the CDN told."""
+    side.ask("/v1/originals/a.png", "PUT", RED)
+    method, body = CHANGES[change]
+    with socket.socket() as deaf:  # a CloudFront that takes the request and never answers
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        deaf.settimeout(60)
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        command = [sys.executable, "-m", "tests.functions.dying_control", side.events, method, "a.png"]
+        environ = environment({**side.environ, "IMAGEMILL_CDN__URL": url})
+        dying = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE)
+        assert dying.stdin is not None
+        with dying.stdin as wanted:
+            wanted.write(body)
+        try:
+            waiting, _ = deaf.accept()
+        finally:
+            dying.kill()
+            dying.wait()
+        waiting.close()  # not before: an answer, even that one, would let the function go on
+    side.queue.fresh()
+    bodies = side.queue.received(side.events)
+    assert side.queue.cdn.told == []
+    assert side.queue.send(*bodies) == []
+    assert side.queue.cdn.told == ["default/a.png"]
+    assert side.queue.send(*bodies) == []
+    assert side.queue.cdn.told == ["default/a.png"]
+
+
+def test_a_change_is_looked_at_when_it_must_be_over(side: Side) -> None:
+    """The word of it waits for longer than the function may run, and is no reason to tell the CDN a second time."""
+    side.cloudfront.answers = [TAKEN]
+    side.ask("/v1/originals/a.png", "PUT", RED)
+    for method, body in CHANGES.values():
+        assert side.ask("/v1/originals/a.png", method, body).status < 300
+    waiting = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+    told = side.queue.sqs.get_queue_attributes(QueueUrl=side.events, AttributeNames=waiting)["Attributes"]
+    assert [told[name] for name in waiting] == ["0", "3"]
+    assert len(side.cloudfront.requests) == 3
+    assert side.queue.send('{"changing": ["a.png"]}') == []
+    assert side.queue.cdn.told == []
+
+
+def test_a_queue_that_is_away_stops_no_change(side: Side) -> None:
+    """Its word is for the case that the function dies as well; what people want gone is gone."""
+    side.cloudfront.answers = [TAKEN]
+    side.ask("/v1/originals/a.png", "PUT", RED)
+    side.queue.sqs.delete_queue(QueueUrl=side.events)
+    assert side.ask("/v1/originals/a.png", "DELETE").status == 204
+    assert len(side.cloudfront.requests) == 1
+
+
 def test_what_cloudfront_takes_is_left_to_nobody(side: Side) -> None:
     """One invalidation, and no message."""
     side.cloudfront.answers = [TAKEN]
@@ -156,6 +223,13 @@ def test_a_queue_that_is_away_is_asked_again_by_the_next_request(side: Side) -> 
     assert json.loads(body)["purge"][0][0] == "default/a.png"
 
 
+@pytest.mark.parametrize("message", [{"changing": 1}, {"changing": [1]}, {"changing": [""]}, {"changing": ["a\x00"]}])
+def test_a_message_of_changes_that_is_none_is_refused(message: object) -> None:
+    """It becomes a dead letter, with the reason."""
+    with pytest.raises(InvalidRequest):
+        changing_of(message)
+
+
 @pytest.mark.parametrize(
     "message",
     [{"purge": 1}, {"purge": ["ab"]}, {"purge": [["a"]]}, {"purge": [["a", [1]]]}, {"purge": [["", []]]}],
@@ -171,6 +245,7 @@ def test_other_messages_are_not_ours() -> None:
     others: list[object] = [{"Records": []}, {"changed": ["a"]}, [], "purge", {"purge": [], "Records": []}]
     for message in others:
         assert purges_of(message) is None
+        assert changing_of(message) is None
 
 
 def test_many_tags_are_several_messages(side: Side) -> None:

@@ -73,6 +73,7 @@ class FunctionPlatform(Parts):
         await load_all(self._books)
         self._looked = self._clock()
         self.originals.on_change(self._forget)
+        self.originals.before_change(self.purging.changing)  # it may end in the middle, and nobody goes on
 
     async def awake(self) -> None:
         """Begin an invocation: see the changes of others to our documents, if the last look is over a second old."""

@@ -51,6 +51,13 @@ class Backlog(Protocol):
         """Have these tags purged, each with the numbers of the purges that wait for it. Raises ImagemillError."""
         ...
 
+    async def changing(self, key: str) -> None:
+        """Have an original looked at when a change of it that begins now must be over. Raises ImagemillError.
+
+        Whoever looks tells the CDN, unless it was told of what lies there then.
+        """
+        ...
+
     async def close(self) -> None:
         """Release connections."""
         ...

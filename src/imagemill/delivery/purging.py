@@ -138,6 +138,19 @@ class Purging:
         elif self._cdn is not None:
             self._start(self._tell_cdn(key, state))
 
+    async def changing(self, key: str) -> None:
+        """Have the CDN told of a change that begins now, though this process may be ended before it can do so.
+
+        Where the backlog does not take that, the change goes on: only if this process is ended as well is it missed.
+        """
+        if self._purger is None or self._backlog is None:
+            return
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await self._backlog.changing(key)
+        except (ImagemillError, TimeoutError) as error:
+            events().warning("cdn.change_not_announced", detail=str(error), key=key)
+
     async def tell(self, purger: Purger, key: str, state: str) -> None:
         """Have `purger` drop a changed original now, unless a CDN was told of this `state`; raises CdnError.
 

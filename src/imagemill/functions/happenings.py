@@ -16,7 +16,7 @@ from imagemill.control.json_body import decode_any
 from imagemill.delivery.eager import Eager
 from imagemill.delivery.purging import Purging
 from imagemill.errors import ImagemillError, InvalidRequest, NotFound, Overloaded, Unprocessable
-from imagemill.functions.backlog import Asked, purges_of
+from imagemill.functions.backlog import Asked, changing_of, purges_of
 from imagemill.functions.dead_letters import DeadLetters, changed
 from imagemill.observability.logging import events
 from imagemill.originals.notifications import Place, Reader, Told, unknown
@@ -64,13 +64,17 @@ class Happenings:
     async def carry_out(self, body: str, enough: Callable[[], None]) -> None:
         """Do what `body` asks for; `enough` is asked before each key. Raises what the queue should repeat."""
         try:
-            asked = purges_of(decode_any(body.encode("utf-8", "surrogatepass")))
-            told, uploads = (Told(), []) if asked is not None else self._read(body)
+            message = decode_any(body.encode("utf-8", "surrogatepass"))
+            asked, begun = purges_of(message), changing_of(message)
+            told, uploads = self._read(body) if asked is None and begun is None else (Told(), [])
         except InvalidRequest as error:
             await self._letters.put(body, error)
             return
         if asked is not None:
             await self._purge(asked)
+        for key in dict.fromkeys(begun or ()):
+            enough()
+            await self._look(key, seen=True)
         for address in told.confirm:
             events().warning("store_events.confirm", open_this_address=address)
         for key in dict.fromkeys(told.keys):
@@ -94,10 +98,13 @@ class Happenings:
                 await self._purger.purge([tag for tag, _ in asked[start : start + self._purger.most]])
         await self._purging.taken({number for _, numbers in asked for number in numbers})
 
-    async def _look(self, key: str) -> None:
-        """Put right what is kept of `key`, tell the CDN, then make what is made before anybody asks."""
+    async def _look(self, key: str, *, seen: bool = False) -> None:
+        """Put right what is kept of `key`, tell the CDN, then make what is made before anybody asks.
+
+        `seen` says that others may have seen it before, though no record is left.
+        """
         found = await self._reconciler.reconcile(key)
-        if found.known and self._purger is not None:
+        if (found.known or seen) and self._purger is not None:
             await self._purging.tell(self._purger, key, found.state)
         if found.error is not None:
             await self._letters.put(changed(key), found.error)

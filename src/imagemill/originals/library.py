@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -116,11 +116,20 @@ class Originals:
         self._looks = Looks(self._look)
         self._settling = Settling(self._settle, settle_seconds)
         self._listeners: list[Callable[[str], None]] = []
+        self._announced: list[Callable[[str], Awaitable[None]]] = []
         self._unbroken: set[asyncio.Task[Any]] = set()
 
     def on_change(self, listener: Callable[[str], None]) -> None:
         """Call `listener(key)` whenever an original was replaced, described, deleted or found to be another."""
         self._listeners.append(listener)
+
+    def before_change(self, announced: Callable[[str], Awaitable[None]]) -> None:
+        """Await `announced(key)` before an original is described otherwise or deleted, after all that could refuse it.
+
+        For who has to hear of it even if this process ends in the middle: of these two the store itself tells nobody,
+        or tells it when nothing is left that says who had seen the original.
+        """
+        self._announced.append(announced)
 
     def follow(self, told: Freshness | None) -> None:
         """Believe originals for as long as `told` says, because others tell of their changes; None: as before."""
@@ -441,6 +450,7 @@ class Originals:
             new = replace(old, description=changes.apply(old.description))
             moved = new.kept_under != old.kept_under
             if moved:
+                await self._announce(key)
                 await self._finder.publish(key, new.version, new.description)
             try:
                 entry.record_stamp = await self._finder.write(replace(entry, original=new))
@@ -462,6 +472,7 @@ class Originals:
                 raise Refused("The originals of this place can only be read.", code="read_only")
             self._check_writable(key)
             if before is not None:
+                await self._announce(key)
                 await self._variants.publish(self.site, key, NOWHERE)
                 try:
                     await self._store.delete(key, condition=_store_condition(condition, before))
@@ -514,6 +525,10 @@ class Originals:
     def _is_another(self, key: str) -> None:
         self._entries.changes.note(key)
         self._tell(key)
+
+    async def _announce(self, key: str) -> None:
+        for announced in self._announced:
+            await announced(key)
 
     def _tell(self, key: str) -> None:
         for listener in self._listeners:
