@@ -33,7 +33,12 @@ def test_two_processes_of_a_node_admit_one_burst(tmp_path: Path) -> None:
 
 def test_two_nodes_that_share_redis_admit_one_burst(tmp_path: Path) -> None:
     """Each with a data folder of its own; the bucket is in Redis."""
-    with running_redis() as redis, ExitStack() as nodes:
-        env = {**RATE, "IMAGEMILL_LIMITS__URL": redis.url, "IMAGEMILL_THROTTLE__NODES": "2"}
-        servers = [nodes.enter_context(serving(tmp_path / name, env=env)) for name in ("one", "two")]
-        assert statuses(servers, 60) == {200: BURST, 429: 60 - BURST}
+    for turn in range(5):  # on a busy machine a node may miss Redis for a moment, and judge by itself: then once more
+        with running_redis() as redis, ExitStack() as nodes:
+            env = {**RATE, "IMAGEMILL_LIMITS__URL": redis.url, "IMAGEMILL_THROTTLE__NODES": "2"}
+            servers = [nodes.enter_context(serving(tmp_path / f"{name}{turn}", env=env)) for name in ("one", "two")]
+            found = statuses(servers, 60)
+            missed = any("is away" in server.log.read_text() for server in servers)
+        if not missed:
+            break
+    assert found == {200: BURST, 429: 60 - BURST}

@@ -18,7 +18,7 @@ from tests.serving import RunningServer, serving
 
 from imagemill import demo
 
-SECONDS = 30.0
+SECONDS = 90.0
 PATIENCE = 120.0
 """A rolling restart is several starts, one after the other, while clients use all there is of the machine."""
 PHOTOS = Path(demo.__file__).parent / "photos"

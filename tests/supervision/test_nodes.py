@@ -64,20 +64,28 @@ def made(server: RunningServer) -> float:
 def test_first_askers_of_two_nodes_cause_one_transcode(nodes: Nodes) -> None:
     """Who comes second on the other node waits for what the first one keeps in the bucket."""
     put(nodes[0], "stampede.jpg", "rocket.jpg")
-    before = sum(map(made, nodes))
     count = 40
     gate = threading.Barrier(count)
 
-    def ask(number: int) -> httpx.Response:
+    def ask(number: int, width: int) -> httpx.Response:
         with httpx.Client(trust_env=False, timeout=SECONDS) as client:
             gate.wait()
-            return client.get(f"{nodes[number % 2].url}/img/w=600,fm=avif/stampede.jpg")
+            return client.get(f"{nodes[number % 2].url}/img/w={width},fm=avif/stampede.jpg")
 
-    with ThreadPoolExecutor(count) as threads:
-        answers = list(threads.map(ask, range(count)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.content for answer in answers}) == 1
+    for width in range(600, 605):  # on a busy machine a node may miss Redis for a moment: then once more
+        before, missed = sum(map(made, nodes)), away(nodes)
+        with ThreadPoolExecutor(count) as threads:
+            answers = list(threads.map(ask, range(count), [width] * count))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.content for answer in answers}) == 1
+        if away(nodes) == missed:
+            break
     assert sum(map(made, nodes)) - before == 1
+
+
+def away(nodes: Nodes) -> int:
+    """Return how often the nodes have missed Redis."""
+    return sum(server.log.read_text().count("is away") for server in nodes)
 
 
 def test_nodes_agree_within_two_seconds(nodes: Nodes) -> None:
