@@ -247,7 +247,7 @@ def _raw(
     server: RunningServer, method: str, target: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, dict[str, str], bytes]:
     """Ask with the very target; most HTTP clients would tidy it up."""
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request(method, target, body or None, dict(headers))
         response = connection.getresponse()

@@ -17,7 +17,7 @@ from tests.servers.fault_proxy import BUSY, SILENT, Fault, fault_proxy
 
 BLUE, GREEN = (20, 20, 220), (20, 200, 20)
 URL = "/img/w=16,fm=png/a.png"
-QUICK = {"IMAGEMILL_S3__REQUEST_SECONDS": "1", "IMAGEMILL_S3__CONNECT_SECONDS": "1"}
+QUICK = {"IMAGEMILL_S3__REQUEST_SECONDS": "10", "IMAGEMILL_S3__CONNECT_SECONDS": "10"}
 
 
 def plain(colour: tuple[int, int, int], side: int = 32) -> bytes:
@@ -218,10 +218,10 @@ def test_a_store_that_says_nothing_is_not_waited_for_until_the_end(maker_of: Mak
     plainly = maker_of()
     plainly.put("a.png", plain(BLUE))
     with fault_proxy(plainly.server.url) as proxy:
-        maker = maker_of({"IMAGEMILL_S3__REQUEST_SECONDS": "3"}, beside=plainly, originals_at=proxy.url)
+        maker = maker_of({"IMAGEMILL_S3__REQUEST_SECONDS": "10"}, beside=plainly, originals_at=proxy.url)
         assert maker.ask("/healthz/live").status == 200
         proxy.fail(lambda method, target: SILENT if target.endswith("a.png") else None)
-        answer = maker.ask(URL, seconds=1.5)
+        answer = maker.ask(URL, seconds=2.5)
         assert (answer.status, json.loads(answer.body)["code"]) == (503, "no_time_left")
         proxy.fail(None)
         assert maker.ask(URL).status == 200

@@ -77,8 +77,9 @@ def test_an_exception_becomes_an_error_document(function_of: FunctionOf) -> None
 
 def test_over_its_time_the_process_is_ended(function_of: FunctionOf) -> None:
     """The next event finds a new one."""
-    function = function_of(timeout=1.0)
+    function = function_of(timeout=20.0)
     assert function.invoke({}).answer()["seen"] == 1
+    function.timeout = 1.0
     late = function.invoke({"sleep": 30})
     assert late.error is not None
     assert late.error["errorType"] == "Sandbox.Timedout"

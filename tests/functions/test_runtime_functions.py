@@ -127,9 +127,14 @@ def test_a_store_that_never_answers_costs_no_process(running: RunningOf, deliver
         url = f"s3://bucket?endpoint=http://127.0.0.1:{deaf.getsockname()[1]}"
         slow = running(delivery_code, timeout=20.0, IMAGEMILL_ORIGINALS__URL=url, IMAGEMILL_S3__REQUEST_SECONDS="60")
         assert slow.start() is None, slow.written()
-        slow.timeout = 2.0
-        answer = answered(slow, function_url(WEBP))
-        pid = slow.pid
+        for _ in range(5):  # half a second is left to hand the answer over: a busy machine may take it, not each time
+            pid, slow.timeout = slow.pid, 2.0
+            done = slow.invoke(function_url(WEBP))
+            slow.timeout = 20.0
+            if done.error is None:
+                break
+            assert slow.start() is None, slow.written()
+        answer = Answered(done.answer())
         assert answer.status == 503
         assert json.loads(answer.body)["code"] == "no_time_left"
         assert answered(slow, function_url("/healthz/live")).status == 200

@@ -29,7 +29,7 @@ MOST_ANSWER = 6_291_556
 """Bytes of an answer: 6 MB, and the hundred that Lambda adds in its own message about it."""
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
-INIT_SECONDS = 30.0
+INIT_SECONDS = 60.0
 """How long a process may take until it asks for its first event (Lambda: 10 s; these machines are slower)."""
 
 
@@ -141,13 +141,13 @@ class LambdaRuntime:
         self._end_process()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(60)
 
     def _end_process(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
         if self._process is not None:
-            self._process.wait(10)
+            self._process.wait(60)
 
     # What the process asks, on the threads of the server.
 
