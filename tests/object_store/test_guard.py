@@ -85,11 +85,11 @@ def test_a_deadline_ends_a_call_that_hangs() -> None:
     async def scenario() -> float:
         began = asyncio.get_running_loop().time()
         with pytest.raises(StoreTooSlow):
-            await Guard(jitter=lambda low, high: 0.0).call(work, seconds=0.4)
+            await Guard(jitter=lambda low, high: 0.0).call(work, seconds=2.0)
         return asyncio.get_running_loop().time() - began
 
     took = asyncio.run(scenario())
-    assert 0.35 <= took < 5
+    assert 1.9 <= took < 30
     assert len(started) == ATTEMPTS
 
 
