@@ -429,7 +429,7 @@ def test_signed_cookies_open_a_folder(aws: World) -> None:
     edge = signer(aws)
     policy = (
         f'{{"Statement":[{{"Resource":"{aws.edge.url}/img/*/users/*",'
-        f'"Condition":{{"DateLessThan":{{"AWS:EpochTime":{int(time.time()) + 60}}}}}}}]}}'
+        f'"Condition":{{"DateLessThan":{{"AWS:EpochTime":{int(time.time()) + 600}}}}}}}]}}'
     ).encode()
 
     def word(data: bytes) -> str:

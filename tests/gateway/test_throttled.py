@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -21,8 +22,9 @@ def test_over_its_rate_a_client_is_told_429_and_when(tmp_path: Path) -> None:
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert "ratelimit" not in answers[0].headers  # a picture is cached by others, its headers with it
         refused = answers[3]
-        assert refused.headers["retry-after"] == "50"
-        assert refused.headers["ratelimit"] == '"delivery_client";r=0;t=50'
+        wait = int(refused.headers["retry-after"])
+        assert 20 < wait <= 50  # less what the four have taken
+        assert refused.headers["ratelimit"] == f'"delivery_client";r=0;t={wait}'
         assert refused.headers["ratelimit-policy"] == '"delivery_client";q=3;w=150'
         assert refused.headers["cache-control"] == "no-store"
         assert refused.json()["code"] == "too_many_requests"
@@ -41,14 +43,16 @@ def test_answers_of_the_control_api_say_what_is_left(tmp_path: Path) -> None:
     async def scene(client: httpx.AsyncClient, platform: assembly.Platform) -> None:
         key = {"x-api-key": (tmp_path / "admin.key").read_text().strip()}
         answer = await client.get("/v1/originals", headers=key)
-        assert answer.headers["ratelimit"] == '"account";r=98;t=20, "control_client";r=9;t=1'
-        assert answer.headers["ratelimit-policy"] == '"account";q=100;w=1000, "control_client";q=10;w=10'
+        told = re.fullmatch(r'"account";r=98;t=(\d+), "control_client";r=9;t=1', answer.headers["ratelimit"])
+        assert told is not None, answer.headers["ratelimit"]
+        assert 1900 < int(told[1]) <= 2000  # two of a hundred, less what has come back since the first
+        assert answer.headers["ratelimit-policy"] == '"account";q=100;w=100000, "control_client";q=10;w=10'
         limits = (await client.get("/v1/limits", headers=key)).json()
         assert limits["throttle"]["control_client"] == "1/s burst 10"
         assert limits["upload_bytes"] == platform.settings.limits.upload_bytes
         assert "nodes" not in limits["throttle"]
 
-    play(tmp_path, scene, **{"throttle.account": "0.1/s burst 100", "throttle.control_client": "1/s burst 10"})
+    play(tmp_path, scene, **{"throttle.account": "0.001/s burst 100", "throttle.control_client": "1/s burst 10"})
 
 
 def test_a_flood_of_wrong_keys_is_refused_before_the_key_is_looked_at(tmp_path: Path) -> None:
