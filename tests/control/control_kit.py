@@ -17,7 +17,6 @@ import httpx
 from tests.originals.library_kit import Kit
 
 from imagemill.control.app import create_control
-from imagemill.control.asgi import ASGIApp
 from imagemill.control.auth import AdminKey
 from imagemill.delivery.access import Access
 from imagemill.delivery.fills import Fills
@@ -30,6 +29,7 @@ from imagemill.delivery.signed_link import Links
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.spend import Spending
 from imagemill.engine.settings import EngineSettings
+from imagemill.gateway.asgi import AsgiApp
 from imagemill.object_store.memory import MemoryStore
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.notifications import Place
@@ -96,7 +96,7 @@ class Control:
             caches={"memory": self._note_purge},
         )
         self.signing_keys = KeyBook((), MemoryStore())
-        self.app: ASGIApp = create_control(
+        self.app: AsgiApp = create_control(
             originals=self.kit.originals,
             variants=self.kit.variants,
             limits=self.kit.limits,

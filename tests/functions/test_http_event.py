@@ -11,7 +11,7 @@ from tests.functions.http_events import CLIENT, SHAPES, Answered, Event, functio
 
 from imagemill.functions.bridge import MOST_BODY, Answer, call, problem, result_of, scope_of
 from imagemill.functions.http_event import HttpEvent, NotHttp, read_event
-from imagemill.gateway.app import Receive, Scope, Send
+from imagemill.gateway.asgi import Receive, Scope, Send
 
 PATH = "/img/w=300,fm=webp/caf%C3%A9/a%20b+c%2Cd.jpg"
 

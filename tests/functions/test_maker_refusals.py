@@ -17,7 +17,7 @@ from tests.signing.signing_kit import SECRET
 
 from imagemill import assembly
 from imagemill.data_folder import open_data_folder
-from imagemill.gateway.app import AsgiApp
+from imagemill.gateway.asgi import AsgiApp
 from imagemill.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from imagemill.assembly.sources import event_places
 from imagemill.control.app import create_control
 from imagemill.delivery.explain import Explain
 from imagemill.delivery.signed_link import Links
-from imagemill.gateway.app import AsgiApp
+from imagemill.gateway.asgi import AsgiApp
 
 if TYPE_CHECKING:  # it imports this when control is first asked for
     from imagemill.assembly.parts import Parts

@@ -37,7 +37,8 @@ from imagemill.delivery.slots import Slots
 from imagemill.delivery.turns import Turns
 from imagemill.engine.port import Engine
 from imagemill.errors import ImagemillError
-from imagemill.gateway.app import AsgiApp, Gateway, Totals
+from imagemill.gateway.app import Gateway, Totals
+from imagemill.gateway.asgi import AsgiApp
 from imagemill.gateway.clients import Clients, networks
 from imagemill.gateway.health import Health
 from imagemill.gateway.pages import Pages

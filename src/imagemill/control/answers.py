@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from imagemill.control.asgi import Scope, request_id
+from imagemill.control.asgi import request_id
 from imagemill.errors import ImagemillError
+from imagemill.gateway.asgi import Scope
 from imagemill.gateway.problems import SAFE_HEADERS, problem_response
 
 PRIVATE = {

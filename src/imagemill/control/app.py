@@ -27,7 +27,7 @@ from starlette.routing import BaseRoute, Route
 
 from imagemill.control.addresses import Addresses
 from imagemill.control.answers import answer, problem
-from imagemill.control.asgi import ASGIApp, Message, Receive, Scope, Send, raw_path, request_id
+from imagemill.control.asgi import raw_path, request_id
 from imagemill.control.auth import AdminKey, Authenticated
 from imagemill.control.browser_uploads import browser_uploads_router
 from imagemill.control.content import content_router
@@ -56,6 +56,7 @@ from imagemill.delivery.purging import Purging
 from imagemill.delivery.signed_link import Links
 from imagemill.engine.limits import Limits
 from imagemill.errors import Fault, ImagemillError, InvalidRequest, MethodNotAllowed, NotFound, shown
+from imagemill.gateway.asgi import AsgiApp, Message, Receive, Scope, Send
 from imagemill.gateway.problems import internal_error
 from imagemill.originals.library import Originals
 from imagemill.originals.notifications import Place
@@ -88,7 +89,7 @@ def create_control(
     places: Sequence[Place] = (),
     api_url: str | None = None,
     most_body: int | None = None,
-) -> ASGIApp:
+) -> AsgiApp:
     """Return the application that answers `/v1/…`, `/openapi.json` and `/docs`.
 
     `public_url` builds links, empty makes them relative, and `access` says which ones work; `body_seconds` is how long
@@ -122,7 +123,7 @@ def create_control(
     return _front(api, uploads.settings, Authenticated(Idempotent(Built(api)), admin_key, attempts))
 
 
-def _front(api: ASGIApp, settings: UploadsSettings, guarded: ASGIApp) -> ASGIApp:
+def _front(api: AsgiApp, settings: UploadsSettings, guarded: AsgiApp) -> AsgiApp:
     """Return `guarded`, and `api` without a key for what a token opens."""
     return Boundary(TokenAddresses(api, guarded, origins=settings.origins, max_bytes=settings.max_bytes))
 
@@ -183,7 +184,7 @@ def _describe_itself(api: FastAPI) -> None:
 class Boundary:
     """The outermost layer: whatever is raised below becomes a problem document, unless an answer has begun."""
 
-    def __init__(self, inner: ASGIApp) -> None:
+    def __init__(self, inner: AsgiApp) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -211,7 +212,7 @@ class Boundary:
 class Built:
     """Answers 501 for what the contract has and this version has not."""
 
-    def __init__(self, inner: ASGIApp) -> None:
+    def __init__(self, inner: AsgiApp) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -267,7 +268,7 @@ class _Unrouted:
         allow = self._methods(request.scope["path"])
         known: ImagemillError
         if error.status_code == 405 and allow:
-            sentence = f"{shown(request.method)} is not possible here; {', '.join(allow)} is."
+            sentence = f"The method {shown(request.method)} is not for this address; {', '.join(allow)} are."
             known = MethodNotAllowed(sentence, allow=allow)
         elif error.status_code in (404, 405):
             known = NotFound("There is no such resource in the control API; /docs lists them.")

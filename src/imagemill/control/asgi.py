@@ -1,21 +1,11 @@
-"""The few ASGI types that control uses; ASGI is a convention of dictionaries (asgiref 3)."""
+"""What control reads from a scope: headers, the path as it was written, the id of the request."""
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-REQUEST_ID = "imagemill.request_id"
-"""Where the gateway leaves the id of a request."""
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+from imagemill.gateway.asgi import REQUEST_ID, Scope
+from imagemill.gateway.request_ids import HARMLESS
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -30,7 +20,7 @@ def request_id(scope: Scope) -> str:
     if isinstance(known, str):
         return known
     given = header(scope, b"x-request-id") or ""
-    made = given if _PLAIN_ID.fullmatch(given) else secrets.token_hex(8)
+    made = given if HARMLESS.fullmatch(given.encode("latin-1")) else secrets.token_hex(8)
     scope[REQUEST_ID] = made
     return made
 

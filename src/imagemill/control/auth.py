@@ -14,9 +14,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagemill.control.asgi import ASGIApp, Receive, Scope, Send, raw_path
+from imagemill.control.asgi import raw_path
 from imagemill.control.keys import PREFIX, load_key, load_or_create_key
 from imagemill.errors import InvalidRequest, Unauthenticated
+from imagemill.gateway.asgi import CLIENT, AsgiApp, Receive, Scope, Send
 from imagemill.throttling.gate import Attempts
 
 OPEN = (b"/openapi.json", b"/docs")
@@ -59,7 +60,7 @@ class AdminKey:
 class Authenticated:
     """Lets a request through to `inner` when it shows the key; raises otherwise, before the body is touched."""
 
-    def __init__(self, inner: ASGIApp, key: AdminKey, attempts: Attempts | None = None) -> None:
+    def __init__(self, inner: AsgiApp, key: AdminKey, attempts: Attempts | None = None) -> None:
         """`attempts` counts calls with a wrong key or none; without, they are not counted."""
         self._inner = inner
         self._key = key
@@ -68,7 +69,7 @@ class Authenticated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on."""
         if raw_path(scope) not in OPEN:
-            client = scope.get("imagemill.client", "unknown")
+            client = scope.get(CLIENT, "unknown")
             if self._attempts is not None:
                 await self._attempts.begin(client)
             self._check(scope, basic=raw_path(scope) in BASIC)

@@ -18,12 +18,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 
 from imagemill.control.answers import empty
-from imagemill.control.asgi import Receive, Scope, Send
 from imagemill.control.routing import key_of, says, sends_bytes
 from imagemill.control.services import Services
 from imagemill.delivery.caching_headers import http_date, not_modified, precondition_fails, range_of
 from imagemill.delivery.outsize import LINK_SECONDS
 from imagemill.errors import Overloaded, PreconditionFailed, RangeNotSatisfiable
+from imagemill.gateway.asgi import Receive, Scope, Send
 from imagemill.gateway.problems import SAFE_HEADERS
 from imagemill.object_store.port import ObjectInfo, OpenObject
 from imagemill.originals.library import Originals

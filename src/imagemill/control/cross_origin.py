@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagemill.control.asgi import ASGIApp, Message, Receive, Scope, Send, header, raw_path, request_id
+from imagemill.control.asgi import header, raw_path, request_id
 from imagemill.control.tus import TUS_ALWAYS, TUS_OPTIONS
+from imagemill.gateway.asgi import AsgiApp, Message, Receive, Scope, Send
 from imagemill.uploads.token import PREFIX
 
 ADDRESSES = f"/v1/uploads/{PREFIX}".encode()
@@ -34,7 +35,7 @@ _OWN = (b"access-control-allow-origin", b"cache-control")
 class TokenAddresses:
     """Sends requests for a token's address to `open_`, without a key; everything else to `guarded`."""
 
-    def __init__(self, open_: ASGIApp, guarded: ASGIApp, *, origins: Sequence[str], max_bytes: int) -> None:
+    def __init__(self, open_: AsgiApp, guarded: AsgiApp, *, origins: Sequence[str], max_bytes: int) -> None:
         """`origins` may use the addresses from pages, `*` means any; `max_bytes` is told to tus clients."""
         self._open = open_
         self._guarded = guarded

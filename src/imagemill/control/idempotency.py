@@ -13,8 +13,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from imagemill.control.asgi import ASGIApp, Message, Receive, Scope, Send, header, raw_path
+from imagemill.control.asgi import header, raw_path
 from imagemill.errors import Conflict, ImagemillError, InvalidRequest, Kind
+from imagemill.gateway.asgi import AsgiApp, Message, Receive, Scope, Send
 
 METHODS = ("POST", "PUT", "PATCH")
 SECONDS = 24 * 3600
@@ -75,7 +76,7 @@ class _Passing:
 class Idempotent:
     """Wraps `inner`; requests without the header pass untouched."""
 
-    def __init__(self, inner: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, inner: AsgiApp, clock: Callable[[], float] = time.monotonic) -> None:
         self._inner = inner
         self._clock = clock
         self._answers: OrderedDict[str, _Answer] = OrderedDict()

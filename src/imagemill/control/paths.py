@@ -10,8 +10,9 @@ import base64
 import re
 from urllib.parse import quote, unquote_to_bytes
 
-from imagemill.control.asgi import Scope, raw_path
+from imagemill.control.asgi import raw_path
 from imagemill.errors import InvalidRequest, NotFound
+from imagemill.gateway.asgi import Scope
 from imagemill.object_store.naming import ENCODED_PREFIX, bad_key, check_key, decode_key
 
 _BROKEN_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -16,6 +16,7 @@ from imagemill.control.services import Services
 from imagemill.control.views import OriginalView, time_of, view_of
 from imagemill.delivery.caching_headers import not_modified
 from imagemill.errors import InvalidRequest, shown
+from imagemill.gateway.asgi import CLIENT
 from imagemill.gateway.problems import problem_details
 from imagemill.uploads.checking import Outcome
 from imagemill.uploads.direct import Presigned
@@ -180,7 +181,7 @@ async def opened(services: Services, request: Request, token: str) -> Ticket:
 
     A wrong token counts as a wrong key does, and over that rate none is looked at (threat O2).
     """
-    client = request.scope.get("imagemill.client", "unknown")
+    client = request.scope.get(CLIENT, "unknown")
     if services.attempts is not None:
         await services.attempts.begin(client)
     ticket = await services.uploads.ticket_of(token)

@@ -15,8 +15,10 @@ from urllib.parse import unquote_to_bytes
 
 from imagemill.errors import ImagemillError
 from imagemill.functions.http_event import Header, HttpEvent, Shape
-from imagemill.gateway.app import REQUEST_ID, SERVER, AsgiApp, Message, Scope
+from imagemill.gateway.app import SERVER
+from imagemill.gateway.asgi import AsgiApp, Message, Scope
 from imagemill.gateway.problems import internal_error, problem_response
+from imagemill.gateway.request_ids import HARMLESS
 from imagemill.observability.logging import events
 
 MOST_BODY = 4_500_000
@@ -109,11 +111,11 @@ def scope_of(request: HttpEvent) -> Scope:
 def _headers_of(request: HttpEvent) -> list[Header]:
     """Return the headers with an id that we would accept: the client's own, else Lambda's."""
     given = [text for name, text in request.headers if name == b"x-request-id"]
-    if len(given) == 1 and REQUEST_ID.fullmatch(given[0]):
+    if len(given) == 1 and HARMLESS.fullmatch(given[0]):
         return list(request.headers)
     headers = [header for header in request.headers if header[0] != b"x-request-id"]
     lambdas = request.request_id.encode("ascii", "ignore")
-    return [*headers, (b"x-request-id", lambdas)] if REQUEST_ID.fullmatch(lambdas) else headers
+    return [*headers, (b"x-request-id", lambdas)] if HARMLESS.fullmatch(lambdas) else headers
 
 
 def result_of(answer: Answer, shape: Shape) -> dict[str, Any]:

@@ -14,11 +14,8 @@ surface should have to think of: a request with no Host or two, a body where non
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from imagemill.delivery import authorisation
 from imagemill.delivery.authorisation import Authorisation
@@ -28,31 +25,28 @@ from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.values import Headers, HttpRequest, HttpResponse
 from imagemill.engine.limits import Limits
 from imagemill.errors import ImagemillError, InvalidRequest, MethodNotAllowed, NotBuilt, NotFound, Quota, shown
+from imagemill.gateway.asgi import AsgiApp, Receive, Scope, Send
 from imagemill.gateway.clients import Clients
+from imagemill.gateway.control_plane import ControlPlane
 from imagemill.gateway.health import Health
 from imagemill.gateway.lingering import Lingering
 from imagemill.gateway.loops import HEADER, check_loop
 from imagemill.gateway.pages import Pages
 from imagemill.gateway.problems import internal_error, problem_response, rate_limit_fields
+from imagemill.gateway.records import Records
+from imagemill.gateway.request_ids import RequestIds
 from imagemill.gateway.sending import WHOLE, send_body
-from imagemill.observability.access_log import Log, quoted, timestamp
+from imagemill.observability.access_log import Log
 from imagemill.observability.logging import events
 from imagemill.observability.metrics import Metrics, render
 from imagemill.observability.snapshot import Snapshot
 from imagemill.throttling.gate import Gate
 from imagemill.throttling.routes import Route, route_of
-from imagemill.uploads.token import redacted
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Totals = Callable[[], Awaitable[Snapshot]]
 
 SERVER = (b"server", b"imagemill")
 CLOSE = (b"connection", b"close")
-REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{1,64}", re.ASCII)
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
 WATCH_AFTER = 0.25
 """Seconds after which we look whether the client is still there; most answers take less and are spared the watching."""
@@ -92,12 +86,12 @@ class Gateway:
         self._info = info
         self._authorisation = Authorisation(delivery, info)
         self._memo = memo
-        self._control = control
         self._health = health
         self._pages = pages
         self._clients = clients
         self._metrics = metrics
-        self._log = log
+        self._records = Records(metrics, log)
+        self._control = ControlPlane(control, metrics, self._records)
         self._limits = limits
         self._is_remote = is_remote
         self._gate = gate
@@ -106,8 +100,7 @@ class Gateway:
         self._write_seconds = write_seconds
         self._not_found_max_age = not_found_max_age
         self._hits_gate = gate if gate is not None and gate.judges(Route.DELIVERY) else None
-        self._next_id = 0
-        self._id_prefix = os.urandom(5).hex()
+        self._ids = RequestIds()
         self.under_way = 0
 
     def drain(self) -> None:
@@ -161,13 +154,6 @@ class Gateway:
         finally:
             self.under_way -= 1
 
-    def _request_id(self, headers: dict[bytes, bytes]) -> str:
-        given = headers.get(b"x-request-id")
-        if given is not None and REQUEST_ID.fullmatch(given):
-            return given.decode("ascii")
-        self._next_id += 1
-        return f"{self._id_prefix}{self._next_id:08x}"
-
     async def _send_hot(
         self,
         scope: Scope,
@@ -177,7 +163,7 @@ class Gateway:
         data: bytes,
         came: float,
     ) -> None:
-        request_id = self._request_id(asked)
+        request_id = self._ids.of(asked)
         took = time.perf_counter() - came
         await send(
             {
@@ -195,13 +181,7 @@ class Gateway:
             await send({"type": "http.response.body", "body": data})
         elif not await self._send_long(send, data):
             return
-        self._metrics.requests["delivery", "200"] += 1
-        self._metrics.observe("total", took)
-        self._log.write(
-            f'{{"time":"{timestamp()}","event":"request","method":"GET","path":{shortcut.logged_path},"status":200,'
-            f'"bytes":{len(data)},"ms":{took * 1000:.3f},"cache":"{shortcut.tier}",'
-            f'"client":"{self._clients.address(scope, asked)}","request_id":"{request_id}"}}'
-        )
+        self._records.hit(shortcut, len(data), took, self._clients.address(scope, asked), request_id)
 
     async def _route(
         self,
@@ -221,13 +201,14 @@ class Gateway:
             query=scope["query_string"],
             headers=headers,
             client=self._clients.address(scope, headers),
-            request_id=self._request_id(headers),
+            request_id=self._ids.of(headers),
         )
         try:
             self._check(scope, request, two_hosts=two_hosts)
             quotas = () if self._gate is None or paid else await self._admit(self._gate, request)
             if path.startswith(CONTROL):
-                await self._pass_to_control(scope, receive, send, request, came, quotas)
+                more = [*rate_limit_fields(quotas), *self._last_headers]
+                await self._control.answer(scope, receive, send, request, came, more)
                 return
             response = await self._unless_gone(self._answer(request, scope), receive, request)
         except ImagemillError as error:
@@ -311,7 +292,7 @@ class Gateway:
             gone.cancel()
             if not work.done():
                 work.cancel()
-                self._metrics.count("imagemill_requests", "delivery", "left")
+                self._records.left()
                 return None
         return work.result()
 
@@ -335,7 +316,7 @@ class Gateway:
         if not await self._send_long(send, body):
             return
         surface = "delivery" if request.path.startswith((b"/img/", b"/info/")) else "other"
-        self._record(request, surface, response.status, len(body), took, _cache_word(response))
+        self._records.answer(request, surface, response.status, len(body), took, _cache_word(response))
 
     async def _send_long(self, send: Send, body: bytes) -> bool:
         """Send a body of any length; count a client that does not take it as one that has left."""
@@ -345,67 +326,13 @@ class Gateway:
                 return True
         finally:
             self.under_way -= 1
-        self._metrics.count("imagemill_requests", "delivery", "stalled")
+        self._records.stalled()
         return False
-
-    def _record(self, request: HttpRequest, surface: str, status: int, size: int, took: float, cache: str) -> None:
-        self._metrics.requests[surface, str(status)] += 1
-        self._metrics.observe("total", took)
-        self._log.write(
-            f'{{"time":"{timestamp()}","event":"request","method":{quoted(request.method)},'
-            f'"path":{quoted(_logged(request.path))},"status":{status},"bytes":{size},'
-            f'"ms":{took * 1000:.3f},"cache":"{cache}","client":"{request.client}",'
-            f'"request_id":"{request.request_id}"}}'
-        )
-
-    async def _pass_to_control(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        request: HttpRequest,
-        came: float,
-        quotas: tuple[Quota, ...],
-    ) -> None:
-        status, size = 0, 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status, size
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {
-                    **message,
-                    "headers": [
-                        *((n, v) for n, v in message.get("headers", ()) if n not in (b"x-request-id", b"server")),
-                        *rate_limit_fields(quotas),
-                        (b"x-request-id", request.request_id.encode()),
-                        *self._last_headers,
-                    ],
-                }
-            else:
-                size += len(message.get("body", b""))
-            await send(message)
-
-        async def counted() -> Message:
-            message = await receive()
-            self._metrics.count("imagemill_upload_bytes", by=len(message.get("body", b"")))
-            return message
-
-        # The id goes with the request, so that an error's body and the log name the same one.
-        scope["imagemill.request_id"] = request.request_id
-        scope["imagemill.client"] = request.client
-        await self._control()(scope, counted, watched)
-        self._record(request, "control", status, size, time.perf_counter() - came, "none")
 
 
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _logged(path: bytes) -> str:
-    """Return a path fit for the log: a token in it is a secret, at an address that is none of ours as well."""
-    return redacted(path.decode("ascii", "replace"))
 
 
 def _cache_word(response: HttpResponse) -> str:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
-Message = MutableMapping[str, Any]
+from imagemill.gateway.asgi import Message, Receive, Send
 
 LINGER_SECONDS = 5.0
 """How long a refused body is listened to in all; a stopping server waits for no longer than this."""
@@ -30,8 +28,8 @@ class Lingering:
     def __init__(
         self,
         headers: dict[bytes, bytes],
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
+        receive: Receive,
+        send: Send,
     ) -> None:
         """`headers` are the request's: they say whether a body comes, and whether the client waits to be asked."""
         self._receive = receive

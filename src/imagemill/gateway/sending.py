@@ -9,14 +9,12 @@ left: the connection is closed over the unfinished answer, as RFC 9112 section 8
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from imagemill.gateway.asgi import Send
 
 WHOLE = 131_072
 """Bytes of a body that goes out at once."""
 PIECE = 65_536
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 async def send_body(send: Send, body: bytes, seconds: float) -> bool:
