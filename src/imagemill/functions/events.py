@@ -20,7 +20,7 @@ from imagemill.assembly.stores import QUARANTINE
 from imagemill.cdn.port import Purger
 from imagemill.errors import ImagemillError
 from imagemill.functions.dead_letters import DeadLetters, QueueDeadLetters
-from imagemill.functions.happenings import Happenings, out_of_time
+from imagemill.functions.happenings import Enough, Happenings, out_of_time
 from imagemill.functions.warm import Warm, deadline_of, seconds_left
 from imagemill.observability.logging import events
 from imagemill.originals.notifications import Place
@@ -80,8 +80,17 @@ class EventsFunction:
             await happenings.carry_out(json.dumps(event), lambda: None)
             return {"batchItemFailures": []}
         enough = _enough(context)
-        failed = [name for name, body in messages if not await _carried_out(happenings, name, body, enough)]
+        failed = [message.name for message in messages if not await _carried_out(happenings, message, enough)]
         return {"batchItemFailures": [{"itemIdentifier": name} for name in failed]}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of SQS: its id, its text, and whether the queue brings it for the last time."""
+
+    name: str
+    body: str
+    last: bool
 
 
 def waiting_place(settings: Settings) -> Place | None:
@@ -90,8 +99,8 @@ def waiting_place(settings: Settings) -> Place | None:
     return None if address is None else Place(address.bucket, address.below(QUARANTINE).prefix)
 
 
-def messages_of(event: Mapping[str, Any]) -> list[tuple[str, str]] | None:
-    """Return the ids and texts of a batch of SQS; None where the event is no such batch."""
+def messages_of(event: Mapping[str, Any]) -> list[Message] | None:
+    """Return the messages of a batch of SQS; None where the event is no such batch."""
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or not records:
         return None
@@ -100,11 +109,18 @@ def messages_of(event: Mapping[str, Any]) -> list[tuple[str, str]] | None:
         name = record.get("messageId") if isinstance(record, Mapping) else None
         if not isinstance(name, str) or not isinstance(record.get("body"), str):
             return None
-        found.append((name, record["body"]))
+        found.append(Message(name, record["body"], last=_received(record) >= TRIES))
     return found
 
 
-async def _carried_out(happenings: Happenings, name: str, body: str, enough: Callable[[], None]) -> bool:
+def _received(record: Mapping[str, Any]) -> int:
+    """Return how often the queue has handed a message out, this time included; 0 where it does not say."""
+    attributes = record.get("attributes")
+    count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, Mapping) else None
+    return int(count) if isinstance(count, str) and count.isascii() and count.isdigit() else 0
+
+
+async def _carried_out(happenings: Happenings, name: str, body: str, enough: Enough) -> bool:
     """Say whether a message is done; no failure of one may cost the others."""
     try:
         enough()
@@ -118,7 +134,7 @@ async def _carried_out(happenings: Happenings, name: str, body: str, enough: Cal
     return True
 
 
-def _enough(context: object) -> Callable[[], None]:
+def _enough(context: object) -> Enough:
     """Return what raises when too little time is left for one more key; the first always has its turn."""
     whole = seconds_left(context)
     needed = ITEM_SECONDS if whole is None else min(ITEM_SECONDS, whole / 2)

@@ -3,15 +3,15 @@
 Separate from `events`, which knows batches and time: here is one message, carried out to its end or not at all. Order
 and doubles do no harm, for each key is looked at as it is now (`originals.reconciling`), and an upload is over once
 (`uploads.intake`). What will never succeed goes to the dead letters with its reason; whatever else fails is raised, and
-the queue brings the message again.
+the queue brings the message again, until it is given up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
 from typing import Protocol
 
-from imagemill.cdn.port import Purger
+from imagemill.cdn.port import CdnError, Purger
 from imagemill.control.json_body import decode_any
 from imagemill.delivery.eager import Eager
 from imagemill.delivery.purging import Purging
@@ -61,7 +61,7 @@ class Happenings:
         self._eager = eager
         self._letters = letters
 
-    async def carry_out(self, body: str, enough: Callable[[], None]) -> None:
+    async def carry_out(self, body: str, enough: Enough) -> None:
         """Do what `body` asks for; `enough` is asked before each key. Raises what the queue should repeat."""
         try:
             message = decode_any(body.encode("utf-8", "surrogatepass"))
@@ -71,7 +71,12 @@ class Happenings:
             await self._letters.put(body, error)
             return
         if asked is not None:
-            await self._purge(asked)
+            try:
+                await self._purge(asked)
+            except CdnError as error:
+                if not error.lasting:
+                    raise
+                await self.give_up(body, error)
         for key in dict.fromkeys(begun or ()):
             enough()
             await self._look(key, seen=True)
@@ -85,6 +90,13 @@ class Happenings:
             await self._finish(upload_id, body)
         if told.failed:
             await self._letters.put(body, unknown("wraps a message that cannot be read"))
+
+    async def give_up(self, body: str, error: ImagemillError) -> None:
+        """Put what will not be tried again to the dead letters, and note of its purges that they failed, and why."""
+        await self._letters.put(body, error)
+        with contextlib.suppress(InvalidRequest):  # what cannot be read names no purge
+            asked = purges_of(decode_any(body.encode("utf-8", "surrogatepass"))) or []
+            await self._purging.not_taken({number for _, numbers in asked for number in numbers}, error.sentence)
 
     def _read(self, body: str) -> tuple[Told, list[str]]:
         data = body.encode("utf-8", "surrogatepass")
