@@ -139,6 +139,7 @@ def test_a_folder_with_a_file_that_is_no_picture(server: RunningServer, home: Pa
 
     (home / "pictures" / "notes.txt").write_text("buy milk")
     (home / "pictures" / ".DS_Store").write_bytes(b"\0")
+    (home / "pictures" / "admin.key").write_text("as in every data folder")
     ended = run("put", "pictures", "--prefix", "2024")
     assert ended.code == 3
     assert "notes.txt" in ended.err
@@ -149,6 +150,7 @@ def test_a_folder_with_a_file_that_is_no_picture(server: RunningServer, home: Pa
     again = run("put", "pictures", "--prefix", "2024", "--no-replace")
     assert again.code == 0
     assert again.out.count("is there already") == 2
+    assert "0 pictures stored, 2 there already." in again.err
     refused = run("put", "rocket.jpg", "--prefix", "2024/", "--if-none-match")
     assert refused.code == 1
     assert refused.out == ""

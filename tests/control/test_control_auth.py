@@ -210,6 +210,7 @@ def test_a_wrong_method_is_told_the_right_ones(method: str, path: bytes, allow: 
         answer = await Control().raw(method, path)
         assert_problem(answer, 405, "method_not_allowed")
         assert answer.headers["allow"] == allow
+        assert answer.json()["detail"] == f"The method {method} is not for this address, which takes {allow}."
 
     asyncio.run(run())
 

@@ -35,8 +35,9 @@ def put(
 ) -> None:
     """Store pictures as originals.
 
-    A file gets its name as key; a folder is walked, and its files get their path within it (hidden files are left
-    out). An original of the same key is replaced, and its variants go at once.
+    A file gets its name as key; a folder is walked, and its files get their path within it (hidden files, and the
+    admin key and settings of a data folder, are left out). An original of the same key is replaced, and its variants
+    go at once.
 
     Examples:
       imagemill put cat.jpg
@@ -60,6 +61,7 @@ def put(
 def planned(sources: list[str], prefix: str, key: str | None) -> list[Upload]:
     """Return what goes where; raise UsageError for names that lead nowhere."""
     from imagemill.cli.upload import Upload
+    from imagemill.object_store.naming import RESERVED
 
     below = prefix if not prefix or prefix.endswith("/") else prefix + "/"
     if key is not None and (len(sources) != 1 or Path(sources[0]).is_dir()):
@@ -75,7 +77,8 @@ def planned(sources: list[str], prefix: str, key: str | None) -> list[Upload]:
             continue
         path = Path(source)
         if path.is_dir():
-            found += [Upload(file, normal(below + str(file.relative_to(path)))) for file in files_below(path)]
+            names = [(file, str(file.relative_to(path))) for file in files_below(path)]
+            found += [Upload(file, normal(below + name)) for file, name in names if name not in RESERVED]
         elif path.exists():
             found.append(Upload(path, normal(below + (key or path.name))))
         else:

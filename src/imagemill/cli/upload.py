@@ -65,7 +65,7 @@ async def upload_all(
 
     Several go at once, and are told in the order in which they were named.
     """
-    done = 0
+    done = skipped = 0
     async with connected(target) as remote:
         gate = asyncio.Semaphore(jobs)
 
@@ -79,6 +79,7 @@ async def upload_all(
                 for upload, task in zip(uploads, tasks, strict=True):
                     outcome = await task
                     done += outcome.error is None
+                    skipped += outcome.status == "skipped"
                     _tell(upload, outcome, as_json=as_json)
                     advance()
         finally:
@@ -86,8 +87,9 @@ async def upload_all(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     if len(uploads) > 1 and not as_json:
+        there = f", {skipped} there already" if skipped else ""
         failed = f", {len(uploads) - done} failed" if done < len(uploads) else ""
-        say(f"{counted(done, 'picture')} stored{failed}.")
+        say(f"{counted(done - skipped, 'picture')} stored{there}{failed}.")
     return done, len(uploads) - done
 
 

@@ -268,7 +268,7 @@ class _Unrouted:
         allow = self._methods(request.scope["path"])
         known: ImagemillError
         if error.status_code == 405 and allow:
-            sentence = f"The method {shown(request.method)} is not for this address; {', '.join(allow)} are."
+            sentence = f"The method {shown(request.method)} is not for this address, which takes {', '.join(allow)}."
             known = MethodNotAllowed(sentence, allow=allow)
         elif error.status_code in (404, 405):
             known = NotFound("There is no such resource in the control API; /docs lists them.")
