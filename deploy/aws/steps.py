@@ -40,18 +40,24 @@ class Step:
 
 
 def steps(config: Config) -> tuple[Step, ...]:
-    """Return the stacks in the order in which they are deployed; a value in `$` is a variable of the script."""
+    """Return the stacks in the order in which they are deployed; a value in `$` is a variable of the script.
+
+    Edge goes before delivery, which is given what it made; after it where it is given nothing: WAF removes no web ACL
+    that a distribution still has, and CloudFormation would leave it behind, paid for, where nobody looks.
+    """
     home = config.region
-    edge: dict[str, str] = {}
+    given: dict[str, str] = {}
     if config.waf:
-        edge["WebAclArn"] = "$WEB_ACL_ARN"
+        given["WebAclArn"] = "$WEB_ACL_ARN"
     if config.domain and not config.certificate:
-        edge["CertificateArn"] = "$CERTIFICATE_ARN"
+        given["CertificateArn"] = "$CERTIFICATE_ARN"
+    edge = Step("edge", EDGE_REGION)
     return (
         Step("replica", config.replica_region),
         Step("storage", home),
-        Step("edge", EDGE_REGION),
-        Step("delivery", home, {"CodeBucket": "$CODE", "DeliveryCodeKey": "$DELIVERY_KEY", **edge}),
+        *([edge] if given else []),
+        Step("delivery", home, {"CodeBucket": "$CODE", "DeliveryCodeKey": "$DELIVERY_KEY", **given}),
+        *([] if given else [edge]),
         Step("functions", home, {"CodeBucket": "$CODE", "ControlCodeKey": "$CONTROL_KEY"}),
         Step("api", home),
         Step("operations", home),

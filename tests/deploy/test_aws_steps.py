@@ -58,6 +58,21 @@ def test_a_firewall_that_was_given_up_is_removed_with_its_stack() -> None:
     assert f"{config.name}-edge\n" in steps.removal(config)
 
 
+@pytest.mark.parametrize(
+    ("config", "first"),
+    [
+        (Config(), "edge"),
+        (Config(domain="img.example.com", zone_id="Z0123456789ABC", waf=False), "edge"),
+        (Config(waf=False), "delivery"),
+    ],
+    ids=["firewall", "certificate", "nothing"],
+)
+def test_what_the_edge_gives_up_cloudfront_lets_go_of_first(config: Config, first: str) -> None:
+    """WAF removes no web ACL that a distribution has: delivery goes first where it is given nothing by edge."""
+    order = [step.stack for step in steps.steps(config) if step.stack in {"edge", "delivery"}]
+    assert order == sorted(order, key=lambda stack: stack != first)
+
+
 def test_each_template_is_given_its_parameters(deployment: Synthesised) -> None:
     """No parameter without a default is left out, and none is given that the template does not have."""
     for step in steps.steps(deployment.config):
