@@ -226,6 +226,22 @@ def test_upload_answers_with_a_picture_element(page: Browser, server: RunningSer
     assert page.console() == []
 
 
+def test_without_a_picture_only_the_upload_is_offered(window: Browser, tmp_path: Path) -> None:
+    """A new server shows no empty walls; the first upload fills them, and its removal clears them again."""
+    walls = "['.photo', '#formats', '#shapes', '#looks', '#playground', 'nav a[href=\"#shapes\"]']"
+    shown = f"{walls}.filter((one) => document.querySelector(one).checkVisibility())"
+    with serving(tmp_path / "data", env=PATIENT) as empty:
+        window.device(1280, 900)
+        window.open(empty.url + "/")
+        window.wait("document.body.classList.contains('bare')")
+        assert window.script(f"return {shown}") == []
+        assert window.script("return document.querySelector('#upload').checkVisibility()")
+        upload(window, empty, demo.PHOTOS / "rocket.jpg", "first.jpg")
+        assert window.script(f"return {shown}.length") == 6
+        window.click("#remove")
+        window.wait(f"{shown}.length === 0")
+
+
 def test_upload_onto_a_name_that_is_taken_asks_first(page: Browser, server: RunningServer, tmp_path: Path) -> None:
     """The first PUT never overwrites; a second button replaces, and another one deletes again."""
     first, second = tmp_path / "first.png", tmp_path / "second.png"

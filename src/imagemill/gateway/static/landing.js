@@ -24,7 +24,9 @@ async function loadPictures() {
 }
 
 function drawStrip() {
-  byId("empty").hidden = pictures.length > 0;
+  const bare = pictures.length === 0;
+  byId("empty").hidden = !bare;
+  document.body.classList.toggle("bare", bare); // nothing to show: what would stand there empty is not there
   byId("strip").replaceChildren(...pictures.map((picture) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -114,7 +116,4 @@ playground.begin(first);
 const moves = (picture) => Number(picture.key.toLowerCase().endsWith(".gif"));
 const heaviest = [...pictures].sort((one, other) => moves(one) - moves(other) || other.size - one.size)[0];
 if (heaviest) await choose(heaviest);
-else {
-  byId("hero-facts").textContent = "";
-  drawStrip();
-}
+else drawStrip();
