@@ -15,11 +15,10 @@ from constructs import Construct
 from deploy.aws.bucket import PlatformBucket
 from deploy.aws.config import Config
 from deploy.aws.names import bucket_arn, queue_arn, queue_name
+from imagemill.functions.dead_letters import TRIES
 
 EVENTS_SECONDS = 120
 """Time of one invocation of the events function: some originals checked, their eager variants made."""
-TRIES = 5
-"""How often a message is tried before it is a dead letter."""
 
 
 class Notifications(Construct):

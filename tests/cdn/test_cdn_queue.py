@@ -87,6 +87,22 @@ def test_a_purge_that_cannot_succeed_is_failed() -> None:
     asyncio.run(run())
 
 
+def test_whoever_waits_is_told_how_it_ended_and_why() -> None:
+    """A purge that failed has the CDN's sentence, whether it was refused for good or too often; any other has none."""
+
+    async def run() -> None:
+        ends: list[tuple[str, str, str]] = []
+        cdn = Counting(CdnError("wrong token", lasting=True), CdnError("busy"), CdnError("still busy"))
+        queue = CdnQueue(cdn, gather=0, pauses=(0.001,), finished=lambda *end: ends.append(end))
+        for number in "123":
+            queue.add(number, "a")
+            await settled(queue, number)
+        assert ends == [("1", "failed", "wrong token"), ("2", "failed", "still busy"), ("3", "done", "")]
+        await queue.close()
+
+    asyncio.run(run())
+
+
 def test_a_purge_of_which_one_batch_failed_is_failed() -> None:
     """Half a purge is not done."""
 

@@ -34,11 +34,14 @@ class Cdn:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.away = False
+        self.refuses = False
 
     async def purge(self, tags: Sequence[str]) -> None:
         """Note them."""
         if self.away:
             raise CdnError("The CDN is away.")
+        if self.refuses:
+            raise CdnError("The CDN knows no such site.", lasting=True)
         self.told += tags
 
     async def close(self) -> None:
@@ -143,9 +146,9 @@ class Queue:
                 self.sqs.delete_message(QueueUrl=self.dead, ReceiptHandle=message["ReceiptHandle"])
         return found
 
-    def send(self, *bodies: str, context: object = None) -> list[str]:
-        """Give the function one batch; return the texts of the messages that have to come again."""
-        told = self.function(batch(*bodies), context or Context(60.0))
+    def send(self, *bodies: str, context: object = None, attempt: int = 1) -> list[str]:
+        """Give the function one batch at its so many-th attempt; return the texts of what has to come again."""
+        told = self.function(batch(*bodies, attempt=attempt), context or Context(60.0))
         return [bodies[int(one["itemIdentifier"].rpartition("-")[2])] for one in told["batchItemFailures"]]
 
     def put(self, key: str, data: bytes) -> str:
@@ -219,7 +222,7 @@ def message(bucket: str, key: str, name: str) -> str:
     return json.dumps({"Records": [{"eventSource": "aws:s3", "eventName": name, "s3": s3}]})
 
 
-def batch(*bodies: str) -> dict[str, Any]:
+def batch(*bodies: str, attempt: int = 1) -> dict[str, Any]:
     """Return the event of a batch of SQS (Lambda guide, "Example Amazon SQS message event")."""
     return {
         "Records": [
@@ -227,7 +230,7 @@ def batch(*bodies: str) -> dict[str, Any]:
                 "messageId": f"059f36b4-87a3-44ab-83d2-{number}",
                 "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1545082649183"},
+                "attributes": {"ApproximateReceiveCount": str(attempt), "SentTimestamp": "1545082649183"},
                 "messageAttributes": {},
                 "md5OfBody": "098f6bcd4621d373cade4e832627b4f6",
                 "eventSource": "aws:sqs",

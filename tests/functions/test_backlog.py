@@ -7,7 +7,8 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from imagemill.assembly.functions import FunctionPlatform, build
 from imagemill.errors import InvalidRequest
 from imagemill.functions import control
 from imagemill.functions.backlog import MOST, QueueBacklog, changing_of, purges_of
+from imagemill.functions.dead_letters import TRIES
 from imagemill.functions.http_function import HttpFunction
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings
@@ -114,6 +116,41 @@ def test_a_purge_that_cloudfront_refuses_is_done_by_the_queue(side: Side) -> Non
     side.queue.fresh()  # nothing of this is in a memory
     seen = side.queue.function.warm.run(_receipt(told["id"]))
     assert seen == "done"
+
+
+def view(side: Side, number: str) -> Any:
+    """Return what the API tells of a purge."""
+    return json.loads(side.ask(f"/v1/purges/{number}").body)
+
+
+@pytest.mark.parametrize("how", ["tried for the last time", "refused for good"])
+def test_a_purge_that_is_given_up_has_failed_and_says_why(side: Side, how: str) -> None:
+    """With the reason of its dead letter, for every process; sent back and taken, it is done after all."""
+    told = side.say("/v1/purges", "POST", {"prefix": "photos/"})
+    assert (told["layers"]["cdn"], told["reason"]) == ("pending", None)
+    (body,) = side.queue.received(side.events)
+    side.queue.cdn.away = how == "tried for the last time"
+    side.queue.cdn.refuses = not side.queue.cdn.away
+    if side.queue.cdn.away:
+        assert side.queue.send(body, attempt=TRIES - 1) == [body]
+        assert (side.queue.letters(), view(side, told["id"])["layers"]["cdn"]) == ([], "pending")
+    assert side.queue.send(body, attempt=TRIES if side.queue.cdn.away else 1) == []
+    [(letter, code, reason)] = side.queue.letters()
+    assert (letter, code) == (body, "cdn_failed")
+    eventually(lambda: view(side, told["id"])["layers"]["cdn"], "failed")
+    assert view(side, told["id"])["reason"] == reason
+    side.queue.cdn.away = side.queue.cdn.refuses = False
+    assert side.queue.send(letter) == []
+    eventually(lambda: view(side, told["id"])["layers"]["cdn"], "done")
+    assert view(side, told["id"])["reason"] is None
+
+
+def eventually(look: Callable[[], str], expected: str) -> None:
+    """Wait until a process has seen what another one noted: it looks every second."""
+    deadline = time.monotonic() + 30
+    while (found := look()) != expected:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
 
 
 def _receipt(number: str) -> Any:

@@ -15,6 +15,7 @@ from tests.originals.library_kit import picture
 from tests.serving import free_port
 
 from imagemill.assembly.functions import FunctionPlatform, build
+from imagemill.functions.dead_letters import TRIES
 from imagemill.functions.warm import Warm
 from imagemill.settings import Settings, SettingsError
 
@@ -202,6 +203,17 @@ def test_while_the_store_is_away_messages_come_again(queue_of: QueueOf) -> None:
     body = queue.created("a.png")
     assert queue.send(body) == [body]
     assert queue.letters() == []
+
+
+def test_what_fails_the_last_time_is_dead_with_the_reason(queue_of: QueueOf) -> None:
+    """The queue would move it as it is: so it goes as a letter that says why, and counts as done."""
+    queue = queue_of(originals_at=f"http://127.0.0.1:{free_port()}")
+    body = queue.created("a.png")
+    assert queue.send(body, attempt=TRIES - 1) == [body]
+    assert queue.send(body, attempt=TRIES) == []
+    [(text, code, reason)] = queue.letters()
+    assert (text, code) == (body, "store_away")
+    assert reason
 
 
 def test_a_replica_does_not_stand_in(queue_of: QueueOf, buckets: S3Server) -> None:

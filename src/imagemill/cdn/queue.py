@@ -33,10 +33,10 @@ class CdnQueue:
         *,
         gather: float = GATHER,
         pauses: tuple[float, ...] = PAUSES,
-        finished: Callable[[str, str], None] = lambda number, state: None,
+        finished: Callable[[str, str, str], None] = lambda number, state, reason: None,
         given_up: Callable[[str, set[str]], None] | None = None,
     ) -> None:
-        """Times are in seconds; tests shorten them. `finished` is told a purge's number and how it ended.
+        """Times are in seconds; tests shorten them. `finished` is told a purge's number, how it ended, and why.
 
         `given_up` is told each tag that the CDN has not taken, and the numbers of its purges, which stay pending: it is
         somebody else's from then on. None: they have failed.
@@ -47,7 +47,7 @@ class CdnQueue:
         self._gather = gather
         self._pauses = pauses
         self._waiting: OrderedDict[str, set[str]] = OrderedDict()
-        self._states: OrderedDict[str, str] = OrderedDict()
+        self._states: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._open: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._sending: dict[str, set[str]] = {}
@@ -63,13 +63,13 @@ class CdnQueue:
                 self._note(number, "pending")
         while len(self._waiting) > MAX_WAITING:
             _, waiters = self._waiting.popitem(last=False)
-            self._finish([waiters], "failed")
+            self._finish([waiters], f"More than {MAX_WAITING} purges waited for the CDN.")
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
     def state(self, number: str) -> str:
         """Return pending, done or failed; what is no longer remembered has been done."""
-        return self._states.get(number, "done")
+        return self._states.get(number, ("done", ""))[0]
 
     async def _run(self) -> None:
         await asyncio.sleep(self._gather)
@@ -77,12 +77,12 @@ class CdnQueue:
             tags = list(self._waiting)[: self._purger.most]
             waiters = [self._waiting.pop(tag) for tag in tags]
             self._sending = dict(zip(tags, waiters, strict=True))
-            state = await self._send(tags)
+            reason = await self._send(tags)
             self._sending = {}
-            if state == "failed" and self._given_up is not None:
+            if reason and self._given_up is not None:
                 self._give_up(self._given_up, zip(tags, waiters, strict=True))
             else:
-                self._finish(waiters, state)
+                self._finish(waiters, reason)
 
     def _give_up(self, given_up: Callable[[str, set[str]], None], asked: Iterable[tuple[str, set[str]]]) -> None:
         for tag, numbers in asked:
@@ -102,6 +102,8 @@ class CdnQueue:
         self._give_up(self._given_up, left.items())
 
     async def _send(self, tags: list[str]) -> str:
+        """Return why the CDN has not taken `tags`, an empty text where it has."""
+        reason = ""
         for pause in (*self._pauses, None):
             try:
                 await self._purger.purge(tags)
@@ -109,29 +111,31 @@ class CdnQueue:
                 if error.lasting or pause is None or self._closing:
                     say = events().error if self._given_up is None else events().warning  # then it is not over
                     say("cdn.purge_failed", detail=error.sentence, tags=tags[:10])
-                    return "failed"
+                    return error.sentence
+                reason = error.sentence
                 events().warning("cdn.purge_repeated", detail=error.sentence)
                 # Jitter, so that the nodes of a cluster do not all come back at the same moment.
                 await asyncio.sleep(max(error.retry_after or 0.0, pause * (0.5 + random.random() / 2)))  # noqa: S311 - no secret
             else:
-                return "done"
-        return "failed"
+                return ""
+        return reason
 
-    def _finish(self, waiters: Iterable[set[str]], state: str) -> None:
+    def _finish(self, waiters: Iterable[set[str]], reason: str) -> None:
+        """Note that waiters have what they waited for, or with a `reason` that one of their tags was not taken."""
         for number in (number for group in waiters for number in group):
             left = self._open.get(number, 1) - 1
-            if state == "failed":
-                self._note(number, "failed")
+            if reason:
+                self._note(number, "failed", reason)
             if left:
                 self._open[number] = left
                 continue
             self._open.pop(number, None)
-            if self._states.get(number) != "failed":
+            if self.state(number) != "failed":
                 self._note(number, "done")
-            self._finished(number, self._states[number])
+            self._finished(number, *self._states[number])
 
-    def _note(self, number: str, state: str) -> None:
-        self._states[number] = state
+    def _note(self, number: str, state: str, reason: str = "") -> None:
+        self._states[number] = (state, reason)
         while len(self._states) > MAX_STATES:
             self._states.popitem(last=False)
 

@@ -18,7 +18,7 @@ from imagemill.control.routing import says, takes
 from imagemill.control.services import Services
 from imagemill.control.views import time_of
 from imagemill.delivery.purge_target import PurgeTarget
-from imagemill.delivery.purging import Receipt
+from imagemill.delivery.receipt import Receipt
 from imagemill.errors import Fault, InvalidRequest, NotFound, shown
 from imagemill.object_store.naming import check_existing_key, check_prefix
 from imagemill.originals.description import check_tag
@@ -34,7 +34,10 @@ class Purge(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PurgeView(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done: the state of each layer and how many variants of the store went."""
+    """What was done: the state of each layer and how many variants of the store went.
+
+    `reason` is a sentence that says why a layer has failed.
+    """
 
     id: str
     layers: dict[str, str]
@@ -44,6 +47,7 @@ class PurgeView(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str | None = None
     variant: str | None = None
     tag: str | None = None
+    reason: str | None = None
 
 
 def view_of_purge(receipt: Receipt) -> PurgeView:
@@ -58,6 +62,7 @@ def view_of_purge(receipt: Receipt) -> PurgeView:
         prefix=None if target is None else target.prefix,
         variant=None if target is None else target.leaf,
         tag=receipt.tag,
+        reason=receipt.reason or None,
     )
 
 

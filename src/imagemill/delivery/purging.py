@@ -16,9 +16,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from imagemill.cdn.port import Backlog, Purger
 from imagemill.cdn.queue import CdnQueue
@@ -26,6 +24,7 @@ from imagemill.delivery.cache_tags import tag_of, tag_of_word
 from imagemill.delivery.fills import Fills
 from imagemill.delivery.purge_log import PurgeLog
 from imagemill.delivery.purge_target import PurgeTarget
+from imagemill.delivery.receipt import DONE, FAILED, PENDING, Receipt, read_receipt, written_receipt
 from imagemill.errors import ImagemillError
 from imagemill.object_store.port import ObjectStore
 from imagemill.observability.logging import events
@@ -38,23 +37,6 @@ TELL_SECONDS = 5.0
 """For how long a CDN may take to answer where somebody else can ask it."""
 ONCE_MORE_SECONDS = 3.0
 """When every process has heard of a purge, each looking every second, and has removed what it kept meanwhile."""
-
-DONE, PENDING, FAILED = "done", "pending", "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one purge: `layers` by name are done, pending or failed; `removed` counts variants of the store.
-
-    `started` is in seconds since 1970.
-    """
-
-    id: str
-    target: PurgeTarget | None
-    tag: str | None
-    layers: Mapping[str, str]
-    removed: int
-    started: float
 
 
 class Purging:
@@ -114,19 +96,20 @@ class Purging:
         found = self._receipts.get(number)
         if found is None:
             noted = None if self._log is None else self._log.receipt(number)
-            return None if noted is None else _read_receipt(self.site, number, noted)
+            return None if noted is None else read_receipt(self.site, number, noted)
         if found.layers.get("cdn") is None or self._cdn is None:
             return found
-        return replace(found, layers={**found.layers, "cdn": self._cdn.state(number)})
+        return found.of_cdn(self._cdn.state(number), found.reason)
 
-    def _cdn_finished(self, number: str, state: str) -> None:
+    def _cdn_finished(self, number: str, state: str, reason: str) -> None:
         found = self._receipts.get(number)
         if found is not None:
-            self._start(self._note(replace(found, layers={**found.layers, "cdn": state})))
+            self._receipts[number] = found.of_cdn(state, reason)
+            self._start(self._note(self._receipts[number]))
 
     async def _note(self, receipt: Receipt) -> None:
         if self._log is not None:
-            await self._log.note(receipt.id, _written_receipt(receipt))
+            await self._log.note(receipt.id, written_receipt(receipt))
 
     def changed(self, key: str, state: str) -> None:
         """Have the CDN drop an original that was replaced, described or deleted; `state` is its version, or "gone".
@@ -176,13 +159,20 @@ class Purging:
 
     async def taken(self, numbers: Iterable[str]) -> None:
         """Note that the CDN has taken these purges of another process, which left them to this one."""
+        await self._note_of_others(numbers, DONE, "")
+
+    async def not_taken(self, numbers: Iterable[str], reason: str) -> None:
+        """Note that these purges of another process are given up, and why; who asks for them again may note `taken`."""
+        await self._note_of_others(numbers, FAILED, reason)
+
+    async def _note_of_others(self, numbers: Iterable[str], state: str, reason: str) -> None:
         if self._log is None:
             return
         await self._log.refresh()
         for number in numbers:
             noted = self._log.receipt(number)
             if noted is not None:
-                await self._log.note(number, {**noted, "layers": {**noted["layers"], "cdn": DONE}})
+                await self._note(read_receipt(self.site, number, noted).of_cdn(state, reason))
 
     async def note_told(self, key: str, state: str) -> None:
         """Note that no CDN needs to be told of this `state`: nobody can have asked for it before."""
@@ -333,23 +323,3 @@ class Purging:
             await self._cdn.close()
         if self._backlog is not None:
             await self._backlog.close()
-
-
-def _written_receipt(receipt: Receipt) -> dict[str, Any]:
-    target = receipt.target
-    return {
-        "key": None if target is None else target.key,
-        "prefix": None if target is None else target.prefix,
-        "leaf": None if target is None else target.leaf,
-        "tag": receipt.tag,
-        "layers": dict(receipt.layers),
-        "removed": receipt.removed,
-        "started": receipt.started,
-    }
-
-
-def _read_receipt(site: str, number: str, noted: Mapping[str, Any]) -> Receipt:
-    target = None
-    if noted["tag"] is None:
-        target = PurgeTarget(site=site, key=noted["key"], prefix=noted["prefix"], leaf=noted["leaf"])
-    return Receipt(number, target, noted["tag"], noted["layers"], noted["removed"], noted["started"])

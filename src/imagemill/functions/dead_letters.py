@@ -1,8 +1,9 @@
 """Where events go that nobody can carry out, each with the reason: the dead-letter queue, written to on purpose.
 
 Separate from the queue's own redrive, which moves a message there only after it has failed again and again, and without
-a word of why. A message that cannot be read will not be read by trying again, so it goes at once (issue 5, "Bad
-input"); it counts as done only when the queue has it.
+a word of why: that is left for a function that died. A message that cannot be read will not be read by trying again, so
+it goes at once (issue 5, "Bad input"), and what fails the last time goes then; it counts as done only when the queue
+has it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from imagemill.aws_calls.service import AwsService
 from imagemill.errors import ImagemillError, Overloaded
 from imagemill.functions.variables import DEAD_LETTERS_URL
 from imagemill.observability.logging import events
+
+TRIES = 5
+"""How often a message is tried before it is a dead letter; the queue's redrive policy says the same (`deploy.aws`)."""
 
 
 class DeadLetters(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from imagemill.assembly.sources import event_places
 from imagemill.assembly.stores import QUARANTINE
 from imagemill.cdn.port import Purger
 from imagemill.errors import ImagemillError
-from imagemill.functions.dead_letters import DeadLetters, QueueDeadLetters
+from imagemill.functions.dead_letters import TRIES, DeadLetters, QueueDeadLetters
 from imagemill.functions.happenings import Enough, Happenings, out_of_time
 from imagemill.functions.warm import Warm, deadline_of, seconds_left
 from imagemill.observability.logging import events
@@ -120,16 +121,21 @@ def _received(record: Mapping[str, Any]) -> int:
     return int(count) if isinstance(count, str) and count.isascii() and count.isdigit() else 0
 
 
-async def _carried_out(happenings: Happenings, name: str, body: str, enough: Enough) -> bool:
-    """Say whether a message is done; no failure of one may cost the others."""
+async def _carried_out(happenings: Happenings, message: Message, enough: Enough) -> bool:
+    """Say whether a message is done, be it as a dead letter; no failure of one may cost the others."""
     try:
-        enough()
-        await happenings.carry_out(body, enough)
+        try:
+            enough()
+            await happenings.carry_out(message.body, enough)
+        except ImagemillError as error:
+            if not message.last:
+                raise
+            await happenings.give_up(message.body, error)
     except ImagemillError as error:
-        events().warning("event.again", message=name, code=error.code, detail=error.sentence)
+        events().warning("event.again", message=message.name, code=error.code, detail=error.sentence)
         return False
     except Exception as error:  # noqa: BLE001 - the last resort: the message comes again, and the log says why
-        events().error("event.failed", message=name, exc_info=error)
+        events().error("event.failed", message=message.name, exc_info=error)
         return False
     return True
 
