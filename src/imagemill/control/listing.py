@@ -19,7 +19,7 @@ from imagemill.control.services import Services
 from imagemill.control.views import OriginalView, object_view_of, view_of
 from imagemill.errors import InvalidRequest, NotBuilt, shown
 from imagemill.object_store.naming import check_prefix
-from imagemill.originals.library import Listed
+from imagemill.originals.listing import Listed
 
 FIELDS = frozenset(OriginalView.__struct_fields__)
 MAX_DELIMITER = 8

@@ -1,6 +1,6 @@
 """Finding out what lies under a key: the store's word, our record of it, and the header where there is no record.
 
-Separate from `library`, which changes originals: here nothing changes but what we know. The caller holds the key's
+Separate from `changing`, which changes originals: here nothing changes but what we know. The caller holds the key's
 lock. Records and publishing are best effort while looking: originals on a read-only place are served all the same
 (contract, "Settings": "read-only if so mounted").
 """

@@ -1,6 +1,6 @@
 """What an inspection found out, kept in the original's record and, for those asked lately, in memory.
 
-Separate from `library`, because nothing here changes an original, and from its entries: findings are a few kilobytes,
+Separate from `changing`, because nothing here changes an original, and from the entries: findings are a few kilobytes,
 so a hundred thousand of them would not be worth their memory. They belong to bytes (`etag`): other bytes under the key
 have none until they are inspected again.
 """

@@ -1,6 +1,6 @@
 """A second look at the variants of a replaced or deleted original, after the longest possible make.
 
-Separate from `library`: nothing waits for it and nothing depends on it. The first removal happens before the answer;
+Separate from `changing`: nothing waits for it and nothing depends on it. The first removal happens before the answer;
 a maker that had its file open at that moment could leave one behind, and this removes it (architecture: "PUT and
 DELETE remove the other versions at once and sweep again after the longest possible make").
 """

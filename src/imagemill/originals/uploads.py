@@ -1,6 +1,6 @@
 """Bytes of a stranger become an upload that is fit to be committed: counted, hashed, looked at, decoded once.
 
-Separate from `library`, which places it under a key: nothing here knows what else there is. Threats H3 (bodies over
+Separate from `changing`, which places it under a key: nothing here knows what else there is. Threats H3 (bodies over
 the limit) and 2.11 (an interrupted upload leaves nothing).
 """
 
