@@ -38,6 +38,8 @@ from deploy.aws.rollout import Rollout
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 """Amazon Linux 2023, whose glibc is newer than the 2.28 that libvips needs; supported until June 2029. Not 3.14: what
 is in the zips was run on 3.11 and 3.13 only."""
+MOST_OF_A_KEY = 191
+"""Characters of a zip's key: with a shape's edition (64) it is a version's description, of which Lambda takes 256."""
 LIVE = "live"
 """The alias that everything calls; what it points to has been watched."""
 
@@ -65,7 +67,7 @@ class Code:
                 key_name,
                 description="The zip's key in CodeBucket; a new key for every new zip, or no new version is made.",
                 min_length=1,
-                max_length=1024,
+                max_length=MOST_OF_A_KEY,
             ),
         )
 

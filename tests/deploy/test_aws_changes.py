@@ -65,3 +65,14 @@ def test_a_changed_key_is_a_new_version_of_the_functions_that_know_it() -> None:
         assert variables["IMAGEMILL_ADMIN_VERSION"] == {"Ref": "AdminKeyVersion"}
         (version,) = [one for key, one in resources.items() if key.startswith(f"{name}FunctionCurrentVersion")]
         assert {"Ref": "AdminKeyVersion"} in version["Properties"]["Description"]["Fn::Join"][1]
+
+
+def test_no_key_of_a_zip_is_too_long_for_a_versions_description() -> None:
+    """It is refused as a parameter, before anything is changed; Lambda takes 256 characters."""
+    for stack, template in templates(Config()).items():
+        longest = {name: one.get("MaxLength", 0) for name, one in template.get("Parameters", {}).items()}
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::Version":
+                said = resource["Properties"]["Description"]
+                parts = said["Fn::Join"][1] if "Fn::Join" in said else [said]
+                assert sum(longest[one["Ref"]] if isinstance(one, dict) else len(one) for one in parts) <= 256, stack

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from deploy.aws import cost
+from deploy.aws.config_file import FILE as CONFIG
 from deploy.aws.cost import Load, Prices, month
 from tests.deploy.deployments import Synthesised
 
@@ -68,6 +69,13 @@ def test_what_stands_is_counted_as_it_is_deployed(plain: Synthesised) -> None:
     assert len(acl["Properties"]["Rules"]) <= Load().firewall_rules
     assert count("AWS::SecretsManager::Secret") <= Load().secrets
     assert count("AWS::CloudWatch::Alarm") <= Load().alarms
+
+
+def test_what_keys_of_ones_own_cost_stands_beside_the_choice(full: Synthesised) -> None:
+    """`kms = true` makes so many, a dollar a month each."""
+    keys = sum(len(full.resources(stack, "AWS::KMS::Key")) for stack in full.templates)
+    (line,) = [one for one in CONFIG.read_text("utf-8").splitlines() if one.startswith("kms = ")]
+    assert f": {keys} keys, a dollar a month each" in line
 
 
 def test_every_price_is_used() -> None:
