@@ -114,6 +114,8 @@ def _named(accept: str | None) -> dict[str, int]:
     if not accept:
         return weights
     for item in accept.split(","):
+        if "/" not in item:
+            continue  # of commas alone there may be 65 000, on every request (threat A6)
         kind, _, parameters = item.partition(";")
         kind = kind.strip()
         if not 9 <= len(kind) <= 10 or (kind := kind.lower()) not in _KINDS:
@@ -127,8 +129,10 @@ def _named(accept: str | None) -> dict[str, int]:
 def _weight(parameters: str) -> int:
     """Return the q of a media range in thousandths; 0 where it is no number from 0 to 1, so that doubt means JPEG."""
     for parameter in parameters.split(";"):
-        name, equals, value = parameter.partition("=")
-        if equals and name.strip().lower() == "q":
+        if "=" not in parameter:
+            continue
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
             value = value.strip()
             try:
                 weight = thousandths(value.removesuffix("."))

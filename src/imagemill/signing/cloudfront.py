@@ -56,7 +56,8 @@ def shows_link(query: str) -> bool:
 
 def from_cookies(field: str) -> list[tuple[str, str]]:
     """Return CloudFront's cookies in a Cookie header under the names of the parameters (RFC 6265 section 5.4)."""
-    pairs = [(name.strip(), value.strip()) for name, _, value in (one.partition("=") for one in field.split(";"))]
+    ours = (one.partition("=") for one in field.split(";") if COOKIE in one)  # of others there may be 30 000
+    pairs = [(name.strip(), value.strip()) for name, _, value in ours]
     for prefix in (HOST_COOKIE, COOKIE):
         found = [(name[len(prefix) :], value) for name, value in pairs if name.startswith(prefix)]
         if found:
