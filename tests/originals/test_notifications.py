@@ -178,7 +178,8 @@ def test_a_confirmation_is_shown_and_nothing_is_fetched() -> None:
     address = "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&Token=abc"
     told = read({"Type": "SubscriptionConfirmation", "Token": "abc", "SubscribeURL": address})
     assert told.confirm == [address]
-    assert read({"Type": "SubscriptionConfirmation", "SubscribeURL": "javascript:alert(1)"}).confirm == []
+    for odd in ("javascript:alert(1)", "https://x/\x1b[2Jy", "https://x/\ny", "https://x/\u202ey", "https://"):
+        assert read({"Type": "SubscriptionConfirmation", "SubscribeURL": odd}).confirm == []
 
 
 def test_a_message_that_cannot_be_read_fails_alone() -> None:

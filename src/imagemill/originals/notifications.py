@@ -13,6 +13,7 @@ order, doubles and lies do no harm, and created and deleted are the same thing h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ MAX_DEPTH = 6
 MAX_NAMED = 10_000
 _CHANGES = ("ObjectCreated:", "ObjectRemoved:", "ObjectRestore:", "LifecycleExpiration:")
 _DETAIL_CHANGES = frozenset({"Object Created", "Object Deleted", "Object Restore Completed"})
+_ADDRESS = re.compile(r"https://[!-~]{1,2048}", re.ASCII)
+"""What an operator is told to open: visible ASCII, which no terminal takes for anything else (threat L3)."""
 _CONFIRMATIONS = frozenset({"SubscriptionConfirmation", "UnsubscribeConfirmation"})
 
 
@@ -124,7 +127,7 @@ class Reader:
             raise unknown("has a Type that is no text")
         if kind in _CONFIRMATIONS:
             address = value.get("SubscribeURL")
-            told.confirm += [address] if isinstance(address, str) and address.startswith("https://") else []
+            told.confirm += [address] if isinstance(address, str) and _ADDRESS.fullmatch(address) else []
         elif kind == "Notification":
             self._text(value.get("Message"), told, depth)
         else:
