@@ -39,15 +39,15 @@ from imagemill.gateway.sending import WHOLE, send_body
 from imagemill.observability.access_log import Log
 from imagemill.observability.logging import events
 from imagemill.observability.metrics import Metrics, render
-from imagemill.observability.snapshot import Snapshot
+from imagemill.observability.snapshot import Totals
 from imagemill.throttling.gate import Gate
 from imagemill.throttling.routes import Route, route_of
-
-Totals = Callable[[], Awaitable[Snapshot]]
 
 SERVER = (b"server", b"imagemill")
 CLOSE = (b"connection", b"close")
 CONTROL = (b"/v1", b"/openapi.json", b"/docs")
+HTTP_1_0 = ("1.0", "1")
+"""How ASGI, and Granian, call the version that knows no Host; from 1.1 on one is demanded (RFC 9112 section 3.2)."""
 WATCH_AFTER = 0.25
 """Seconds after which we look whether the client is still there; most answers take less and are spared the watching."""
 LATER = {b"/srcset/": "T12"}
@@ -223,7 +223,7 @@ class Gateway:
         """Refuse what no surface should meet (threats 2.7, H1)."""
         if two_hosts:
             raise InvalidRequest("The request has more than one Host header.", code="bad_host")
-        if not request.headers.get(b"host") and scope["http_version"] != "1.0":
+        if not request.headers.get(b"host") and scope["http_version"] not in HTTP_1_0:
             raise InvalidRequest("The request has no Host header.", code="bad_host")
         length = len(request.path) + len(request.query)
         if length > self._limits.url_bytes:
