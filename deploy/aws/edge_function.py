@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deploy.aws.config import Config, ConfigError
 from deploy.aws.settings import read
-from imagemill.assembly.parts import SITE
+from imagemill.assembly.home import SITE
 from imagemill.edge_config.cloudfront import MAX_BYTES, STATED_BEHAVIORS, cloudfront_function, static_reasons
 from imagemill.edge_config.facts import Facts, facts_of
 

@@ -19,7 +19,7 @@ from deploy.aws.environment import environment
 from deploy.aws.lambda_function import Code, PlatformFunction, Shape
 from deploy.aws.names import OWN, bucket_arn
 from deploy.aws.rights import keys
-from imagemill.assembly.parts import SITE
+from imagemill.assembly.home import SITE
 from imagemill.assembly.stores import DOCUMENTS
 from imagemill.functions.variables import EDGE_SECRET
 from imagemill.variants.paths import ODD

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 
 from deploy.aws.config import Config
 from deploy.aws.names import OWN, bucket_arn, key_alias, queue_arn
-from imagemill.assembly.parts import SITE
+from imagemill.assembly.home import SITE
 from imagemill.assembly.stores import QUARANTINE
 from imagemill.delivery.preset_book import KEY as PRESETS
 from imagemill.signing.key_book import KEY as KEYS

@@ -16,7 +16,7 @@ from pathlib import Path
 from deploy.aws.config import EDGE_REGION, Config, ConfigError
 from deploy.aws.config_file import FILE, load
 from deploy.aws.settings import read
-from imagemill.assembly.parts import SITE
+from imagemill.assembly.home import SITE
 from imagemill.delivery.access import Access
 from imagemill.delivery.cache_tags import tag_that_covers
 

@@ -26,7 +26,7 @@ from deploy.aws.names import (
 )
 from deploy.aws.notifications import Notifications
 from deploy.aws.replication import replicate
-from imagemill.assembly.parts import SITE
+from imagemill.assembly.home import SITE
 from imagemill.assembly.stores import DOCUMENTS
 from imagemill.uploads.tickets import FOLDER
 from imagemill.variants.remote_names import TRIMMED

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from imagemill.assembly.parts import SITE, Home, Parts
+from imagemill.assembly.home import SITE, Home
+from imagemill.assembly.parts import Parts
 from imagemill.assembly.shared import LOOK_SECONDS, load_all, look_at_all
 from imagemill.cdn.port import Backlog
 from imagemill.data_folder import DataFolder, open_data_folder

@@ -12,9 +12,9 @@ from imagemill.coordination.leases import Leases
 from imagemill.coordination.no_leases import NoLeases
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.turns import Turns
-from imagemill.gateway.app import Totals
 from imagemill.object_store.key_locks import KeyLocks, NodeKeyLocks
 from imagemill.object_store.port import ObjectStore
+from imagemill.observability.snapshot import Totals
 from imagemill.originals.freshness import Freshness
 from imagemill.settings import Settings
 from imagemill.settings.values import s3_address

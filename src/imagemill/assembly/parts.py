@@ -1,19 +1,18 @@
 """Everything that answers, made and connected: what a server and a function in the cloud have in common.
 
-Separate from `platform` and `functions`, which say what a home is like (`Home`), start what it needs and close it.
+Separate from `platform` and `functions`, which say what a home is like (`home.Home`), start what it needs and close it.
 Nothing here starts a task, so nothing here relies on one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from imagemill.assembly.cdn import tagging_for
+from imagemill.assembly.home import SITE, Home
 from imagemill.assembly.limits import build_throttling
 from imagemill.assembly.nodes import build_locks, build_turns
 from imagemill.assembly.outsize import build_outsize
@@ -22,7 +21,6 @@ from imagemill.assembly.signing import build_signatures, build_signing_keys
 from imagemill.assembly.stores import build_document_store, build_stores, with_replica
 from imagemill.assembly.tiers import DiskPurges, build_disk
 from imagemill.cache.memory import MemoryCache
-from imagemill.cdn.port import Backlog
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.access import Access
 from imagemill.delivery.fills import Fills
@@ -33,16 +31,15 @@ from imagemill.delivery.memo import Memo
 from imagemill.delivery.offered import offered
 from imagemill.delivery.pipeline import Delivery
 from imagemill.delivery.preset_book import PresetBook
+from imagemill.delivery.samples import samples_of
 from imagemill.delivery.slots import Slots
 from imagemill.delivery.turns import Turns
-from imagemill.engine.port import Engine
 from imagemill.errors import ImagemillError
-from imagemill.gateway.app import Gateway, Totals
+from imagemill.gateway.app import Gateway
 from imagemill.gateway.asgi import AsgiApp
 from imagemill.gateway.clients import Clients, networks
 from imagemill.gateway.health import Health
 from imagemill.gateway.pages import Pages
-from imagemill.observability.access_log import Log
 from imagemill.observability.metrics import Metrics
 from imagemill.originals.library import Originals
 from imagemill.originals.values import GONE
@@ -50,54 +47,7 @@ from imagemill.settings import Settings
 
 if TYPE_CHECKING:  # what only some homes have, or only some callers ask for
     from imagemill.control.auth import AdminKey
-    from imagemill.coordination.redis import SharedRedis
     from imagemill.uploads.intake import Intake
-
-SITE = "default"
-"""The one site there is until custom domains come (row E4)."""
-
-
-class RunningEngine(Engine, Protocol):
-    """An engine as a home starts and watches it."""
-
-    @property
-    def size(self) -> int:
-        """Jobs at a time that admission reckons with."""
-        ...
-
-    @property
-    def ready_workers(self) -> int:
-        """How many could take a job now or have one; 0 where nothing can be made."""
-        ...
-
-    async def start(self) -> None:
-        """Make it ready; raises where that cannot be."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
-    """What differs between the places where the platform lives.
-
-    `cores` is how many workers all processes of the node have; `totals` returns what they have counted. Where the home
-    `freezes`, the process stands still between two requests: a variant is kept before its answer, nobody is waited for,
-    nothing is counted, and times are those of the wall clock. `asks_cdn` says that the CDN is told of changes here.
-    `edge_secret` is the word of a CDN that judges signatures itself; `most_body` how many bytes an answer can have.
-    `backlog` takes what the CDN does not take in time; None where that is asked again here.
-    `key_place` says where the admin key is kept, where that is no file of the data folder (`control.auth.AdminKey`).
-    """
-
-    engine: RunningEngine
-    log: Log
-    cores: int
-    redis: SharedRedis | None = None
-    totals: Totals | None = None
-    freezes: bool = False
-    asks_cdn: bool = True
-    edge_secret: str = field(default="", repr=False)
-    most_body: int | None = None
-    key_place: str = ""
-    backlog: Backlog | None = None
 
 
 class Parts:
@@ -277,7 +227,11 @@ class Parts:
             memo=memo,
             control=self.control,
             health=self.health,
-            pages=Pages(self._samples, lambda: offered(self.access, self.presets.current), settings.server.public_url),
+            pages=Pages(
+                lambda: samples_of(self.originals),
+                lambda: offered(self.access, self.presets.current),
+                settings.server.public_url,
+            ),
             clients=Clients(networks(settings.server.trusted_proxies), lambda headers: self.keys.admits(headers)),
             metrics=self.metrics,
             log=self.log,
@@ -308,27 +262,6 @@ class Parts:
         if self.originals.changed_at(key):  # a CDN asks money for each purge, and of a new original it holds nothing
             present = self.originals.last_seen(key)
             self.purging.changed(key, GONE if present is None else present.kept_under)
-
-    async def _samples(self) -> Sequence[Mapping[str, Any]]:
-        page = await self.originals.list("", limit=50)
-        found: list[Mapping[str, Any]] = []
-        for listed in page.originals:
-            with contextlib.suppress(ImagemillError):
-                original = await self.originals.locate(listed.info.key)
-                if original.private:
-                    continue  # the page shows what everybody may see
-                found.append(
-                    {
-                        "key": original.key,
-                        "width": original.facts.width,
-                        "height": original.facts.height,
-                        "size": original.info.size,
-                        "version": original.version,
-                    }
-                )
-            if len(found) == 12:
-                break
-        return found
 
     async def _check_store(self) -> str | None:
         try:

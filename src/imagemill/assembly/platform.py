@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 
 from imagemill.assembly.eager import build_eager
+from imagemill.assembly.home import SITE, Home
 from imagemill.assembly.nodes import Beside, build_fanout, build_redis
-from imagemill.assembly.parts import SITE, Home, Parts
+from imagemill.assembly.parts import Parts
 from imagemill.assembly.shared import follow, load_all, look_at_all, shares
 from imagemill.data_folder import DataFolder
 from imagemill.delivery.closing import Closing

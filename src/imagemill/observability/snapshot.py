@@ -7,6 +7,7 @@ that each process reads off what all share (`names.SHARED_GAUGES`): there the la
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,6 +15,8 @@ import msgspec
 from imagemill.observability import names
 
 Values = dict[tuple[str, ...], float]
+Totals = Callable[[], Awaitable["Snapshot"]]
+"""What returns the sum of all processes of a node."""
 
 
 @dataclass(slots=True)
