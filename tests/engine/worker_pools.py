@@ -56,7 +56,7 @@ async def running(
         await pool.close()
 
 
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> float:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> float:
     """Wait for a condition; return how long it took, fail after `seconds`."""
     begun = time.monotonic()
     while not condition():
@@ -81,7 +81,7 @@ async def ask_long(pool: WorkerPool, text: str, *, digest: str | None = None) ->
 @contextlib.asynccontextmanager
 async def running_both() -> AsyncIterator[DividedEngine]:
     """A started engine of real workers in both classes, closed at the end."""
-    settings = EngineSettings(workers=2)
+    settings = EngineSettings(workers=2, wall_seconds=60)
     engine = DividedEngine(WorkerPool(settings, Limits()), lambda: WorkerPool(settings, Limits(), rare=True))
     await engine.start()
     try:
