@@ -74,6 +74,16 @@ class RunningServer:
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
 
+    def logged(self) -> str:
+        """Return its log once the lines about what was asked so far are in it: they are written a moment later."""
+        marker = f"/v1/marker-{time.monotonic_ns()}"
+        httpx.get(self.url + marker, trust_env=False, timeout=SECONDS)
+        deadline = time.monotonic() + SECONDS
+        while marker not in (text := self.log.read_text()):
+            assert time.monotonic() < deadline, "it does not log"
+            time.sleep(0.02)
+        return text
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop and return its exit code."""
         if self.process.poll() is None:

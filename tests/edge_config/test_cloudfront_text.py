@@ -56,7 +56,7 @@ def test_it_is_javascript_of_that_runtime(delivery: DeliverySettings, private: b
     text = cloudfront_function(cases.cloudfront_facts(delivery), private=private)
     path = tmp_path / "function.mjs"
     path.write_text(text)
-    subprocess.run([need("node", "nodejs"), "--check", str(path)], check=True, capture_output=True, timeout=30)
+    subprocess.run([need("node", "nodejs"), "--check", str(path)], check=True, capture_output=True, timeout=60)
     assert text.isascii()
     first, rest = text.split("\n", 1)
     assert first == "import cf from 'cloudfront';"

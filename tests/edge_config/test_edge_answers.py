@@ -15,7 +15,7 @@ from tests.serving import RunningServer
 from imagemill.signing.sign import signed_url
 
 ALL = {"Accept": "image/avif,image/webp,*/*"}
-CLIENT = httpx.Client(trust_env=False, timeout=30)
+CLIENT = httpx.Client(trust_env=False, timeout=60)
 PER_ANSWER = frozenset(
     {
         *("date", "server", "server-timing", "x-request-id", "age", "via", "x-varnish", "cache-status"),

@@ -73,6 +73,11 @@ def in_front(
             yield stack.enter_context(nginx(server, folder, env=env, rewrite=rewrite))
 
 
+def patient(text: str) -> str:
+    """Return a configuration that does not look again after ten seconds: what changes sooner has another reason."""
+    return re.sub(r"(proxy_cache_valid 200|beresp\.ttl =|req\.grace =) 10s;", r"\1 1h;", text)
+
+
 def impatient(text: str) -> str:
     """Return a configuration that looks again after a second instead of ten."""
     found = re.sub(r"(proxy_cache_valid 200|beresp\.ttl =|req\.grace =) 10s;", r"\1 1s;", text)
@@ -179,11 +184,11 @@ def test_replaced_and_deleted_at_once_through_files(tmp_path: Path) -> None:
                 assert shade_of(answer) == turn
                 if turn % 4 == 0:
                     assert edge.is_hit(edge.hit("/img/w=16,fm=png/a.png"))
+            assert until(lambda: sum(hit for _, _, hit in seen) > 10)
             over.set()
             for reader in readers:
                 reader.join()
             assert [one for one in seen if one[1] < one[0]] == []
-            assert sum(hit for _, _, hit in seen) > 10
             assert control.delete("/v1/originals/a.png").status_code == 204
         assert edge.get("/img/w=16,fm=png/a.png").status_code == 404
 
@@ -208,27 +213,30 @@ def test_a_purged_picture_is_fresh_at_once(name: str, tmp_path: Path) -> None:
     for key in keys:  # not uploaded: a purge comes once more some seconds later
         (data / key).parent.mkdir(exist_ok=True)
         (data / f"{key}.png").write_bytes(flat(10))
-    with serving(data, env=SETTINGS | cdn) as server, in_front(name, server, tmp_path / name, cdn, port=port) as edge:
+    with (
+        serving(data, env=SETTINGS | cdn) as server,
+        in_front(name, server, tmp_path / name, cdn, port=port, rewrite=patient) as edge,
+    ):
         paths = {key: f"/img/w=16,fm=png/{key}.png" for key in keys}
         with server.client() as control:
             for path in paths.values():
                 assert edge.is_hit(edge.hit(path))
             control.put("/v1/originals/a/one.png", content=flat(200)).raise_for_status()
-            assert until(lambda: shade_of(edge.get(paths["a/one"])) == 200, 5)
+            assert until(lambda: shade_of(edge.get(paths["a/one"])) == 200)
             assert edge.is_hit(edge.get(paths["a/two"]))
             purge = control.post("/v1/purges", json={"prefix": "a/"})
             assert purge.status_code == 202
-            assert until(lambda: not edge.is_hit(edge.get(paths["a/two"])), 5)
+            assert until(lambda: not edge.is_hit(edge.get(paths["a/two"])))
             assert edge.is_hit(edge.get(paths["ab/three"]))
             assert control.delete("/v1/originals/ab/three.png").status_code == 204
-            assert until(lambda: edge.get(paths["ab/three"]).status_code == 404, 5)
+            assert until(lambda: edge.get(paths["ab/three"]).status_code == 404)
         if name == "varnish":
             for headers in ({}, {"imagemill-purge": "wrong"}):
                 banned = edge.get("/", "BAN", imagemill_ban="default/", **headers)
                 assert banned.status_code == 403
             odd = edge.get("/", "BAN", imagemill_ban="a && b", imagemill_purge="a-secret-between-us")
             assert odd.status_code == 400
-            assert "a-secret-between-us" not in server.log.read_text()
+            assert "a-secret-between-us" not in server.logged()
 
 
 @pytest.mark.parametrize("name", ["cache", "varnish"])

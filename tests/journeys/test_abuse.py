@@ -231,4 +231,4 @@ def test_hits_and_makes_go_on_without_redis(tmp_path: Path) -> None:
             # The shared buckets count again: those of the new Redis are full.
             wait_until(lambda: client.get("/v1/originals").status_code == 200, "Redis")
             pictures()
-            assert PASSWORD not in server.log.read_text()
+            assert PASSWORD not in server.logged()

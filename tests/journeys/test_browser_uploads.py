@@ -48,14 +48,6 @@ def wait_until(true: Callable[[], Any], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def log_of(server: RunningServer) -> str:
-    """Return the server's log once the lines of what was asked so far are in it."""
-    marker = f"/v1/marker-{time.monotonic_ns()}"
-    httpx.get(server.url + marker, trust_env=False)
-    wait_until(lambda: marker in server.log.read_text())
-    return server.log.read_text()
-
-
 def test_curl_puts_a_picture(server: RunningServer, tmp_path: Path) -> None:
     """`curl -T` to the address stores the file; the log has the id, and nowhere the secret part of the token."""
     curl = need("curl", "curl")
@@ -68,7 +60,7 @@ def test_curl_puts_a_picture(server: RunningServer, tmp_path: Path) -> None:
     again = subprocess.run([curl, "-sS", "-w", "%{http_code}", "-T", file, told["url"]], capture_output=True, text=True)
     assert again.stdout.endswith("410"), again
     secret = told["url"][-43:]
-    log = log_of(server)
+    log = server.logged()
     assert f"imu_{told['id']}_***" in log
     assert secret not in log
     for file in all_below(server.data / ".imagemill"):
@@ -85,7 +77,7 @@ def test_a_token_at_a_misspelt_address_is_not_in_the_log(server: RunningServer, 
     token = told["url"].rsplit("/", 1)[1]
     for spelt in (token, token.replace("_", "%5F"), token.replace("_", "%5f", 1)):
         assert httpx.put(server.url + before + spelt, content=SMALL, trust_env=False).status_code in (401, 404, 405)
-    log = log_of(server)
+    log = server.logged()
     assert log.count(told["id"]) >= 3
     secret = token[-43:]
     assert secret not in log

@@ -381,7 +381,7 @@ def test_no_secret_of_all_these_requests_is_in_the_log(site: Site) -> None:
         listed = admin.get("/v1/signing-keys").text
         metrics = admin.get("/metrics").text
     assert '"verdict":"allowed"' in told
-    log = site.server.log.read_text()
+    log = site.server.logged()
     secrets = (
         signature(link),
         SECRET,
