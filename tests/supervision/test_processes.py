@@ -58,6 +58,7 @@ def test_200_first_askers_over_four_processes_cause_one_transcode(four: RunningS
     statuses = [answer.headers["cache-status"] for answer in answers]
     assert sum("detail=made" in status for status in statuses) == 1
     assert any("collapsed" in status for status in statuses)
+    until(lambda: made(four) > before, "it is not counted")  # a process may say a second late what it counted
     assert made(four) - before == 1
 
 

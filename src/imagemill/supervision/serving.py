@@ -27,8 +27,9 @@ if TYPE_CHECKING:  # the rest of the program is imported when the kernel knows w
 FAILED = 1
 PUSH_SECONDS = 1.0
 """How often the supervisor is told what was counted, unasked: so much is lost when this process is killed."""
-ANSWER_SECONDS = 1.0
-"""How long the sum over all processes is waited for before this one's own counts are shown."""
+ANSWER_SECONDS = 5.0
+"""How long the sum over all processes is waited for before this one's own counts are shown: counters that go back look
+like a restart, and Prometheus itself waits ten seconds."""
 
 
 class Counting:
