@@ -39,11 +39,16 @@ def kept(data: bytes, modified: float = 1_700_000_000.25) -> Kept:
     return Kept(data, hashlib.sha256(data).hexdigest(), modified)
 
 
+def still() -> float:
+    """Tell always the same time: no reading is slow, whatever the machine does."""
+    return 1000.0
+
+
 def with_cache(root: Path, scenario: Callable[[DiskCache], Awaitable[None]], max_bytes: int = 10_000_000) -> None:
     """Run `scenario` against a cache below `root`."""
 
     async def run() -> None:
-        cache = DiskCache(root, max_bytes, threads=1)
+        cache = DiskCache(root, max_bytes, threads=1, clock=still)
         try:
             await cache.settled()
             await scenario(cache)
@@ -335,7 +340,7 @@ def test_processes_of_a_node_share_one_folder(root: Path) -> None:
     """What one wrote is the other's hit; what one forgets is neither's; their room is one."""
 
     async def scenario(one: DiskCache) -> None:
-        other = DiskCache(root, 20 * BLOCK, threads=1)
+        other = DiskCache(root, 20 * BLOCK, threads=1, clock=still)
         await other.settled()
         assert await one.put(name(), kept(b"x"))
         assert other.near(name()) == kept(b"x")

@@ -155,7 +155,7 @@ def asked(app: Any, event: Event | None = None) -> Answer:
     """Return what `app` answers."""
 
     async def run() -> Answer:
-        return await asyncio.wait_for(call(app, read_event(event or function_url("/x"))), 10)
+        return await asyncio.wait_for(call(app, read_event(event or function_url("/x"))), 60)
 
     return asyncio.run(run())
 
