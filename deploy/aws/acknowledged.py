@@ -100,8 +100,8 @@ ACKNOWLEDGED: tuple[Acknowledged, ...] = (
     Acknowledged(
         "S1",
         ("replica/Replica/Resource",),
-        "S3 delivers access logs within a region only, and a logs bucket in the second one would watch one writer: S3 "
-        "itself. Reads by the platform in need are in CloudTrail and in the functions' logs.",
+        "S3 delivers access logs within a region only, so the second one would need a logs bucket for this one alone. "
+        "The audit trail records every read, write and deletion of an object there instead, signed and for a year.",
     ),
     # Secrets
     Acknowledged(

@@ -17,6 +17,7 @@ from deploy.aws.config import Config
 from deploy.aws.names import LOGS_OF_CLOUDTRAIL, bucket_arn
 
 FOLDER = LOGS_OF_CLOUDTRAIL.rstrip("/")
+Field = cloudtrail.CfnTrail.AdvancedFieldSelectorProperty
 
 
 def trail_name(config: Config) -> str:
@@ -49,8 +50,9 @@ class AuditTrail(Construct):
     """A trail (`.trail`) of changes, written to the bucket `logs`.
 
     Data events of the originals bucket that write: who put or deleted which original. Reads are the platform's own
-    work, ten cents for each hundred thousand, and stand in the access logs. Management events that write: who
-    changed the platform itself.
+    work, ten cents for each hundred thousand, and stand in the access logs. Every data event of the replica: it has no
+    access log, for S3 delivers one within a region only, and beside S3's own copies there are few. Management events
+    that write: who changed the platform itself.
     """
 
     def __init__(
@@ -69,19 +71,26 @@ class AuditTrail(Construct):
             include_global_service_events=True,
             enable_log_file_validation=True,
             advanced_event_selectors=[
-                _selector("Changed originals", "Data", originals),
-                _selector("Changes to the platform", "Management"),
+                _selector("Changed originals", "Data", _writes(), _objects(originals.arn_for_objects(""))),
+                _selector("Used copies", "Data", _objects(f"{bucket_arn(config, 'replica')}/")),
+                _selector("Changes to the platform", "Management", _writes()),
             ],
         )
 
 
-def _selector(
-    name: str, category: str, originals: s3.IBucket | None = None
-) -> cloudtrail.CfnTrail.AdvancedEventSelectorProperty:
-    """Return a selector of what writes, of one category; with `originals` of that bucket's objects only."""
-    field = cloudtrail.CfnTrail.AdvancedFieldSelectorProperty
-    fields = [field(field="eventCategory", equal_to=[category]), field(field="readOnly", equal_to=["false"])]
-    if originals is not None:
-        fields.append(field(field="resources.type", equal_to=["AWS::S3::Object"]))
-        fields.append(field(field="resources.ARN", starts_with=[originals.arn_for_objects("")]))
+def _selector(name: str, category: str, *narrowed: list[Field]) -> cloudtrail.CfnTrail.AdvancedEventSelectorProperty:
+    """Return a selector of the events of one category that fit every field."""
+    fields = [Field(field="eventCategory", equal_to=[category]), *(field for fields in narrowed for field in fields)]
     return cloudtrail.CfnTrail.AdvancedEventSelectorProperty(name=name, field_selectors=fields)
+
+
+def _writes() -> list[Field]:
+    return [Field(field="readOnly", equal_to=["false"])]
+
+
+def _objects(arn: str) -> list[Field]:
+    """Return the fields of the objects whose ARN begins with `arn`."""
+    return [
+        Field(field="resources.type", equal_to=["AWS::S3::Object"]),
+        Field(field="resources.ARN", starts_with=[arn]),
+    ]

@@ -172,7 +172,10 @@ def test_every_alarm_is_told_to_somebody_or_takes_a_version_back(deployed: Deplo
 
 
 def test_changes_are_on_record(deployed: Deployed) -> None:
-    """CloudTrail logs, validates its files, and holds who wrote to originals; its bucket lets this trail in alone."""
+    """CloudTrail logs, validates its files, and holds who wrote to originals and used their copies at all.
+
+    Its bucket lets this trail in alone.
+    """
     trails, config = deployed.client("cloudtrail"), deployed.config
     (trail,) = [one for one in trails.describe_trails()["trailList"] if one["Name"] == f"{config.name}-audit"]
     assert trail["LogFileValidationEnabled"]
@@ -182,9 +185,16 @@ def test_changes_are_on_record(deployed: Deployed) -> None:
         {one["Field"]: one.get("Equals", one.get("StartsWith")) for one in selector["FieldSelectors"]}
         for selector in trails.get_event_selectors(TrailName=trail["Name"])["AdvancedEventSelectors"]
     ]
-    originals = [f"arn:aws:s3:::{deployed.name('originals')}/"]
     assert {"Data", "Management"} == {one["eventCategory"][0] for one in fields}
-    assert [one["resources.ARN"] for one in fields if one["eventCategory"] == ["Data"]] == [originals]
+    watched = {
+        one["resources.ARN"][0]: one.get("readOnly", ["both"])
+        for one in fields
+        if one["eventCategory"] == ["Data"] and one["resources.type"] == ["AWS::S3::Object"]
+    }
+    assert watched == {
+        f"arn:aws:s3:::{deployed.name('originals')}/": ["false"],
+        f"arn:aws:s3:::{deployed.name('replica')}/": ["both"],  # it has no access log
+    }
     file = f"arn:aws:s3:::{trail['S3BucketName']}/{trail['S3KeyPrefix']}/AWSLogs/{ACCOUNT}/x.json.gz"
     owned = {"s3:x-amz-acl": "bucket-owner-full-control"}
 
