@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pty
 import signal
 import socket
 import stat
@@ -22,7 +23,7 @@ from tests.serving import free_port as any_port
 
 from imagemill import demo
 from imagemill.cli.serve import address_of, cannot_listen, free_port, is_loopback
-from imagemill.data_folder import open_data_folder
+from imagemill.data_folder import holder, open_data_folder
 from imagemill.gateway.settings import ServerSettings
 from imagemill.settings import Settings
 
@@ -32,13 +33,14 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - that this is warned about is what is test
 
 @contextmanager
 def started(
-    *arguments: str, cwd: Path, env: dict[str, str] | None = None
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a command until it has printed its first line; yield both; end it if the test did not."""
     process = subprocess.Popen(
         [sys.executable, "-m", "imagemill", *arguments],
         cwd=cwd,
         env=environment(env),
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,6 +99,29 @@ def test_one_line_when_ready_and_a_clean_stop(number: signal.Signals, tmp_path: 
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert err.count(str(key)) == 1
     assert key.read_text().strip() not in err
+
+
+def test_sighup_does_not_end_a_service(tmp_path: Path) -> None:
+    """One process goes on serving, and its log says what it would take to read the settings anew."""
+    with started("serve", "--port", "0", cwd=tmp_path) as (process, line):
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert any("restart.refused" in told for told in process.stderr), "it ended without a word"
+        assert httpx.get(f"{line.split()[2]}/healthz/ready", trust_env=False).status_code == 200
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+
+
+def test_a_closed_terminal_ends_the_server_in_order(tmp_path: Path) -> None:
+    """The kernel's SIGHUP is a stop like any other there: exit 0, and the folder is free."""
+    ours, theirs = pty.openpty()
+    with started("serve", "--port", "0", cwd=tmp_path, stdin=theirs) as (process, _):
+        os.close(theirs)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    assert holder(tmp_path / "imagemill-data") is None
 
 
 def test_the_admin_key_is_announced_only_once(tmp_path: Path) -> None:

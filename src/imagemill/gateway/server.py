@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from granian.server.embed import Server
 from imagemill.gateway.listener import BACKLOG, open_connections, stop_accepting
 from imagemill.gateway.settings import ServerSettings
 from imagemill.gateway.stalls import end_connections, end_stalled
+from imagemill.observability.logging import events
 
 HEADER_BUFFER = 65_536
 """Bytes of a request's line and headers; more is 431 (threat H1)."""
@@ -79,6 +81,9 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is running (at most `drain_seconds`) and return.
 
+    SIGHUP of a terminal that is closed is one more of them. Elsewhere it asks a service to read its settings anew,
+    which one process cannot without an end: it says so and goes on.
+
     `on_ready` is called once, when the port accepts connections. `inherited` is what a process of several gets from
     its supervisor; when it is replaced it takes no more connections, and returns when those it has have ended.
     """
@@ -102,6 +107,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if inherited is None and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup has it ignored
+        loop.add_signal_handler(signal.SIGHUP, stopping.set if at_terminal() else _refuse_restart)
     running = asyncio.ensure_future(server.serve())
     try:
         await _accepting(settings.host, settings.port, running)
@@ -119,8 +126,20 @@ async def serve(
         server.stop()  # type: ignore[no-untyped-call]  # Granian has no types here
         await _ended(running, settings.port)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+
+def at_terminal() -> bool:
+    """Whether a person sits before this process: asked at the start, for a closed terminal is none."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _refuse_restart() -> None:
+    """Say that SIGHUP did nothing; without a handler it would end the process with every request under way."""
+    events().error(
+        "restart.refused", detail="One process cannot replace itself; restart it, or start it with --http 2."
+    )
 
 
 async def _accepting(host: str, port: int, running: asyncio.Future[None]) -> None:
