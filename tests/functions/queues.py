@@ -20,7 +20,7 @@ from imagemill.functions.dead_letters import QueueDeadLetters
 from imagemill.functions.events import EventsFunction
 from imagemill.functions.warm import Warm
 from imagemill.originals.description import DescriptionChanges
-from imagemill.uploads.intake import Wanted
+from imagemill.uploads.issuing import Wanted
 
 _numbers = itertools.count(1)
 Build = Callable[[], Awaitable[FunctionPlatform]]

@@ -13,7 +13,8 @@ from tests.originals.library_kit import Kit, picture
 from imagemill.errors import ImagemillError
 from imagemill.object_store.memory import MemoryStore
 from imagemill.uploads.direct import DirectStore, Presigned
-from imagemill.uploads.intake import Intake, Wanted
+from imagemill.uploads.intake import Intake
+from imagemill.uploads.issuing import Wanted
 from imagemill.uploads.quarantine import Quarantine
 from imagemill.uploads.settings import UploadsSettings
 from imagemill.uploads.tickets import Tickets

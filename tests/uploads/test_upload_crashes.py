@@ -20,7 +20,8 @@ from imagemill.originals.library import Originals
 from imagemill.originals.values import Original
 from imagemill.uploads import part as parts
 from imagemill.uploads import resumable as resuming
-from imagemill.uploads.intake import Intake, Wanted
+from imagemill.uploads.intake import Intake
+from imagemill.uploads.issuing import Wanted
 from imagemill.uploads.part import Part, Progress
 from imagemill.uploads.quarantine import Quarantine
 from imagemill.uploads.resumable import Piece, Resumable

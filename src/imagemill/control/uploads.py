@@ -20,7 +20,10 @@ from imagemill.gateway.asgi import CLIENT
 from imagemill.gateway.problems import problem_details
 from imagemill.uploads.checking import Outcome
 from imagemill.uploads.direct import Presigned
-from imagemill.uploads.intake import Intake, Shown, Wanted, no_such_upload
+from imagemill.uploads.intake import Intake
+from imagemill.uploads.issuing import Wanted
+from imagemill.uploads.refusals import no_such_upload
+from imagemill.uploads.shown import Shown
 from imagemill.uploads.ticket import Ticket
 from imagemill.uploads.token import PREFIX, Token
 

@@ -8,63 +8,25 @@ or a bad line would cost a new one each time.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 
 import msgspec
 
-from imagemill.errors import Conflict, ImagemillError, InvalidRequest, Kind, MethodNotAllowed, NotFound, TooMany
-from imagemill.object_store.condition import already_there
-from imagemill.object_store.naming import check_new_key
+from imagemill.errors import Conflict, ImagemillError, Kind, MethodNotAllowed, NotFound, TooMany
 from imagemill.originals.library import Originals
 from imagemill.originals.uploads import check_declared_length
 from imagemill.originals.values import Original
 from imagemill.uploads.checking import Checking, Outcome, Waiting
 from imagemill.uploads.direct import Arrived, DirectStore, Presigned
+from imagemill.uploads.issuing import Issuing, Wanted
 from imagemill.uploads.quarantine import Quarantine
+from imagemill.uploads.refusals import no_such_upload, not_direct, over
 from imagemill.uploads.settings import UploadsSettings
+from imagemill.uploads.shown import Shown, state_of
 from imagemill.uploads.ticket import Method, Ticket
 from imagemill.uploads.tickets import Tickets
-from imagemill.uploads.token import Token, new_token, read_token
-
-MAX_EXPIRES = 7 * 86_400
-"""Seconds; what a presigned link of S3 may last (SigV4, X-Amz-Expires)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the holder of a key asks a ticket for; None: the default."""
-
-    key: str
-    method: Method
-    expires_in: float | None = None
-    max_bytes: int | None = None
-    length: int | None = None
-    content_type: str | None = None
-    replace: bool = False
-    if_match: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A ticket as its issuer sees it: `state` in words, bytes so far, and the original it became if it is still that.
-
-    `etag` changes whenever anything of this does.
-    """
-
-    ticket: Ticket
-    state: str
-    offset: int
-    length: int | None
-    original: Original | None
-
-    @property
-    def etag(self) -> str:
-        """An entity tag of what is shown."""
-        version = "" if self.original is None else self.original.version
-        return f"{self.ticket.id[:8]}-{int(self.ticket.changed * 1000):x}-{self.state}-{self.offset:x}-{version}"
+from imagemill.uploads.token import Token, read_token
 
 
 class Intake:
@@ -93,8 +55,7 @@ class Intake:
         self.checking = Checking(originals, tickets, clock)
         self.clock = clock
         self._originals = originals
-        self._upload_bytes = upload_bytes
-        self._resumable = resumable
+        self._issuing = Issuing(originals, settings, upload_bytes=upload_bytes, direct=direct, resumable=resumable)
         self.open: dict[str, float] = {}
         """Ids of tickets that this process knows to be open, with their expiry; `tidying` brings in the others'."""
 
@@ -107,14 +68,14 @@ class Intake:
         PreconditionFailed where the present original already rules it out, TooMany.
         """
         now = self.clock()
-        ticket, token = self._written(wanted, now)
-        await self._check_present(wanted)
+        ticket, token = self._issuing.written(wanted, now)
+        await self._issuing.check_present(wanted)
         if sum(expires > now for expires in self.open.values()) >= self.settings.most_open:
             raise TooMany(
                 f"{self.settings.most_open} uploads are open already (uploads.most_open).",
                 retry_after=60,
             )
-        presigned = await self._presigned(ticket)
+        presigned = await self._issuing.presigned(ticket)
         await self.tickets.add(ticket)
         self.open[ticket.id] = ticket.expires
         return ticket, token, presigned
@@ -129,7 +90,7 @@ class Intake:
         offset, length = (0, ticket.length) if progress is None else (progress.offset, progress.length)
         if ticket.direct and not ticket.over:
             offset = await self._arrived(ticket)
-        return Shown(ticket, self._state(ticket, offset), offset, length, await self._original(ticket))
+        return Shown(ticket, state_of(ticket, offset, self.clock()), offset, length, await self._original(ticket))
 
     async def remove(self, upload_id: str) -> None:
         """Forget an upload and its bytes; its token is unknown from now on. Raises NotFound, Conflict."""
@@ -153,7 +114,7 @@ class Intake:
             raise no_such_upload()
         ticket = found[0]
         if not ticket.direct or self.direct is None:
-            raise over(ticket) if ticket.over else _not_direct()
+            raise over(ticket) if ticket.over else not_direct()
         if ticket.over:
             await self.direct.remove(upload_id)  # whatever was sent after the first whole body
             return await self._told_again(ticket)
@@ -238,63 +199,6 @@ class Intake:
 
     # ---- small steps
 
-    def _written(self, wanted: Wanted, now: float) -> tuple[Ticket, Token]:
-        check_new_key(wanted.key)
-        if wanted.method == "tus" and not self._resumable:
-            raise _invalid("method is tus, for which nothing here stays long enough; put and post are possible")
-        most = self.settings.max_bytes if wanted.method == "tus" else self._upload_bytes
-        usual = self.settings.expires_resumable if wanted.method == "tus" else self.settings.expires
-        lasts = min(usual, MAX_EXPIRES) if wanted.expires_in is None else wanted.expires_in
-        if not 1 <= lasts <= MAX_EXPIRES:
-            raise _invalid(f"expires_in is {lasts:g}; 1 to {MAX_EXPIRES} seconds are possible")
-        if wanted.max_bytes is not None and not 1 <= wanted.max_bytes <= most:
-            raise _invalid(f"max_bytes is {wanted.max_bytes}; 1 to {most} bytes are possible for {wanted.method}")
-        most = wanted.max_bytes or most
-        check_declared_length(wanted.length, most)
-        if wanted.length is not None and wanted.length < 1:
-            raise _invalid(f"length is {wanted.length}; at least 1 byte was expected")
-        token = new_token()
-        ticket = Ticket(
-            id=token.id,
-            key=wanted.key,
-            method=wanted.method,
-            token=token.digest,
-            max_bytes=most if wanted.length is None else wanted.length,
-            length=wanted.length,
-            content_type=wanted.content_type,
-            replace=wanted.replace or wanted.if_match is not None,
-            if_match=wanted.if_match,
-            created=now,
-            changed=now,
-            expires=now + lasts,
-            direct=self.direct is not None and wanted.method != "tus",
-        )
-        return ticket, token
-
-    async def _check_present(self, wanted: Wanted) -> None:
-        """Refuse now what the end would refuse; the end asks again."""
-        if wanted.if_match is None and not wanted.replace and await self._originals.exists(wanted.key):
-            raise already_there(wanted.key)
-
-    async def _presigned(self, ticket: Ticket) -> Presigned | None:
-        if self.direct is None or not ticket.direct:
-            return None
-        expires_in = math.ceil(ticket.expires - ticket.created)
-        if ticket.method == "put":
-            return await self.direct.presigned_put(
-                ticket.id, expires_in=expires_in, content_type=_exact(ticket.content_type), length=ticket.length
-            )
-        return await self.direct.presigned_post(
-            ticket.id, expires_in=expires_in, content_type=ticket.content_type, max_bytes=ticket.max_bytes
-        )
-
-    def _state(self, ticket: Ticket, offset: int) -> str:
-        if ticket.state == "waiting" and self.clock() >= ticket.expires:
-            return "expired"
-        if ticket.state == "waiting" and offset:
-            return "received" if ticket.direct else "receiving"
-        return ticket.state
-
     async def _arrived(self, ticket: Ticket) -> int:
         return (await self.direct.size(ticket.id) or 0) if self.direct is not None else 0
 
@@ -320,29 +224,3 @@ class Intake:
 
 ALLOWED = {"put": ("PUT",), "post": ("POST",), "tus": ("DELETE", "HEAD", "PATCH", "POST")}
 """What a token is good for."""
-
-
-def no_such_upload() -> NotFound:
-    """Return the one error for an unknown id, a wrong token and a ticket that was removed."""
-    return NotFound("There is no such upload; it was never written, or is forgotten by now.", code="no_such_upload")
-
-
-def _not_direct() -> Conflict:
-    return Conflict("The bytes of this upload come here; there is nothing to complete.", code="not_direct")
-
-
-def over(ticket: Ticket) -> ImagemillError:
-    """Return the error for a token that was used up."""
-    words = {"done": "has been used: its bytes are stored", "failed": "has been used: its bytes were refused"}
-    how = words.get(ticket.state, "was given up")
-    return ImagemillError(
-        f"This upload {how}. A token works once; ask for a new one.", code="upload_over", kind=Kind.NOT_FOUND
-    )
-
-
-def _exact(content_type: str | None) -> str | None:
-    return None if content_type is None or content_type.endswith("/*") else content_type
-
-
-def _invalid(why: str) -> InvalidRequest:
-    return InvalidRequest(f"This upload cannot be: {why}.", code="invalid_upload")
