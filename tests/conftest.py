@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from deploy.aws.bundle import Bundle
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
+from hypothesis import HealthCheck, settings
 from tests.bundles import code_of, made, unpacked
 from tests.serving import SECONDS
 from tests.tools import missing
@@ -19,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # httpx gives an answer five seconds, which a busy machine may take; its only default is this object.
 for _limit in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, _limit, SECONDS)
+
+# An example may take as long as the machine lets it, at home as under CI, where Hypothesis knows that by itself.
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 _TOGETHER = {
