@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from tests.deploy.deployments import Synthesised
 
 PAGE = Path("docs/aws-operations.md")
@@ -34,6 +35,15 @@ def test_every_alarm_says_in_words_what_it_means(plain: Synthesised) -> None:
         for alarm in plain.resources(stack, "AWS::CloudWatch::Alarm").values():
             assert len(alarm["Properties"]["AlarmDescription"]) > 50
             assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_address_hears_of_every_topic(plain: Synthesised, full: Synthesised, stack: str) -> None:
+    """In each region that has alarms; without an address nobody is written to."""
+    (topic,) = full.resources(stack, "AWS::SNS::Topic")
+    mail = full.one(stack, "AWS::SNS::Subscription")
+    assert mail == {"Protocol": "email", "Endpoint": "someone@example.com", "TopicArn": {"Ref": topic}}
+    assert not plain.resources(stack, "AWS::SNS::Subscription")
 
 
 def test_topics_are_encrypted_with_a_key_that_alarms_may_use(full: Synthesised) -> None:

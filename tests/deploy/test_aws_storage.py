@@ -56,6 +56,13 @@ def test_every_bucket_forgets_unfinished_uploads(deployment: Synthesised, stack:
     assert rule["Status"] == "Enabled"
 
 
+@pytest.mark.parametrize(("stack", "name"), BUCKETS)
+def test_every_rule_of_a_bucket_is_switched_on(deployment: Synthesised, stack: str, name: str) -> None:
+    """A rule that is only written down ends nothing."""
+    rules = deployment.named(stack, name)["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert {rule["Id"]: rule["Status"] for rule in rules} == {rule["Id"]: "Enabled" for rule in rules}
+
+
 @pytest.mark.parametrize("name", ["Originals", "Variants", "Site"])
 def test_access_to_buckets_is_logged(plain: Synthesised, name: str) -> None:
     """Each bucket's access log lies below a prefix of its own, by days; S3 may write there for this bucket only."""
