@@ -28,7 +28,7 @@ def test_a_file_says_its_name_its_tags_and_that_it_never_changes() -> None:
     headers = file_headers(original("trips/sea.png", ("summer",)), (original("logo.png"),), Format.WEBP, CLOUDFRONT)
     assert headers.cache_control == "public, max-age=31536000, immutable"
     assert headers.content_disposition == 'inline; filename="sea.webp"'
-    assert headers.cache_tag == "default/trips/sea.png,default/trips/,default/,tag:summer,default/logo.png"
+    assert headers.cache_tag == "default/trips/sea.png,default/trips/,default/,default/logo.png,tag:summer"
 
 
 @pytest.mark.parametrize("key", ['höhe, "1"\\.png', "日本/" + "語" * 60 + ".png", "a\x7f.png", "x" * 1024])
@@ -42,11 +42,23 @@ def test_whatever_a_key_holds_the_words_are_ascii(key: str) -> None:
 
 def test_tags_that_do_not_fit_shorten_the_life_of_the_file() -> None:
     """S3 takes 2 kB of metadata: a file that a purge might miss is not kept for a year by anybody."""
-    headers = file_headers(original("k.png", tuple(f"word-{n:04d}" for n in range(400))), (), Format.PNG, CLOUDFRONT)
+    words = tuple(f"word-{n:04d}-{'x' * 40}" for n in range(45))
+    headers = file_headers(original("k.png", words), (), Format.PNG, CLOUDFRONT)
     assert 1600 < len(headers.cache_tag) <= MOST_TAGS
     assert not headers.cache_tag.endswith(",")
-    assert headers.cache_tag.startswith("default/k.png,default/,tag:word-0000,")
+    assert headers.cache_tag.startswith("default/k.png,default/,tag:word-0000-")
     assert headers.cache_control == "public, max-age=600"
+
+
+@pytest.mark.parametrize(("words", "all_kept"), [(46, True), (47, False), (50, False)])
+def test_more_tags_than_cloudfront_counts_do_so_too(words: int, all_kept: bool) -> None:
+    """It keeps fifty of an answer; words are the last, so what was replaced is found whatever they are."""
+    one = original("a/k.png", tuple(str(number) for number in range(words)))
+    headers = file_headers(one, (original("logo.png"),), Format.PNG, CLOUDFRONT)
+    tags = headers.cache_tag.split(",")
+    assert tags[:4] == ["default/a/k.png", "default/a/", "default/", "default/logo.png"]
+    assert len(tags) == 50
+    assert (headers.cache_control == "public, max-age=31536000, immutable") == all_kept
 
 
 def test_cloudfronts_tags_have_the_name_that_a_bucket_can_say() -> None:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from imagemill.originals.values import Original
 
 MAX_TAG = 200
-"""Characters; Fastly takes 1 024 a key and 16 384 in all, CloudFront and Cloudflare 1 024."""
+"""Characters; Fastly takes 1 024 a key and 16 384 in all, Cloudflare 1 024, CloudFront 256."""
 MAX_FOLDERS = 8
 """Folders named by one answer, the widest ones: what lies deeper is purged by the eighth folder above it."""
 
@@ -41,10 +41,9 @@ def tag_of_word(word: str) -> str:
     return text if len(text) <= MAX_TAG else f"tag:~{hashlib.sha256(word.encode()).hexdigest()[:32]}"
 
 
-def cache_tags(site: str, key: str, words: Iterable[str] = ()) -> list[str]:
-    """Return every tag of an original: its own, its folders' from the nearest, those of its tags `words`."""
-    names = (key, *reversed(folders_of(key)), "")
-    return [tag_of(site, name) for name in names] + [tag_of_word(word) for word in words]
+def cache_tags(site: str, key: str) -> list[str]:
+    """Return the tags of an original by its key: its own, its folders' from the nearest, the site's."""
+    return [tag_of(site, name) for name in (key, *reversed(folders_of(key)), "")]
 
 
 def folders_of(key: str) -> list[str]:
@@ -74,9 +73,13 @@ class Tagging:
     lifetime: tuple[bytes, bytes] | None = None
 
     def header(self, original: Original, layers: Iterable[Original] = ()) -> tuple[bytes, bytes]:
-        """Return the header of an answer that shows `original` with the originals of its `layers`."""
-        tags = cache_tags(original.site, original.key, original.description.tags if self.words else ())
+        """Return the header of an answer that shows `original` with the originals of its `layers`.
+
+        Words come last: where not all fit, what has changed is still found.
+        """
+        tags = cache_tags(original.site, original.key)
         tags += [tag_of(layer.site, layer.key) for layer in layers]
+        tags += [tag_of_word(word) for word in original.description.tags] if self.words else []
         return self.name, self.separator.join(dict.fromkeys(tags)).encode()
 
 

@@ -15,6 +15,9 @@ from imagemill.variants.port import FileHeaders
 
 MOST_TAGS = 1700
 """Bytes of tags that fit into an object: S3 takes 2 kB of metadata, names included."""
+MOST_COUNTED = 50
+"""Tags of one answer that CloudFront keeps; it leaves aside what comes after (Developer Guide, "What you need to know
+when invalidating tags")."""
 PURGED_IN_PART = "public, max-age=600"
 """What a file says whose tags do not all fit: no purge of a folder finds it, so no cache may hold it for long."""
 
@@ -24,7 +27,9 @@ def file_headers(
 ) -> FileHeaders:
     """Return the headers of the file of a variant of `original` with these `layers`, written as `form`."""
     tags = tagging.header(original, layers)[1].decode("ascii")
-    fitting = tags if len(tags) <= MOST_TAGS else tags[: MOST_TAGS + 1].rpartition(tagging.separator)[0]
+    fitting = tagging.separator.join(tags.split(tagging.separator)[:MOST_COUNTED])
+    if len(fitting) > MOST_TAGS:
+        fitting = fitting[: MOST_TAGS + 1].rpartition(tagging.separator)[0]
     return FileHeaders(
         cache_control=IMMUTABLE.decode() if fitting == tags else PURGED_IN_PART,
         content_disposition=disposition(original.key, form.extension, None).decode("ascii"),
