@@ -29,6 +29,22 @@ def test_private_pictures_from_the_shell(tmp_path: Path) -> None:
     assert "POST /v1/signing-keys" in imagemill("sign", "/img/_/cat.png", "--data", "data", cwd=tmp_path).err
 
 
+def test_signed_links_begin_with_the_public_address(tmp_path: Path) -> None:
+    """`server.public_url` begins every link to be given away; `get` asks the server that it speaks to."""
+    (tmp_path / "cat.png").write_bytes(picture())
+    public = "https://img.example.com/pics"
+    with serving(tmp_path / "data", "--workers", "1", env=KEYS | {"IMAGEMILL_SERVER__PUBLIC_URL": public}):
+        for command in (
+            ("put", "cat.png", "--private"),
+            ("get", "cat.png", "--variant", "w=9,fm=png", "-o", "small.png"),
+        ):
+            ended = imagemill(*command, "--data", "data", cwd=tmp_path)
+            assert ended.code == 0, ended.err
+        for printing in (("url", "cat.png", "w=9", "--sign"), ("sign", "/img/w=9/cat.png")):
+            ended = imagemill(*printing, "--data", "data", cwd=tmp_path)
+            assert ended.out.startswith(f"{public}/img/w=9/cat.png?"), ended
+
+
 def _from_the_shell(folder: Path, address: str) -> None:
     def run(*arguments: str) -> Ended:
         """Run a command against the server that holds the data folder."""

@@ -14,11 +14,11 @@ from imagemill.signing.signature import image_text, signature_of
 URL = "/v1/signing-keys"
 
 
-def run(story: object) -> None:
+def run(story: object, public_url: str = "") -> None:
     """Run one story against a control API of its own."""
 
     async def whole() -> None:
-        async with Control().client() as client:
+        async with Control(public_url=public_url).client() as client:
             await story(client)  # type: ignore[operator]  # an async function of one client
 
     asyncio.run(whole())
@@ -111,6 +111,26 @@ def test_public_keys_are_kept_as_they_came() -> None:
         assert_problem(await client.post("/v1/signed-urls", json=asked | {"kid": KEY_ID}), 400, "bad_signing_key")
 
     run(story)
+
+
+@pytest.mark.parametrize(
+    ("asked", "begins"),
+    [
+        ("/img/_/a.png", "https://img.example.com/pics/img/_/a.png?kid="),
+        ("/pics/img/_/a.png", "https://img.example.com/pics/img/_/a.png?kid="),
+        ("/pics/info/a.png", "https://img.example.com/pics/info/a.png?kid="),
+        ("https://other.example/pics/img/_/a.png", "https://other.example/pics/img/_/a.png?kid="),
+    ],
+)
+def test_a_signed_path_is_a_whole_link(asked: str, begins: str) -> None:
+    """Where `server.public_url` is set, as in every other answer: what is signed is there to be given away."""
+
+    async def story(client: httpx.AsyncClient) -> None:
+        await client.post(URL, json={"kid": "web"})
+        answer = await client.post("/v1/signed-urls", json={"urls": [asked]})
+        assert answer.json()["items"][0]["url"].startswith(begins)
+
+    run(story, public_url="https://img.example.com/pics/")
 
 
 def test_urls_are_signed_as_they_mean() -> None:

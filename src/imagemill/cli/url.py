@@ -53,9 +53,11 @@ def url(
     target = Target(data=data, config=config)
     found = asyncio.run(_found(target, key))
     version = found.version
-    link = found.address + (delivery_path(options or "_", key, version) if version else path)
+    wanted = delivery_path(options or "_", key, version) if version else path
+    link = found.address + wanted
     if signed:
-        (link,) = [one["url"] for one in asyncio.run(signed_urls(target, [link], lifetime, None))]
+        # The path alone: the server knows server.public_url, which the record of a private original does not tell.
+        (link,) = [one["url"] for one in asyncio.run(signed_urls(target, [wanted], lifetime, None))]
     elif options is None and version is not None:
         if found.path is None:
             raise Refused(

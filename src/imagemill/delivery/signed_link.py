@@ -51,10 +51,11 @@ class Links:
     """Makes signed links for those who may have any: the holders of an API key."""
 
     def __init__(self, keys: KeyBook, settings: SigningSettings, public_url: str = "") -> None:
-        """`keys` has those that sign; `public_url` may have a path that our addresses stand below."""
+        """`keys` has those that sign; `public_url` is what links begin with, empty for none, and may have a path."""
         self.keys = keys
         self._settings = settings
-        self._mount = urlsplit(public_url).path.rstrip("/")
+        self._public_url = public_url.rstrip("/")
+        self._mount = urlsplit(self._public_url).path
 
     def terms(self, kid: str | None, lifetime: int | None, now: float) -> tuple[SigningKey, int | None]:
         """Return the key that signs and the end (seconds since 1970) of a link that lives for `lifetime` seconds.
@@ -81,8 +82,9 @@ class Links:
         return signing[0], None if lifetime is None else int(now) + lifetime
 
     def sign(self, url: str, key: SigningKey, exp: int | None) -> str:
-        """Return `url` signed; raise as `sign_link`."""
-        return sign_link(url, key, exp=exp, mount=self._mount)
+        """Return `url` signed, a path below `public_url` where there is one; raise as `sign_link`."""
+        signed = sign_link(url, key, exp=exp, mount=self._mount)
+        return self._public_url + signed.removeprefix(self._mount) if signed.startswith("/") else signed
 
 
 def _bad_lifetime(expected: str, received: str) -> InvalidRequest:
