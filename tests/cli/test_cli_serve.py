@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pty
+import resource
 import signal
 import socket
 import stat
@@ -22,6 +23,7 @@ from tests.serving import environment, serving
 from tests.serving import free_port as any_port
 
 from imagemill import demo
+from imagemill.cli.open_files import MOST
 from imagemill.cli.serve import address_of, cannot_listen, free_port, is_loopback
 from imagemill.data_folder import holder, open_data_folder
 from imagemill.gateway.settings import ServerSettings
@@ -99,6 +101,19 @@ def test_one_line_when_ready_and_a_clean_stop(number: signal.Signals, tmp_path: 
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert err.count(str(key)) == 1
     assert key.read_text().strip() not in err
+
+
+def test_a_low_limit_of_open_files_is_raised(tmp_path: Path) -> None:
+    """A shell's soft limit is no bound on connections; the system's hard one is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        with started("serve", "--port", "0", cwd=tmp_path) as (process, _):
+            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (min(hard, MOST), hard)
+            process.terminate()
+            assert process.wait(SECONDS) == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_sighup_does_not_end_a_service(tmp_path: Path) -> None:

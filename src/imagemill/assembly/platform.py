@@ -151,8 +151,15 @@ def _access_log(settings: Settings, dropped: Callable[[], None]) -> Log:
 
 
 async def _import_control() -> None:
-    """Import the control API in a thread, behind the opening of the port, so that its first caller need not wait."""
-    await asyncio.to_thread(importlib.import_module, "imagemill.control.app")
+    """Import the control API in a thread, behind the opening of the port, so that its first caller need not wait.
+
+    Where that fails (no file can be opened now) the first caller imports it: it must not stop the server's orderly end.
+    """
+    try:
+        await asyncio.to_thread(importlib.import_module, "imagemill.control.app")
+    except OSError as error:
+        events().warning("control.import_failed", detail=error.strerror)
+        return
     # What is imported by now lives as long as the process; the garbage collector need not look at it again.
     gc.collect()
     gc.freeze()

@@ -85,7 +85,10 @@ def run_server(
     `prepare` may put files into the held folder before anything looks at it; `on_ready` gets the address; `reload`
     reads the settings again for a rolling restart of several processes.
     """
+    from imagemill.cli.open_files import allow_most
+
     signal.signal(signal.SIGTERM, _leave)
+    allow_most()
     if settings.server.processes > 1:
         from imagemill.cli.serve_processes import run_processes
 
