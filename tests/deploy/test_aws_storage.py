@@ -69,6 +69,7 @@ def test_access_to_buckets_is_logged(plain: Synthesised, name: str) -> None:
     logging = plain.named("storage", name)["Properties"]["LoggingConfiguration"]
     assert text(logging["DestinationBucketName"]) == "<Logs>"
     assert logging["LogFilePrefix"] == f"s3/{name.lower()}/"
+    assert logging["TargetObjectKeyFormat"] == {"PartitionedPrefix": {"PartitionDateSource": "EventTime"}}
     (grant,) = [
         one
         for one in statements(plain, "storage", "LogsPolicy")
@@ -142,8 +143,8 @@ def test_originals_and_their_deletions_are_replicated(plain: Synthesised) -> Non
     """Every creation and deletion goes to the second region, and how far behind it is can be measured."""
     replication = plain.named("storage", "Originals")["Properties"]["ReplicationConfiguration"]
     (rule,) = replication["Rules"]
-    assert rule["Status"] == "Enabled"
-    assert rule["Filter"] == {"Prefix": ""}
+    assert (rule["Id"], rule["Status"]) == ("everything", "Enabled")
+    assert (rule["Filter"], rule["Priority"]) == ({"Prefix": ""}, 1)  # a rule with a filter needs one
     assert rule["DeleteMarkerReplication"] == {"Status": "Enabled"}
     assert text(rule["Destination"]["Bucket"]) == f"arn:aws:s3:::imagemill-replica-{ACCOUNT}-eu-central-1"
     assert rule["Destination"]["Metrics"] == {"Status": "Enabled"}
