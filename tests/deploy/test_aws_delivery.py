@@ -10,6 +10,7 @@ import pytest
 from deploy.aws.config import Config
 from tests.deploy.deployments import Synthesised
 from tests.deploy.distributions import behaviors, distribution, function, origins
+from tests.deploy.reading import text
 
 from imagemill.edge_config.cloudfront import opening_function
 
@@ -211,6 +212,40 @@ def test_the_maker_answers_before_cloudfront_gives_up(plain: Synthesised) -> Non
     assert maker["Timeout"] < origins(plain)["maker"]["CustomOriginConfig"]["OriginReadTimeout"]
     assert maker["Handler"] == "imagemill.functions.delivery.handler"
     assert maker["ReservedConcurrentExecutions"] == 50
+
+
+def test_the_maker_is_as_the_configuration_says(full: Synthesised) -> None:
+    """Memory (and with it CPU), processor, room for a large original in /tmp, JSON log of its own, traced."""
+    maker = full.one("delivery", "AWS::Lambda::Function")
+    assert (maker["MemorySize"], maker["Architectures"]) == (3008, ["x86_64"])
+    assert maker["Runtime"] == "python3.13"
+    assert maker["EphemeralStorage"]["Size"] >= 512
+    assert (maker["LoggingConfig"]["LogFormat"], text(maker["LoggingConfig"]["LogGroup"])) == (
+        "JSON",
+        "<MakingMakerLog>",
+    )
+    assert maker["TracingConfig"] == {"Mode": "Active"}
+    assert text(maker["Role"]) == "<MakingMakerRole>"
+
+
+def test_a_new_maker_takes_over_gradually_and_goes_back_on_failures(full: Synthesised) -> None:
+    """What CloudFront asks is the alias; CodeDeploy moves it, and its own alarm takes it back."""
+    alias = full.named("delivery", "MakingMakerLive")
+    assert text(alias["Properties"]["FunctionVersion"]).startswith("<MakingMakerFunctionCurrentVersion")
+    update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert text(update["DeploymentGroupName"]) == "<MakingMakerShift>"
+    assert text(update["ApplicationName"]) == "<RolloutApplication>"
+    group = full.named("delivery", "MakingMakerShift")["Properties"]
+    assert group["DeploymentStyle"] == {
+        "DeploymentOption": "WITH_TRAFFIC_CONTROL",
+        "DeploymentType": "BLUE_GREEN",
+    }
+    assert text(group["AlarmConfiguration"]["Alarms"][0]["Name"]) == "<MakingMakerFailing>"
+    assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert text(group["DeploymentConfigName"]) == "<RolloutPace>"
+    pace = full.named("delivery", "RolloutPace")["Properties"]["TrafficRoutingConfig"]
+    assert pace["TimeBasedCanary"] == {"CanaryInterval": 15, "CanaryPercentage": 25}
 
 
 def test_the_maker_is_reached_over_tls_only(plain: Synthesised) -> None:
