@@ -10,7 +10,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.aws.config import EDGE_REGION, Config, ConfigError
@@ -140,7 +140,8 @@ def _read_outputs(config: Config, step: Step) -> Iterator[str]:
 
 def _down(config: Config) -> Iterator[str]:
     yield "set -eu"
-    for step in reversed(steps(config)):
+    # As with a firewall, whatever is chosen now: the edge goes after what may still have its web ACL.
+    for step in reversed(steps(replace(config, waf=True))):
         of = f"--region {step.region} --stack-name {config.name}-{step.stack}"
         yield f"aws cloudformation delete-stack {of}"
         yield f"aws cloudformation wait stack-delete-complete {of}"

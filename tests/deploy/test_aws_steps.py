@@ -165,6 +165,15 @@ def test_what_was_deployed_last_is_removed_first(deployment: Synthesised, tmp_pa
     assert [call.split()[2] for call in made] == ["delete-stack", "wait"] * len(order)
 
 
+def test_the_edge_is_removed_after_what_may_have_its_firewall() -> None:
+    """Also where the firewall was given up in the file and not yet in the deployment."""
+    for config in (Config(), Config(waf=False)):
+        lines = steps.removal(config).splitlines()
+        gone = [line.rsplit("-", 1)[1] for line in lines if "delete-stack" in line]
+        assert gone.index("delivery") < gone.index("edge")
+        assert len(gone) == len(steps.steps(config))
+
+
 def test_a_wrong_configuration_is_told_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The key, what was expected, what was received; exit code 2."""
     wrong = tmp_path / "config.toml"
