@@ -244,8 +244,12 @@ def test_a_new_maker_takes_over_gradually_and_goes_back_on_failures(full: Synthe
     assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert text(group["DeploymentConfigName"]) == "<RolloutPace>"
-    pace = full.named("delivery", "RolloutPace")["Properties"]["TrafficRoutingConfig"]
-    assert pace["TimeBasedCanary"] == {"CanaryInterval": 15, "CanaryPercentage": 25}
+    for name in ("RolloutApplication", "RolloutPace"):
+        assert full.named("delivery", name)["Properties"]["ComputePlatform"] == "Lambda"
+    assert full.named("delivery", "RolloutPace")["Properties"]["TrafficRoutingConfig"] == {
+        "TimeBasedCanary": {"CanaryInterval": 15, "CanaryPercentage": 25},
+        "Type": "TimeBasedCanary",
+    }
 
 
 def test_the_maker_is_reached_over_tls_only(plain: Synthesised) -> None:
