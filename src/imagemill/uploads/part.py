@@ -54,13 +54,16 @@ class Part:
     """The bytes of one upload, held by whoever has this object until `release` or `remove`."""
 
     def __init__(
-        self, path: str, descriptor: int, threads: Threads, check_room: Callable[[int], Awaitable[None]]
+        self, path: str, descriptor: int, threads: Threads, reserve: Callable[[int, int], Awaitable[None]]
     ) -> None:
-        """Take over the locked `descriptor` of `path` + ".part"; blocks for a moment."""
+        """Take over the locked `descriptor` of `path` + ".part"; blocks for a moment.
+
+        `reserve` makes the file of a descriptor so long if there is room, as `Quarantine.reserve`.
+        """
         self._path = path
         self._descriptor = descriptor
         self._threads = threads
-        self._check_room = check_room
+        self._reserve = reserve
         self.progress = read_progress(path + JOURNAL) or Progress()
         size = os.fstat(descriptor).st_size
         if size < self.progress.offset:  # only a damaged disk can do that
@@ -88,25 +91,38 @@ class Part:
         Raises what `append` raises, and InvalidRequest (`empty_body`, `incomplete_body`) where they are not `declared`.
         """
         self.progress = Progress()
-        size = await self._write_all(chunks, most, None, keep=False)
+        size = await self._write_all(chunks, most, None, expected=declared, keep=False)
         check_whole(size, declared)
         await self._make_safe(msgspec.structs.replace(self.progress, offset=size, length=size, begun=True))
 
-    async def append(self, chunks: AsyncIterator[bytes], *, most: int, checksum: Checksum | None = None) -> None:
-        """Append `chunks` and make them safe; the file may have `most` bytes in all.
+    async def append(
+        self, chunks: AsyncIterator[bytes], *, most: int, expected: int | None = None, checksum: Checksum | None = None
+    ) -> None:
+        """Append `chunks`, `expected` bytes where that is known, and make them safe; the file may have `most` in all.
 
         Where the client goes, or anything fails, what came is kept, unless a checksum stands for the bytes. Raises
         TooLarge at the first byte over `most`, whatever `chunks` raises, StorageFull, and what `checksum` raises.
         """
-        offset = await self._write_all(chunks, most, checksum, keep=checksum is None)
+        offset = await self._write_all(chunks, most, checksum, expected=expected, keep=checksum is None)
         await self._make_safe(self._at(offset))
 
     async def _write_all(
-        self, chunks: AsyncIterator[bytes], most: int, checksum: Checksum | None, *, keep: bool
+        self,
+        chunks: AsyncIterator[bytes],
+        most: int,
+        checksum: Checksum | None,
+        *,
+        expected: int | None,
+        keep: bool,
     ) -> int:
-        """Write `chunks` behind the offset and return where they end; only what is to be kept is made safe now."""
+        """Write `chunks` behind the offset and return where they end; only what is to be kept is made safe now.
+
+        The room for what comes next is taken before it comes: many who send at once would find it free each.
+        """
         began = at = safe = self.offset
+        end = most if expected is None else min(most, began + expected)
         try:
+            await self._reserve(self._descriptor, min(end, at + CHECKPOINT))
             async for chunk in chunks:
                 if at + len(chunk) > most:
                     raise too_large(most)
@@ -116,10 +132,10 @@ class Part:
                     await self._threads.run(partial(self._write, chunk, at))
                 at += len(chunk)
                 if at - safe >= CHECKPOINT:
-                    await self._check_room(0)
                     safe = at
                     if keep:
                         await self._make_safe(self._at(at))
+                    await self._reserve(self._descriptor, max(at, min(end, at + CHECKPOINT)))
             if checksum is not None:
                 checksum.check()
         except BaseException:
@@ -165,7 +181,7 @@ class Part:
 
     async def _make_safe(self, progress: Progress) -> None:
         with translated("keep the upload"):
-            await self._threads.run(partial(os.fdatasync, self._descriptor))
+            await self._threads.run(partial(self._sync, progress.offset))
         await self._note(progress)
 
     async def _note(self, progress: Progress) -> None:
@@ -177,6 +193,10 @@ class Part:
         with translated("keep the upload"):
             await self._threads.run(write)
         self.progress = progress
+
+    def _sync(self, end: int) -> None:
+        os.ftruncate(self._descriptor, end)  # less what was reserved
+        os.fdatasync(self._descriptor)
 
     def _write(self, chunk: bytes, at: int) -> None:
         os.lseek(self._descriptor, at, os.SEEK_SET)

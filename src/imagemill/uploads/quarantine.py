@@ -13,6 +13,7 @@ process that dies. Separate from the store of originals: nothing here is under a
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -36,6 +37,7 @@ class Quarantine:
         self._folder = str(folder)
         self._room = room
         self._threads = Threads("quarantine", 4)
+        self._reserving = asyncio.Lock()
 
     async def hold(self, upload_id: str) -> Part:
         """Return the bytes of an upload, held by the caller alone until `release`.
@@ -70,6 +72,20 @@ class Quarantine:
                 code="quarantine_full",
             )
 
+    async def reserve(self, descriptor: int, end: int) -> None:
+        """Make a file of ours `end` bytes long, by a hole where nothing is yet; raise StorageFull as `check_room` does.
+
+        So bytes that are still to come count, for every process of the node. A file is never made shorter.
+        """
+        async with self._reserving:
+            with translated("keep the upload"):
+                before = await self._threads.run(partial(_lengthen, descriptor, end))
+            try:
+                await self.check_room(0)
+            except StorageFull:
+                await self._threads.run(partial(os.ftruncate, descriptor, before))
+                raise
+
     async def ids(self) -> dict[str, float]:
         """Return the ids of what waits here with the seconds since it was last written."""
         return await self._threads.run(self._ids)
@@ -99,7 +115,7 @@ class Quarantine:
                 if os.fstat(descriptor).st_nlink:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(path + WANTED)  # noqa: PTH108 - as above
-                    return Part(path, descriptor, self._threads, self.check_room)
+                    return Part(path, descriptor, self._threads, self.reserve)
             except BlockingIOError:
                 os.close(descriptor)
                 raise Conflict(
@@ -133,3 +149,11 @@ class Quarantine:
                 return list(entries)
         except FileNotFoundError:
             return []
+
+
+def _lengthen(descriptor: int, end: int) -> int:
+    """Make a file so long and return how long it was."""
+    before = os.fstat(descriptor).st_size
+    if end > before:
+        os.ftruncate(descriptor, end)
+    return before

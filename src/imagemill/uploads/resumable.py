@@ -114,7 +114,9 @@ class Resumable:
 
     async def _receive(self, ticket: Ticket, part: Part, piece: Piece, most: int) -> None:
         """Write the piece in a task of its own, so that a newer request can end it without ending this one."""
-        writer = _Writer(asyncio.ensure_future(part.append(piece.chunks, most=most, checksum=piece.checksum)))
+        writer = _Writer(
+            asyncio.ensure_future(part.append(piece.chunks, most=most, expected=piece.size, checksum=piece.checksum))
+        )
         self._writers[ticket.id] = writer
         try:
             while not (await asyncio.wait({writer.task}, timeout=LOOK_SECONDS))[0]:
