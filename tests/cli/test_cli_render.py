@@ -216,7 +216,7 @@ def test_one_variant_that_cannot_be_made_does_not_spoil_the_others(home: Path) -
         (["nowhere.jpg", "--to", "w=5"], "There is no file or folder nowhere.jpg."),
         (["https://example.com/a.jpg", "--to", "w=5"], "expected a file, a folder"),
         (["pics", "--to", "wdith=5"], "width"),
-        (["pics", "--to", "w=5", "--widths", "5,6"], "to be given once"),
+        (["pics", "--to", "w=5", "--widths", "5,6"], "w: expected in one place"),
         (["pics", "--widths", "5,x"], "whole numbers"),
         (["pics", "--widths", "0"], "1…8192"),
         (["pics", "--formats", "webp,jpg2000"], "jpg2000"),
