@@ -10,9 +10,11 @@ import os
 import signal
 import socket
 import stat
+import threading
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tests.cpu import cpu_seconds
 
 from imagemill.errors import ImagemillError, InvalidRequest, PreconditionFailed, Refused
 from imagemill.object_store.local import LocalStore
+from imagemill.object_store.local.layout import Layout
 from imagemill.object_store.naming import check_key
 from imagemill.object_store.port import Condition, ObjectInfo
 from imagemill.testing.contracts.object_store import NEW_ONLY, keys, put, read, refused
@@ -374,6 +377,19 @@ def test_two_stores_of_one_folder_agree_who_was_first(root: Path) -> None:
         await two.close()
 
     asyncio.run(run())
+
+
+def test_processes_that_start_together_on_a_new_folder_can_all_write(tmp_path: Path) -> None:
+    """Each makes our folders while the others do; none takes another's for a folder that it may not write."""
+    together = threading.Barrier(8)
+
+    def begin(root: Path) -> str | None:
+        together.wait()
+        return Layout(root, root / ".imagemill").why_read_only
+
+    with ThreadPoolExecutor(8) as threads:
+        for turn in range(5):
+            assert set(threads.map(begin, [tmp_path / str(turn)] * 8)) == {None}
 
 
 def test_the_visible_file_wins_over_one_kept_apart(root: Path) -> None:

@@ -7,7 +7,7 @@ goes, the file that is there finds its own record. A file whose mark no record h
 never came through us; that is legal, and its record is made by reading it.
 """
 
-# ruff: noqa: PTH102, PTH103, PTH108, PTH112, PTH118, PTH123
+# ruff: noqa: PTH103, PTH108, PTH112, PTH118, PTH123
 # Paths here are strings: pathlib has no calls relative to an open folder, and costs more than the system call itself.
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ class Sidecars:
         """Make the folders durably, once, so that no write has to wonder about them. Raises OSError."""
         os.makedirs(self._folder, 0o700, exist_ok=True)
         missing = [shard for shard in _SHARDS if not os.path.isdir(f"{self._folder}/{shard}")]
-        for shard in missing:
-            os.mkdir(f"{self._folder}/{shard}", 0o700)
+        for shard in missing:  # another process of this node may be making them too
+            os.makedirs(f"{self._folder}/{shard}", 0o700, exist_ok=True)
         if missing:
             sync_folder_at(self._folder)
 
