@@ -55,9 +55,14 @@ async def working(
 
 @contextlib.contextmanager
 def endless() -> Iterator[Endless]:
-    """Tasks that end with the test at the latest."""
+    """Tasks that end with the test at the latest, and with them the threads that did them: they lift their limits."""
+    before = set(threading.enumerate())
     tasks = Endless()
     try:
         yield tasks
     finally:
         tasks.end.set()
+        for thread in set(threading.enumerate()) - before:
+            if thread.name == "engine":
+                thread.join(60)
+                assert not thread.is_alive()

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagemill import errors
-from imagemill.engine import protocol
+from imagemill.engine import answer_reader, protocol
+from imagemill.engine.answer_reader import AnswerReader
 from imagemill.engine.limits import Limits
 from imagemill.engine.port import Facts, Job
-from imagemill.engine.protocol import Answer, AnswerReader, Cost, Failed, Garbage, Made, Ready, Seen
+from imagemill.engine.protocol import Answer, Cost, Failed, Garbage, Made, Ready, Seen
 from imagemill.recipe.model import FocalPoint, Pixels, Recipe, Resize
 from imagemill.recipe.vocabulary import Fit, Format
 
@@ -158,7 +159,7 @@ def test_the_layers_of_a_job_cross_the_socket_with_it() -> None:
         protocol.order_of(job, [5])
 
 
-@pytest.mark.parametrize("size", [(0, 5), (5, -1), (5, protocol.SIDE)])
+@pytest.mark.parametrize("size", [(0, 5), (5, -1), (5, answer_reader.SIDE)])
 def test_pages_of_impossible_size_are_garbage(size: tuple[int, int]) -> None:
     """What a worker says of later pages is held to the same bounds as the first."""
     with pytest.raises(Garbage):

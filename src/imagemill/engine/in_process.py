@@ -15,27 +15,24 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
 from imagemill.engine import protocol
-from imagemill.engine.findings import Findings
 from imagemill.engine.job_thread import JobThread
 from imagemill.engine.jobs import Tasks, answer_to, production_tasks
 from imagemill.engine.limits import Limits
 from imagemill.engine.memory_ceiling import Ceiling
 from imagemill.engine.meter import TRIM_BYTES, Heap, Meter
-from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
+from imagemill.engine.port import Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.setup import setup_of
 from imagemill.engine.stopping import Stop, stopped_by
 from imagemill.engine.strikes import Strikes
+from imagemill.engine.verbs import Verbs
 from imagemill.errors import Overloaded, Unprocessable
-
-Wanted = TypeVar("Wanted", protocol.Seen, protocol.Told, protocol.Made, protocol.MadeSet)
 
 Broken = Overloaded | Unprocessable
 
@@ -51,7 +48,7 @@ STOP_SECONDS = 0.25
 _log = logging.getLogger(__name__)
 
 
-class InProcessEngine:
+class InProcessEngine(Verbs):
     """`engine.port.Engine` without worker processes. To be used on one event loop; does one job at a time."""
 
     size = 1
@@ -70,8 +67,8 @@ class InProcessEngine:
 
         `tasks` is what can be done, and is called by `start`; a job that is asked to stop has `stop_seconds` for that.
         """
+        super().__init__(limits)
         self._settings = settings
-        self._limits = limits
         self._make_tasks = tasks
         self._clock = clock
         self._stop_seconds = stop_seconds
@@ -110,42 +107,6 @@ class InProcessEngine:
         """1 where a job can be done, 0 before the start and after a job that could not be stopped."""
         return int(self._tasks is not None and not self.poisoned)
 
-    async def probe(self, source: Source) -> Facts:
-        """Read the header only (engine.port.Engine.probe)."""
-        answer, _ = await self._perform(protocol.Probe(source.size), (source,), "probe", protocol.Seen)
-        return answer.facts
-
-    async def verify(self, source: Source) -> Facts:
-        """Decode every pixel once (engine.port.Engine.verify)."""
-        answer, _ = await self._perform(protocol.Verify(source.size), (source,), "verify", protocol.Seen)
-        return answer.facts
-
-    async def inspect(self, source: Source, facts: Facts) -> Findings:
-        """Tell everything of the original (engine.port.Engine.inspect)."""
-        request = protocol.Inspect(source.size, facts)
-        _, body = await self._perform(request, (source,), "inspect", protocol.Told)
-        return protocol.findings_of(body)
-
-    async def render(self, source: Source, job: Job, layers: Sequence[Source] = ()) -> Rendered:
-        """Make the variant (engine.port.Engine.render)."""
-        request = protocol.Render(source.size, protocol.order_of(job, [layer.size for layer in layers]))
-        work = f"{request.order.recipe} {request.order.format}"
-        answer, body = await self._perform(request, (source, *layers), work, protocol.Made)
-        return _rendered(answer, body, answer.cost.cpu_seconds, answer.cost.peak_bytes)
-
-    async def render_set(self, source: Source, jobs: Sequence[Job]) -> tuple[Rendered, ...]:
-        """Make many variants with one decode (engine.port.Engine.render_set)."""
-        if not 0 < len(jobs) <= SET_JOBS:
-            raise ValueError(f"expected 1 to {SET_JOBS} jobs in a set, received {len(jobs)}")
-        orders = [protocol.order_of(job) for job in jobs]
-        work = " ".join(f"{order.recipe} {order.format}" for order in orders)
-        answer, body = await self._perform(protocol.RenderSet(source.size, orders), (source,), work, protocol.MadeSet)
-        cost = answer.cost
-        return tuple(
-            _rendered(part, data, cost.cpu_seconds / len(jobs), cost.peak_bytes)
-            for part, data in zip(answer.parts, protocol.pieces(answer.parts, body), strict=True)
-        )
-
     async def close(self) -> None:
         """Wait for the job that runs, unless it cannot be stopped."""
         async with self._turn:
@@ -158,18 +119,19 @@ class InProcessEngine:
             self._thread.close()
 
     async def _perform(
-        self, request: protocol.Request, sources: Sequence[Source], work: str, expects: type[Wanted]
-    ) -> tuple[Wanted, bytes]:
+        self,
+        request: protocol.Request,
+        sources: tuple[Source, ...],
+        *,
+        work: str,
+        expects: type[protocol.Success],
+        body_bytes: int,
+    ) -> tuple[protocol.Answer, bytes]:
         """Do a job when the one before has ended, and return its answer; whoever leaves leaves it running."""
-        self._strikes.refuse(sources[0].digest, work)
+        digest = sources[0].digest
+        self._strikes.refuse(digest, work)
         descriptors = [os.dup(source.descriptor) for source in sources]
-        task = asyncio.ensure_future(self._in_turn(request, descriptors, sources[0].digest, work))
-        answer, body = await asyncio.shield(task)
-        if isinstance(answer, protocol.Failed):
-            raise protocol.error_of(answer)
-        if not isinstance(answer, expects):
-            raise TypeError(f"expected {expects.__name__}, received {type(answer).__name__}")
-        return answer, body
+        return await asyncio.shield(asyncio.ensure_future(self._in_turn(request, descriptors, digest, work)))
 
     async def _in_turn(
         self, request: protocol.Request, descriptors: list[int], digest: str, work: str
@@ -243,14 +205,3 @@ class InProcessEngine:
             self.poisoned = True  # what a library does after a refused allocation is anyone's guess
         if answer.detail:
             _log.error("the engine failed at %s: %s", work, answer.detail)
-
-
-def _rendered(made: protocol.Made | protocol.Part, data: bytes, cpu_seconds: float, peak_bytes: int) -> Rendered:
-    return Rendered(
-        data=data,
-        width=made.width,
-        height=made.height,
-        pages=made.pages,
-        cpu_seconds=cpu_seconds,
-        peak_bytes=peak_bytes,
-    )

@@ -19,15 +19,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagemill.engine import protocol
-from imagemill.engine.findings import Findings
 from imagemill.engine.job_queue import JobQueue
 from imagemill.engine.limits import Limits
 from imagemill.engine.losses import Losses
-from imagemill.engine.port import SET_JOBS, Facts, Job, Rendered, Source
+from imagemill.engine.port import Source
 from imagemill.engine.settings import EngineSettings
 from imagemill.engine.setup import setup_of
 from imagemill.engine.strikes import Strikes
-from imagemill.engine.worker_process import Assignment, Cause, Wanted, WorkerProcess
+from imagemill.engine.verbs import Verbs
+from imagemill.engine.worker_process import Assignment, Cause, WorkerProcess
 from imagemill.errors import ImagemillError, Overloaded
 
 COMMAND = (sys.executable, "-I", "-m", "imagemill.engine.worker")
@@ -66,7 +66,7 @@ class PoolStats:
     struck: int
 
 
-class WorkerPool:
+class WorkerPool(Verbs):
     """`engine.port.Engine` in isolated processes. To be started and used on one event loop."""
 
     def __init__(
@@ -86,10 +86,10 @@ class WorkerPool:
         `grace_seconds` bounds `close`; `spare` is how many processes are kept beyond one for each slot: none where
         nobody waits for a probe. `rare` makes it the pool of rare formats.
         """
+        super().__init__(limits)
         cores = settings.workers or len(os.sched_getaffinity(0))
         self.size = (settings.rare_workers or min(cores, RARE_WORKERS)) if rare else cores
         self._settings = settings
-        self._limits = limits
         self._command = tuple(command)
         self._strikes = strikes or Strikes()
         self._start_seconds = start_seconds
@@ -124,71 +124,6 @@ class WorkerPool:
         except BaseException:
             await self.close()
             raise
-
-    async def probe(self, source: Source) -> Facts:
-        """Read the header only (engine.port.Engine.probe)."""
-        return await self._look(protocol.Probe(source.size), source, long=False)
-
-    async def verify(self, source: Source) -> Facts:
-        """Decode every pixel once (engine.port.Engine.verify)."""
-        return await self._look(protocol.Verify(source.size), source, long=True)
-
-    async def inspect(self, source: Source, facts: Facts) -> Findings:
-        """Tell everything of the original (engine.port.Engine.inspect)."""
-        request = protocol.Inspect(source.size, facts)
-        answer, body = await self._perform(
-            request, source, work="inspect", long=True, expects=protocol.Told, body_bytes=protocol.FINDINGS_BYTES
-        )
-        assert isinstance(answer, protocol.Told)
-        return protocol.findings_of(body)
-
-    async def render(self, source: Source, job: Job, layers: Sequence[Source] = ()) -> Rendered:
-        """Make the variant (engine.port.Engine.render)."""
-        request = protocol.Render(source.size, protocol.order_of(job, [layer.size for layer in layers]))
-        answer, body = await self._perform(
-            request,
-            source,
-            work=f"{request.order.recipe} {request.order.format}",
-            long=True,
-            expects=protocol.Made,
-            body_bytes=self._limits.result_bytes,
-            layers=tuple(layers),
-        )
-        assert isinstance(answer, protocol.Made)
-        return Rendered(
-            data=body,
-            width=answer.width,
-            height=answer.height,
-            pages=answer.pages,
-            cpu_seconds=answer.cost.cpu_seconds,
-            peak_bytes=answer.cost.peak_bytes,
-        )
-
-    async def render_set(self, source: Source, jobs: Sequence[Job]) -> tuple[Rendered, ...]:
-        """Make many variants with one decode (engine.port.Engine.render_set)."""
-        if not 0 < len(jobs) <= SET_JOBS:
-            raise ValueError(f"expected 1 to {SET_JOBS} jobs in a set, received {len(jobs)}")
-        orders = [protocol.order_of(job) for job in jobs]
-        answer, body = await self._perform(
-            protocol.RenderSet(source.size, orders),
-            source,
-            work=" ".join(f"{order.recipe} {order.format}" for order in orders),
-            long=True,
-            expects=protocol.MadeSet,
-            body_bytes=min(len(jobs) * self._limits.result_bytes, protocol.SET_BYTES),
-        )
-        assert isinstance(answer, protocol.MadeSet)
-        return tuple(
-            Rendered(
-                data=data,
-                width=part.width,
-                height=part.height,
-                pages=part.pages,
-                cpu_seconds=answer.cost.cpu_seconds / len(jobs),
-                peak_bytes=answer.cost.peak_bytes,
-            )
-            for part, data in zip(answer.parts, protocol.pieces(answer.parts, body), strict=True)
-        )
 
     async def close(self) -> None:
         """Refuse what waits, let running jobs end for `grace_seconds`, then kill and reap every worker."""
@@ -259,24 +194,17 @@ class WorkerPool:
 
     # Jobs
 
-    async def _look(self, request: protocol.Probe | protocol.Verify, source: Source, *, long: bool) -> Facts:
-        work = "verify" if long else "probe"
-        answer, _body = await self._perform(request, source, work=work, long=long, expects=protocol.Seen)
-        assert isinstance(answer, protocol.Seen)
-        return answer.facts
-
     async def _perform(
         self,
         request: protocol.Request,
-        source: Source,
+        sources: tuple[Source, ...],
         *,
         work: str,
-        long: bool,
-        expects: type[Wanted],
-        body_bytes: int = 0,
-        layers: tuple[Source, ...] = (),
+        expects: type[protocol.Success],
+        body_bytes: int,
     ) -> tuple[protocol.Answer, bytes]:
         """Queue a job and wait for its answer. A cancelled caller's job is dropped, or runs on unheard."""
+        source, *layers = sources
         self._strikes.refuse(source.digest, work)
         if self._closing or self._started is None:
             raise Overloaded("The workers are not running.", retry_after=1)
@@ -284,18 +212,15 @@ class WorkerPool:
             frame=protocol.request_frame(request),
             source=source,
             work=work,
-            long=long,
+            long=not isinstance(request, protocol.Probe),
             expects=expects,
             future=asyncio.get_running_loop().create_future(),
             body_bytes=body_bytes,
-            layers=layers,
+            layers=tuple(layers),
         )
         self._queue.put(assignment)
         self._dispatch()
-        answer, body = await assignment.future
-        if isinstance(answer, protocol.Failed):
-            raise protocol.error_of(answer)
-        return answer, body
+        return await assignment.future
 
     def _dispatch(self) -> None:
         """Give waiting jobs to free workers, short ones first."""

@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from imagemill.engine import protocol
+from imagemill.engine.answer_reader import AnswerReader
 from imagemill.engine.port import Source
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH")
@@ -75,10 +76,6 @@ def worker_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return WORKER_DEFAULTS | kept
 
 
-Wanted = protocol.Seen | protocol.Made | protocol.MadeSet | protocol.Told
-"""The answers that mean success."""
-
-
 @dataclass(slots=True, eq=False)
 class Assignment:
     """One job on its way to a worker: what to say, with which original, and who waits for the answer.
@@ -93,7 +90,7 @@ class Assignment:
     source: Source
     work: str
     long: bool
-    expects: type[Wanted]
+    expects: type[protocol.Success]
     future: asyncio.Future[tuple[protocol.Answer, bytes]]
     body_bytes: int
     layers: tuple[Source, ...] = ()
@@ -152,7 +149,7 @@ class WorkerProcess:
         self._detail = ""
         self._ending = False
         self._page = os.sysconf("SC_PAGE_SIZE")
-        self._reader = protocol.AnswerReader(0)
+        self._reader = AnswerReader(0)
         self._diagnosis, theirs_err = os.pipe()
         self._socket, theirs = socket.socketpair()
         try:
