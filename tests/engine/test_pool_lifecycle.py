@@ -204,7 +204,7 @@ def test_closing_lets_a_running_job_end() -> None:
 
     async def scene() -> None:
         async with running() as pool:
-            asked = asyncio.create_task(ask_long(pool, "sleep 0.3"))
+            asked = asyncio.create_task(ask_long(pool, "sleep 2.0"))
             await until(lambda: pool.busy == 1)
             closing = asyncio.create_task(pool.close())
             await asyncio.sleep(0)
@@ -278,14 +278,15 @@ def test_a_caller_who_leaves_does_not_mix_up_answers() -> None:
             for round_number in range(20):
                 left = asyncio.create_task(ask_long(pool, "busy 0.01" + "0" * 40))
                 if round_number % 2:
-                    await until(lambda: pool.busy > 0)
+                    await until(lambda left=left: pool.busy > 0 or left.done())  # type: ignore[misc]  # the default argument binds the loop's value
                 else:
                     await asyncio.sleep(0)
-                left.cancel()
+                has_left = left.cancel()  # a busy machine may have let it end before
                 length = 5 + round_number
                 assert (await ask_long(pool, "h" * length)).width == length
-                with pytest.raises(asyncio.CancelledError):
-                    await left
+                if has_left:
+                    with pytest.raises(asyncio.CancelledError):
+                        await left
             await until(lambda: pool.busy == 0)
             assert pool.stats().kills == {}
 
@@ -297,7 +298,7 @@ def test_a_waiting_job_whose_caller_left_is_not_begun() -> None:
 
     async def scene() -> None:
         async with running(workers=1) as pool:
-            first = asyncio.create_task(ask_long(pool, "sleep 1"))
+            first = asyncio.create_task(ask_long(pool, "sleep 2"))
             await until(lambda: pool.busy == 1)
             left = [asyncio.create_task(ask_long(pool, "hang")) for _ in range(3)]
             await until(lambda: pool.stats().waiting == 3)

@@ -160,7 +160,7 @@ def test_a_job_survives_its_workers_killing_from_outside(signal_number: int) -> 
 
     async def scene() -> None:
         async with running() as pool:
-            asked = asyncio.create_task(ask_long(pool, "sleep 0.3"))
+            asked = asyncio.create_task(ask_long(pool, "sleep 2.0"))
             await until(lambda: pool.busy == 1)
             (worker,) = [worker for worker in pool._workers if worker.assignment]
             os.kill(worker.pid, signal_number)
@@ -175,15 +175,16 @@ def test_a_job_whose_workers_are_killed_again_and_again_is_503() -> None:
     """At the third blow we say that we cannot serve now, and do not blame the picture at once."""
 
     async def scene() -> None:
-        async with running() as pool:
-            asked = asyncio.create_task(ask_long(pool, "sleep 5"))
+        async with running(wall_seconds=60) as pool:
+            asked = asyncio.create_task(ask_long(pool, "sleep 30"))
             blows = 0
             while not asked.done():
                 await until(lambda: pool.busy == 1 or asked.done())
-                for pid in () if asked.done() else pool.pids():
+                killed = set() if asked.done() else set(pool.pids())
+                for pid in killed:
                     os.kill(pid, signal.SIGKILL)
                 blows += 1
-                await until(lambda: pool.busy == 0 or asked.done())
+                await until(lambda killed=killed: not killed & set(pool.pids()) or asked.done())  # type: ignore[misc]  # the default argument binds the loop's value
             with pytest.raises(Overloaded):
                 await asked
             assert blows >= 3
@@ -250,7 +251,7 @@ def test_a_file_that_shrinks_under_its_reader_is_no_poison() -> None:
     async def scene() -> None:
         async with running() as pool:
             for _ in range(3):
-                with order(b"sleep 0.2 " + bytes(1 << 20)) as source:
+                with order(b"sleep 1.0 " + bytes(1 << 20)) as source:
                     asked = asyncio.create_task(pool.verify(source))
                     await until(lambda: pool.busy == 1)
                     os.truncate(source.descriptor, 0)
