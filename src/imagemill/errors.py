@@ -136,6 +136,13 @@ class NotFound(ImagemillError):
     kind = Kind.NOT_FOUND
     code = "not_found"
 
+    def __init__(
+        self, sentence: str, *, code: str | None = None, faults: tuple[Fault, ...] = (), for_all: bool = True
+    ) -> None:
+        """Not `for_all`: it is told because of a signature, so no cache may tell it to others (threats C5, G8)."""
+        super().__init__(sentence, code=code, faults=faults)
+        self.for_all = for_all
+
 
 class MethodNotAllowed(ImagemillError):
     """The place exists, but takes other methods (RFC 9110 section 15.5.6)."""

@@ -80,6 +80,19 @@ def age_of(answer: httpx.Response) -> int:
     return int(answer.headers["cache-control"].removeprefix("private, max-age="))
 
 
+@pytest.mark.parametrize("closed", [{"delivery.access": "signed"}, {"delivery.private": "users/"}])
+def test_that_nothing_is_there_is_told_to_the_holder_of_a_link_alone(closed: dict[str, str], tmp_path: Path) -> None:
+    """A stranger gets the same 403 as for what is there, so no cache that others share may keep the 404 (C5, G8)."""
+
+    async def story(client: httpx.AsyncClient, platform: assembly.Platform, owner: Owner) -> None:
+        for path in ("/img/w=32/users/none.png", "/info/users/none.png"):
+            assert (await client.get(path)).status_code == 403
+            missing = await client.get(signed(path))
+            assert (missing.status_code, missing.headers["cache-control"]) == (404, "private, max-age=5"), path
+
+    tell(tmp_path, story, **closed)
+
+
 def test_private_and_open_again_take_effect_at_once(tmp_path: Path) -> None:
     """Also for a URL that was answered from memory, and for who has a copy to compare with."""
 

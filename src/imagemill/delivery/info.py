@@ -24,7 +24,7 @@ from imagemill.delivery.caching_headers import (
     private_cache_control,
 )
 from imagemill.delivery.inspection import Inspector
-from imagemill.delivery.permission import Permission
+from imagemill.delivery.permission import Permission, told_under
 from imagemill.delivery.plan import PRIVATE, SECURITY
 from imagemill.delivery.preflight import preflight
 from imagemill.delivery.settings import DeliverySettings
@@ -91,9 +91,9 @@ class Info:
 
     async def _admitted(self, asked: InfoRequest, permission: Permission) -> tuple[Original, Grant | None]:
         """Return the original and the grant that it needs; raise Refused before anybody learns whether it is there."""
-        if self._access.hides(asked.key):
-            permission.demand()
-        original = await self._inspector.locate(asked.key)
+        grant = permission.demand() if self._access.hides(asked.key) else None
+        with told_under(grant):
+            original = await self._inspector.locate(asked.key)
         return original, _grant(original, permission, needed=self._access.hides(asked.key))
 
     def _lifetime(self, asked: InfoRequest, original: Original, grant: Grant | None) -> bytes:

@@ -6,12 +6,14 @@ open whatever stands in `s=`, in every tier alike, so a signature is not even re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from imagemill.delivery.access import Access
 from imagemill.delivery.values import HttpRequest
 from imagemill.dialects.native.compose import path_for
 from imagemill.dialects.values import ImageRequest, InfoRequest
+from imagemill.errors import NotFound
 from imagemill.originals.values import Original
 from imagemill.signing.gate import Asking, Gate, ShortClaim
 from imagemill.signing.grant import Grant, refused
@@ -87,6 +89,17 @@ class Permission:
             client=request.client,
             edge=request.header(EDGE_HEADER) or "",
         )
+
+
+@contextmanager
+def told_under(grant: Grant | None) -> Iterator[None]:
+    """Have what is not there be told to the holder of `grant` alone: a stranger would not have learned so much."""
+    try:
+        yield
+    except NotFound as error:
+        if grant is None:
+            raise
+        raise NotFound(error.sentence, code=error.code, faults=error.faults, for_all=False) from error
 
 
 def _claim(asked: ImageRequest | InfoRequest, text: Callable[[str, str], str]) -> ShortClaim | None:

@@ -22,7 +22,7 @@ from imagemill.delivery.layers import locate_layers
 from imagemill.delivery.make import Maker
 from imagemill.delivery.memo import Memo
 from imagemill.delivery.outsize import Outsize
-from imagemill.delivery.permission import Permission, admitted
+from imagemill.delivery.permission import Permission, admitted, told_under
 from imagemill.delivery.preflight import preflight
 from imagemill.delivery.preset_book import PresetBook
 from imagemill.delivery.recall import recall_near
@@ -101,10 +101,11 @@ class Delivery:
             return preflight()
         if isinstance(verified, Redirect):
             return redirect(self._mount + verified.location, self._settings)
-        try:
-            return await self._answer(request, verified, presets, permission)
-        except Conflict:
-            return await self._answer(request, verified, presets, permission)
+        with told_under(verified.grant):
+            try:
+                return await self._answer(request, verified, presets, permission)
+            except Conflict:
+                return await self._answer(request, verified, presets, permission)
 
     async def authorise(self, request: HttpRequest) -> HttpResponse:
         """Answer whether `request` may be answered by a server in front of us; raise what the answer would raise."""

@@ -17,6 +17,7 @@ from imagemill.errors import (
     Kind,
     MethodNotAllowed,
     NotBuilt,
+    NotFound,
     Quota,
     RangeNotSatisfiable,
     TooMany,
@@ -105,17 +106,23 @@ def problem_response(
     keep that for others (RFC 9111 section 3.5, threat C5). No other error is kept.
     """
     status = status_of(error)
-    kept = error.kind is Kind.NOT_FOUND and not_found_max_age > 0
     body = _BEYOND_ASCII.sub(_readable, json.dumps(problem_details(error, request_id), ensure_ascii=False)).encode()
     headers: Headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"public, max-age=%d" % not_found_max_age if kept else b"no-store"),
+        (b"cache-control", _lifetime(error, not_found_max_age)),
         (b"imagemill-error", error.code.encode("ascii", "replace")),
         *SAFE_HEADERS,
         *_own_headers(error, status),
     ]
     return status, headers, body
+
+
+def _lifetime(error: ImagemillError, not_found_max_age: int) -> bytes:
+    if error.kind is not Kind.NOT_FOUND or not_found_max_age == 0:
+        return b"no-store"
+    whose = b"private" if isinstance(error, NotFound) and not error.for_all else b"public"
+    return b"%s, max-age=%d" % (whose, not_found_max_age)
 
 
 def rate_limit_fields(quotas: tuple[Quota, ...]) -> Headers:
