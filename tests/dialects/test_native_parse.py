@@ -121,12 +121,17 @@ def test_what_is_no_image_url_is_refused(path: str, code: str) -> None:
         ("/img/my%20photos/cat.jpg", "/img/_/my photos/cat.jpg"),
         ("/img/2026/cat.jpg", "/img/_/2026/cat.jpg"),
         ("/img/index/cat.jpg", "/img/_/index/cat.jpg"),
+        ("/img/cat.jpg?w=300&h=200&utm_source=x", "/img/w=300,h=200/cat.jpg"),
+        ("/img/a/cat.jpg?width=300&auto=format", "/img/width=300/a/cat.jpg"),
+        ("/img/cat.jpg?w=wide", "/img/_/cat.jpg"),
+        ("/img/cat.jpg?text=%E2%80%AEx", "/img/text=\\u202ex/cat.jpg"),
     ],
 )
 def test_a_url_without_options_says_which_was_meant(path: str, meant: str) -> None:
     """A key where the options belong is answered with the URL that would work."""
+    raw, _, query = path.encode().partition(b"?")
     with pytest.raises(InvalidRequest) as refusal:
-        parse_url(path.encode())
+        parse_url(raw, query)
     assert refusal.value.code == "missing_options"
     assert f"“{meant}”" in refusal.value.sentence
     assert refusal.value.faults[0].option == "options"

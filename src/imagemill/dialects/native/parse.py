@@ -14,6 +14,7 @@ from imagemill.dialects.values import ImageRequest, InfoRequest
 from imagemill.errors import Fault, InvalidRequest, shown
 from imagemill.object_store.naming import bad_key, decode_key
 from imagemill.recipe.options import BY_NAME, Asked, parse_options
+from imagemill.recipe.options.reading import NOTHING
 
 MOUNT = "img"
 _MOUNT = MOUNT.encode()
@@ -33,7 +34,7 @@ def parse_url(raw_path: bytes, query: bytes = b"") -> ImageRequest:
         raise InvalidRequest(f"The path of an image was expected: /{MOUNT}/<options>/<key>.", code="bad_path")
     options_text = _options_text(segments[2])
     rest = segments[3] if len(segments) > 3 else None
-    asked = _asked(options_text, rest)
+    asked = _asked(options_text, rest, query)
     key = decode_key(_decoded_key(rest or b""))
     if not query:
         return ImageRequest(options_text=options_text, asked=asked, key=key)
@@ -86,10 +87,10 @@ def _as_received(raw: bytes) -> str:
     return shown(raw[:128].decode("ascii", "backslashreplace"))
 
 
-def _asked(options_text: str, rest: bytes | None) -> Asked:
+def _asked(options_text: str, rest: bytes | None, query: bytes) -> Asked:
     """Parse the options; a first segment that is none, but looks like a key, gets the URL that was probably meant."""
     if rest is None or not _looks_like_options(options_text):
-        raise _missing_options(options_text, rest)
+        raise _missing_options(options_text, rest, query)
     return parse_options(options_text)
 
 
@@ -102,7 +103,7 @@ def _looks_like_options(text: str) -> bool:
     return bool(x) and (width + height).isdecimal()
 
 
-def _missing_options(options_text: str, rest: bytes | None) -> InvalidRequest:
+def _missing_options(options_text: str, rest: bytes | None, query: bytes) -> InvalidRequest:
     if _looks_like_options(options_text):
         return InvalidRequest(
             f"There is no key after the options “{shown(options_text)}”: /{MOUNT}/<options>/<key> was expected.",
@@ -113,7 +114,7 @@ def _missing_options(options_text: str, rest: bytes | None) -> InvalidRequest:
     except InvalidRequest:
         meant = ""
     else:
-        meant = f" Did you mean “/{MOUNT}/_/{shown(key)}”?"
+        meant = f" Did you mean “/{MOUNT}/{shown(_options_in(query))}/{shown(key)}”?"
     fault = Fault("options", "_ for none, or a list such as w=300,h=200", shown(options_text))
     return InvalidRequest(
         f"The options are missing: /{MOUNT}/<options>/<key> was expected, and “{shown(options_text)}” is no list of"
@@ -121,6 +122,18 @@ def _missing_options(options_text: str, rest: bytes | None) -> InvalidRequest:
         code="missing_options",
         faults=(fault,),
     )
+
+
+def _options_in(query: bytes) -> str:
+    """Return the options that somebody wrote behind the key (`?w=300&h=200`, as others want them), `_` for none."""
+    pairs = (pair.partition(b"=") for pair in query[:512].split(b"&"))
+    named = [(name, value) for name, equals, value in pairs if equals and name.decode("latin-1") in BY_NAME]
+    try:
+        text = ",".join(f"{name.decode()}={percent_decoded(value)}" for name, value in named)
+        parse_options(text)
+    except (ValueError, InvalidRequest):
+        return NOTHING
+    return text
 
 
 def _decoded_key(raw: bytes) -> str:
