@@ -8,7 +8,7 @@ import typer
 
 from imagemill.cli.exit_codes import UsageError, exit_code_of_many
 from imagemill.cli.flags import ConfigFlag, DataFlag, DryRunFlag, JsonFlag
-from imagemill.cli.words import complain, counted, emit, visible
+from imagemill.cli.words import counted, emit, tell_failed, visible
 
 if TYPE_CHECKING:  # imported when the command runs: httpx alone takes 100 ms
     from imagemill.cli.client import Remote, Target
@@ -84,10 +84,7 @@ async def _purge_keys(target: Target, keys: list[str], variant: str | None, *, d
             except ServerSaid as error:
                 if error.code == "unauthenticated":
                     raise
-                if as_json:
-                    emit({"key": key, "error": {"code": error.code, "detail": error.sentence}})
-                else:
-                    complain(error, key)
+                tell_failed(error, {"key": key}, key, as_json=as_json)
                 continue
             done += 1
             _tell({"key": key}, key, removed, dry_run=dry_run, as_json=as_json)

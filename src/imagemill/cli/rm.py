@@ -9,7 +9,7 @@ import typer
 
 from imagemill.cli.exit_codes import UsageError, exit_code_of_many
 from imagemill.cli.flags import ConfigFlag, DataFlag, DryRunFlag, JsonFlag
-from imagemill.cli.words import complain, counted, emit, say, visible
+from imagemill.cli.words import counted, emit, say, tell_failed, visible
 
 if TYPE_CHECKING:  # imported when the command runs: httpx alone takes 100 ms
     from imagemill.cli.client import Remote, Target
@@ -78,10 +78,7 @@ async def _remove_one(remote: Remote, key: str, *, dry_run: bool, as_json: bool)
     except ServerSaid as error:
         if error.code == "unauthenticated":
             raise
-        if as_json:
-            emit({"key": key, "error": {"code": error.code, "detail": error.sentence}})
-        else:
-            complain(error, key)
+        tell_failed(error, {"key": key}, key, as_json=as_json)
         return False
     if as_json:
         emit({"key": key, "status": "would be removed" if dry_run else "removed"})

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from imagemill.cli.client import Remote, ServerSaid, Target, connected, path_to
-from imagemill.cli.words import bytes_in_words, complain, counted, emit, say, visible
+from imagemill.cli.words import bytes_in_words, counted, emit, say, tell_failed, visible
 from imagemill.errors import ImagemillError, InvalidRequest
 from imagemill.object_store.naming import check_new_key
 from imagemill.offline.originals import BadFile, unreadable
@@ -106,12 +106,10 @@ async def _outcome(remote: Remote, upload: Upload, conditions: Conditions) -> Ou
 
 def _tell(upload: Upload, outcome: Outcome, *, as_json: bool) -> None:
     error = outcome.error
-    if as_json and error is not None:
-        emit({"file": upload.name, "key": upload.key, "error": {"code": error.code, "detail": error.sentence}})
+    if error is not None:
+        tell_failed(error, {"file": upload.name, "key": upload.key}, upload.name, as_json=as_json)
     elif as_json:
         emit({"file": upload.name, "status": outcome.status, **outcome.record})
-    elif error is not None:
-        complain(error, upload.name)
     elif outcome.status == "skipped":
         print(f"{visible(upload.key)}  is there already", flush=True)
     else:

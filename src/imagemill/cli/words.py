@@ -27,6 +27,14 @@ def complain(error: ImagemillError, about: str = "") -> None:
     say("\n".join(sentences(error, about)))
 
 
+def tell_failed(error: ImagemillError, about: Mapping[str, object], name: str, *, as_json: bool) -> None:
+    """Tell what failed of many: a JSON line with `about` in it, or an error in words about the file or key `name`."""
+    if as_json:
+        emit({**about, "error": {"code": error.code, "detail": error.sentence}})
+    else:
+        complain(error, name)
+
+
 def sentences(error: ImagemillError, about: str = "") -> list[str]:
     """Return the lines of `complain`."""
     lead = f"imagemill: {visible(about)}: " if about else "imagemill: "
