@@ -108,7 +108,7 @@ def test_a_low_limit_of_open_files_is_raised(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
     try:
-        with started("serve", "--port", "0", cwd=tmp_path) as (process, _):
+        with started("serve", "--port", str(any_port()), cwd=tmp_path) as (process, _):
             assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (min(hard, MOST), hard)
             process.terminate()
             assert process.wait(SECONDS) == 0
@@ -118,7 +118,7 @@ def test_a_low_limit_of_open_files_is_raised(tmp_path: Path) -> None:
 
 def test_sighup_does_not_end_a_service(tmp_path: Path) -> None:
     """One process goes on serving, and its log says what it would take to read the settings anew."""
-    with started("serve", "--port", "0", cwd=tmp_path) as (process, line):
+    with started("serve", "--port", str(any_port()), cwd=tmp_path) as (process, line):
         process.send_signal(signal.SIGHUP)
         assert process.stderr is not None
         assert any("restart.refused" in told for told in process.stderr), "it ended without a word"
@@ -130,7 +130,7 @@ def test_sighup_does_not_end_a_service(tmp_path: Path) -> None:
 def test_a_closed_terminal_ends_the_server_in_order(tmp_path: Path) -> None:
     """The kernel's SIGHUP is a stop like any other there: exit 0, and the folder is free."""
     ours, theirs = pty.openpty()
-    with started("serve", "--port", "0", cwd=tmp_path, stdin=theirs) as (process, _):
+    with started("serve", "--port", str(any_port()), cwd=tmp_path, stdin=theirs) as (process, _):
         os.close(theirs)
         os.close(ours)
         process.send_signal(signal.SIGHUP)
@@ -141,11 +141,11 @@ def test_a_closed_terminal_ends_the_server_in_order(tmp_path: Path) -> None:
 
 def test_the_admin_key_is_announced_only_once(tmp_path: Path) -> None:
     """The second start has nothing new to say about it."""
-    with started("serve", "--port", "0", "--data", "d", cwd=tmp_path) as (process, line):
+    with started("serve", "--port", str(any_port()), "--data", "d", cwd=tmp_path) as (process, line):
         assert line.endswith("(data: d)\n")
         process.terminate()
         assert "admin key was written" in process.communicate(timeout=SECONDS)[1]
-    with started("serve", "--port", "0", "--data", "d", cwd=tmp_path) as (process, _):
+    with started("serve", "--port", str(any_port()), "--data", "d", cwd=tmp_path) as (process, _):
         process.terminate()
         assert "admin key" not in process.communicate(timeout=SECONDS)[1]
 
@@ -201,7 +201,7 @@ def test_what_cannot_start_says_why(arguments: list[str], said: str, tmp_path: P
 
 def test_a_wildcard_address_is_warned_about(tmp_path: Path) -> None:
     """Away from loopback without delivery.access one line warns; setting it silences the line."""
-    arguments = ("serve", "--host", EVERYWHERE, "--port", "0", "--data", "d")
+    arguments = ("serve", "--host", EVERYWHERE, "--port", str(any_port()), "--data", "d")
     with started(*arguments, cwd=tmp_path) as (process, line):
         assert line.startswith("Imagemill serves http://127.0.0.1:")
         process.terminate()
@@ -240,7 +240,10 @@ def test_own_pictures_are_served_at_once(tmp_path: Path) -> None:
 
 
 def test_demo_prints_links_that_work(tmp_path: Path) -> None:
-    """Addresses worth a click are printed after the one line: pictures, what is known of one, and the page."""
+    """Addresses worth a click are printed after the one line: pictures, what is known of one, and the page.
+
+    The only one that lets the kernel choose: between that and listening another's connection may take the port.
+    """
     with started("demo", "--port", "0", cwd=tmp_path) as (process, line):
         assert "demo-data" in line
         assert process.stdout is not None
