@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.programs import Ended, imagemill
-from tests.gateway.test_gateway_app import picture
+from tests.gateway.platforms import picture
 from tests.serving import serving
 from tests.signing.signing_kit import KEY_ID, pem, rsa_key
 

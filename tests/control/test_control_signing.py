@@ -172,7 +172,7 @@ def test_an_original_is_private_from_its_first_moment_on() -> None:
     """`PUT ?private=true`, and PATCH both ways; the entity tag covers it."""
 
     async def story(client: httpx.AsyncClient) -> None:
-        from tests.gateway.test_gateway_app import picture
+        from tests.gateway.platforms import picture
 
         made = await client.put("/v1/originals/a.png?private=true", content=picture())
         assert (made.status_code, made.json()["private"], made.json()["url"]) == (201, True, None)

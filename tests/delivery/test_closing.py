@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.gateway.test_gateway_app import play
+from tests.gateway.platforms import play
 from tests.signing.test_private_content import Owner, again
 
 from imagemill import assembly

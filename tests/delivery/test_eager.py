@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.gateway.test_gateway_app import picture, play
+from tests.gateway.platforms import picture, play
 
 from imagemill import assembly
 from imagemill.delivery.eager import MOST_LISTS, check_lists

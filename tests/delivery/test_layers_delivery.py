@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from PIL import Image
-from tests.gateway.test_gateway_app import picture, play
+from tests.gateway.platforms import picture, play
 
 from imagemill import assembly
 from imagemill.delivery.cache_tags import tag_of

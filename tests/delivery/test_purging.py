@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.gateway.test_gateway_app import picture, play
+from tests.gateway.platforms import picture, play
 from tests.servers.recorder import Recorder, recording
 
 from imagemill import assembly

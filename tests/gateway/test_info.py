@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from tests.gateway.test_gateway_app import picture, play
+from tests.gateway.platforms import picture, play
 
 from imagemill import assembly
 from imagemill.delivery.info import public_info

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.gateway.test_gateway_app import play
+from tests.gateway.platforms import play
 
 from imagemill import assembly
 

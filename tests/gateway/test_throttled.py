@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import httpx
-from tests.gateway.test_gateway_app import picture, play
+from tests.gateway.platforms import picture, play
 
 from imagemill import assembly
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 from tests.delivery.test_layers_delivery import BLUE, middle
-from tests.gateway.test_gateway_app import picture, play, running
+from tests.gateway.platforms import picture, play, running
 from tests.signing.signing_kit import KEY_ID, SECRET, cookies, moment, pem, policy, rsa_key, signer
 
 from imagemill import assembly

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
-from tests.gateway.test_gateway_app import picture
+from tests.gateway.platforms import picture
 from tests.serving import RunningServer, serving
 from tests.signing.signing_kit import KEY_ID, SECRET, Got, ask, cookies, moment, pem, policy, rsa_key, signer
 
