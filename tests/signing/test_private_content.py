@@ -18,6 +18,7 @@ from tests.signing.signing_kit import KEY_ID, SECRET, cookies, moment, pem, poli
 
 from imagemill import assembly
 from imagemill.data_folder import open_data_folder
+from imagemill.delivery.samples import samples_of
 from imagemill.recipe.wording import to_base64url
 from imagemill.settings import Settings
 from imagemill.signing.signature import image_text, info_text, signature_of
@@ -445,7 +446,7 @@ def test_the_landing_page_and_explanations_know_it(tmp_path: Path) -> None:
 
     async def story(client: httpx.AsyncClient, platform: assembly.Platform, owner: Owner) -> None:
         await owner.close()
-        assert await platform._samples() == []
+        assert await samples_of(platform.originals) == []
         told = (await owner.call("GET", "/v1/explain", params={"url": URL})).json()
         assert (told["verdict"], told["reason"]["code"], told["private"]) == ("refused", "needs_signature", True)
         link = signed()
