@@ -228,30 +228,6 @@ def test_the_maker_is_as_the_configuration_says(full: Synthesised) -> None:
     assert text(maker["Role"]) == "<MakingMakerRole>"
 
 
-def test_a_new_maker_takes_over_gradually_and_goes_back_on_failures(full: Synthesised) -> None:
-    """What CloudFront asks is the alias; CodeDeploy moves it, and its own alarm takes it back."""
-    alias = full.named("delivery", "MakingMakerLive")
-    assert text(alias["Properties"]["FunctionVersion"]).startswith("<MakingMakerFunctionCurrentVersion")
-    update = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
-    assert text(update["DeploymentGroupName"]) == "<MakingMakerShift>"
-    assert text(update["ApplicationName"]) == "<RolloutApplication>"
-    group = full.named("delivery", "MakingMakerShift")["Properties"]
-    assert group["DeploymentStyle"] == {
-        "DeploymentOption": "WITH_TRAFFIC_CONTROL",
-        "DeploymentType": "BLUE_GREEN",
-    }
-    assert text(group["AlarmConfiguration"]["Alarms"][0]["Name"]) == "<MakingMakerFailing>"
-    assert group["AlarmConfiguration"]["Enabled"] is group["AutoRollbackConfiguration"]["Enabled"] is True
-    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
-    assert text(group["DeploymentConfigName"]) == "<RolloutPace>"
-    for name in ("RolloutApplication", "RolloutPace"):
-        assert full.named("delivery", name)["Properties"]["ComputePlatform"] == "Lambda"
-    assert full.named("delivery", "RolloutPace")["Properties"]["TrafficRoutingConfig"] == {
-        "TimeBasedCanary": {"CanaryInterval": 15, "CanaryPercentage": 25},
-        "Type": "TimeBasedCanary",
-    }
-
-
 def test_the_maker_is_reached_over_tls_only(plain: Synthesised) -> None:
     """Function URLs speak nothing else."""
     config = origins(plain)["maker"]["CustomOriginConfig"]

@@ -95,8 +95,9 @@ def test_the_maker_is_told_who_asks_and_never_the_viewers_host(plain: Synthesise
 
 
 def test_pictures_of_every_behaviour_share_the_key(full: Synthesised) -> None:
-    """And none is compressed twice."""
-    assert len({json.dumps(one["CachePolicyId"]) for one in behaviors(full).values()}) == 1
+    """And what the maker is told beside it; none is compressed twice."""
+    for word in ("CachePolicyId", "OriginRequestPolicyId"):
+        assert len({json.dumps(one[word]) for one in behaviors(full).values()}) == 1
     assert not any(one["Compress"] for one in behaviors(full).values())
 
 
