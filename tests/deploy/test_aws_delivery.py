@@ -57,6 +57,23 @@ def test_everything_else_is_a_page_of_the_site_bucket(plain: Synthesised) -> Non
     assert "FunctionAssociations" not in config["DefaultCacheBehavior"]
 
 
+def test_an_origin_that_is_away_costs_few_seconds(full: Synthesised) -> None:
+    """Two tries of two seconds for a bucket, of four for the maker: then the other one of the group is asked."""
+    assert distribution(full)["Enabled"] is True
+    patience = {
+        name: (origin["ConnectionAttempts"], origin["ConnectionTimeout"], "S3OriginConfig" in origin)
+        for name, origin in origins(full).items()
+    }
+    assert patience == {name: (2, 4, False) if "maker" in name else (2, 2, True) for name in patience}
+    assert origins(full)["private-maker"]["CustomOriginConfig"] == origins(full)["maker"]["CustomOriginConfig"]
+    hosts = {name: json.dumps(origin["DomainName"]) for name, origin in origins(full).items()}
+    assert hosts["static"] == hosts["private-static"] != hosts["site"]
+    assert hosts["maker"] == hosts["private-maker"]
+    for name, role in (("static", "variants"), ("site", "site")):
+        assert f"pictures-{role}-" in hosts[name]
+        assert ".s3.eu-north-1." in hosts[name]
+
+
 def test_only_reading_reaches_an_origin(full: Synthesised) -> None:
     """GET, HEAD and OPTIONS; to pages only the first two."""
     for behavior in behaviors(full).values():

@@ -37,6 +37,16 @@ def test_every_alarm_says_in_words_what_it_means(plain: Synthesised) -> None:
             assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
 
 
+def test_money_is_told_at_four_fifths_and_when_it_will_not_suffice(full: Synthesised) -> None:
+    """Of the dollars of a month that the configuration says."""
+    budget = full.one("edge-alarms", "AWS::Budgets::Budget")
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 7, "Unit": "USD"}
+    assert (budget["Budget"]["BudgetType"], budget["Budget"]["TimeUnit"]) == ("COST", "MONTHLY")
+    told = [one["Notification"] for one in budget["NotificationsWithSubscribers"]]
+    assert {(one["NotificationType"], one["Threshold"]) for one in told} == {("ACTUAL", 80), ("FORECASTED", 100)}
+    assert {(one["ComparisonOperator"], one["ThresholdType"]) for one in told} == {("GREATER_THAN", "PERCENTAGE")}
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_address_hears_of_every_topic(plain: Synthesised, full: Synthesised, stack: str) -> None:
     """In each region that has alarms; without an address nobody is written to."""

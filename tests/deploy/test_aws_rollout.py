@@ -51,3 +51,21 @@ def test_codedeploy_may_move_every_alias_of_its_stack(full: Synthesised, stack: 
     groups = full.resources(stack, "AWS::CodeDeploy::DeploymentGroup").values()
     assert len(groups) == len(functions)
     assert {text(one["Properties"]["ServiceRoleArn"]) for one in groups} == {"<RolloutRole>"}
+
+
+@pytest.mark.parametrize("stack", ["delivery", "functions"])
+def test_every_group_moves_functions_at_the_pace_of_its_stack(full: Synthesised, stack: str) -> None:
+    """And each alias is moved by a group of its own, to a version of its own function."""
+    groups = full.resources(stack, "AWS::CodeDeploy::DeploymentGroup").values()
+    for one in (group["Properties"] for group in groups):
+        assert (text(one["ApplicationName"]), text(one["DeploymentConfigName"])) == (
+            "<RolloutApplication>",
+            "<RolloutPace>",
+        )
+        assert one["AutoRollbackConfiguration"]["Enabled"] is one["AlarmConfiguration"]["Enabled"] is True
+    aliases = full.resources(stack, ALIAS).values()
+    movers = [text(one["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]) for one in aliases]
+    assert len(set(movers)) == len(movers) == len(groups)
+    for one in aliases:
+        name = text(one["Properties"]["FunctionName"]).strip("<>")
+        assert text(one["Properties"]["FunctionVersion"]).startswith(f"<{name}CurrentVersion")
