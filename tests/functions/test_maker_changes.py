@@ -196,7 +196,7 @@ def test_a_store_that_is_away_at_the_start_is_asked_again(maker_of: MakerOf) -> 
         maker.warm.initialise()
         assert gc.get_freeze_count() > 0
         gc.unfreeze()  # this process does other things as well
-        assert "document" in json.loads(away(maker).body)["detail"]
+        assert "lie there" in json.loads(away(maker).body)["detail"]
         proxy.fail(None)
         assert maker.ask(URL).status == 200
         maker.warm.close()
