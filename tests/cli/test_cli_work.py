@@ -217,32 +217,6 @@ def test_interrupt_ends_an_upload_from_a_silent_pipe(server: RunningServer, home
     wait_until(lambda: not any(waiting.iterdir()))
 
 
-UNWOKEN = """
-import signal, threading, time
-threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-from imagemill.__main__ import main
-main()
-"""
-"""The command, with its event loop never woken by a signal: that goes to another thread, and Python is told later."""
-
-
-def test_an_interrupt_that_does_not_wake_the_loop_ends_an_upload_too(server: RunningServer, home: Path) -> None:
-    """Ctrl-C in the moment before the loop begins to wait for a silent pipe."""
-    command = [sys.executable, "-c", UNWOKEN, "put", "-", "--key", "slow.png", "--data", str(server.data)]
-    waiting = server.data / ".imagemill" / "uploads"
-    with subprocess.Popen(command, cwd=home, env=environment(), stdin=subprocess.PIPE) as process:
-        try:
-            assert process.stdin is not None
-            process.stdin.write(PNG.read_bytes()[:70_000])
-            process.stdin.flush()
-            wait_until(lambda: any(file.stat().st_size for file in waiting.iterdir()))
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize("key", ["../up.jpg", "a//b.jpg", ".imagemill/x.jpg", "admin.key", "a\\b.jpg", "~"])
 def test_keys_that_cannot_be_are_refused_in_words(key: str, tmp_path: Path) -> None:
     """A key that could leave the folder or meet our files is wrong usage, and nothing is created."""

@@ -22,7 +22,6 @@ from imagemill.object_store.naming import check_new_key
 from imagemill.offline.originals import BadFile, unreadable
 
 _CHUNK = 256 * 1024
-_WAKE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +195,7 @@ async def _chunk(descriptor: int) -> bytes:
             loop.call_soon_threadsafe(settle, data, failed)
 
     threading.Thread(target=work, name="read", daemon=True).start()
-    try:
-        while not done.done():
-            # A Ctrl-C that comes just before the loop begins to wait does not wake it; so it wakes by itself.
-            await asyncio.wait((done,), timeout=_WAKE_SECONDS)
-        return done.result()
-    finally:
-        done.cancel()
+    return await done
 
 
 @contextmanager
