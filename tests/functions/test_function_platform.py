@@ -76,7 +76,12 @@ async def ask(platform: FunctionPlatform, path: str) -> int:
         "scheme": "http",
     }
 
+    given: list[bool] = []
+
     async def receive() -> dict[str, object]:
+        if given:
+            await asyncio.Event().wait()  # as a server does while the client is there
+        given.append(True)
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: dict[str, object]) -> None:

@@ -151,7 +151,12 @@ async def _sent(app: AsgiApp, method: str, target: str, headers: dict[str, str])
     }
     sent: list[Any] = []
 
+    given: list[bool] = []
+
     async def receive() -> Any:
+        if given:
+            await asyncio.Event().wait()  # as a server does while the client is there
+        given.append(True)
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
