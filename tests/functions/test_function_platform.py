@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
@@ -61,8 +62,8 @@ def tell(folder: DataFolder, story: Story) -> None:
     asyncio.run(whole())
 
 
-async def ask(platform: FunctionPlatform, path: str) -> int:
-    """Return the status of a GET."""
+async def ask(platform: FunctionPlatform, path: str, waits: asyncio.Event | None = None) -> int:
+    """Return the status of a GET; `waits` is set when the application looks whether its client is still there."""
     statuses: list[int] = []
     scope = {
         "type": "http",
@@ -80,6 +81,8 @@ async def ask(platform: FunctionPlatform, path: str) -> int:
 
     async def receive() -> dict[str, object]:
         if given:
+            if waits is not None:
+                waits.set()
             await asyncio.Event().wait()  # as a server does while the client is there
         given.append(True)
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -102,6 +105,28 @@ def test_a_variant_is_kept_when_its_answer_goes_out(folder: DataFolder) -> None:
         assert [info.name.leaf for info in kept] == ["w=64.webp"]
         assert await platform.settled()
         assert asyncio.all_tasks() == before
+
+    tell(folder, story)
+
+
+def test_an_answer_that_is_given_up_leaves_nothing_behind(folder: DataFolder) -> None:
+    """The time of an invocation may end while a picture waits to be made: nobody waits for it, or for its client."""
+
+    async def story(platform: FunctionPlatform, _: Clock) -> None:
+        before = asyncio.all_tasks()
+        async with AsyncExitStack() as held:
+            for _busy in range(platform.engine.size + 1):
+                await held.enter_async_context(platform.slots.slot("somebody", 0.001))
+            waits = asyncio.Event()
+            asked = asyncio.ensure_future(ask(platform, "/img/w=64,fm=webp/a.jpg", waits))
+            await asyncio.wait_for(waits.wait(), 60)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+        assert await platform.settled()
+        await asyncio.sleep(0)  # what was cancelled ends in the next turn of the loop
+        assert asyncio.all_tasks() == before
+        assert await platform.variants.list(SITE, "a.jpg") == ()
 
     tell(folder, story)
 

@@ -74,10 +74,10 @@ async def call(app: AsgiApp, request: HttpEvent) -> Answer:
     return answer
 
 
-def problem(error: ImagemillError, request: HttpEvent) -> Answer:
-    """Return the answer to an error that no application has answered."""
+def problem(error: ImagemillError, request: HttpEvent, *, not_found_max_age: int = 0) -> Answer:
+    """Return the answer to an error that no application has answered; a 404 may be kept for so many seconds."""
     request_id = next((text for name, text in _headers_of(request) if name == b"x-request-id"), b"").decode("ascii")
-    status, headers, body = problem_response(error, request_id)
+    status, headers, body = problem_response(error, request_id, not_found_max_age=not_found_max_age)
     headers += [(b"x-request-id", request_id.encode()), SERVER]
     return Answer(status, headers, b"" if request.method == "HEAD" else body)
 

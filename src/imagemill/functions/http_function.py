@@ -33,10 +33,20 @@ class HttpFunction:
 
     def _respond(self, request: HttpEvent, context: object) -> Answer:
         try:
-            request = self._admitted(request)
-            return self.warm.run(partial(_answer_in_time, request=request, context=context))
-        except ImagemillError as error:  # no application was asked, or none could be made: a store is away
+            admitted = self._admitted(request)
+        except ImagemillError as error:
+            work = partial(_refused, request=request, error=error)
+        else:
+            work = partial(_answer_in_time, request=admitted, context=context)
+        try:
+            return self.warm.run(work)
+        except ImagemillError as error:  # no application could be made: a store is away
             return problem(error, request)
+
+
+async def _refused(platform: FunctionPlatform, *, request: HttpEvent, error: ImagemillError) -> Answer:
+    """Return the answer to a request that the application is not asked; a 404 lives as long as the application's."""
+    return problem(error, request, not_found_max_age=platform.settings.delivery.not_found_max_age)
 
 
 async def _answer_in_time(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:

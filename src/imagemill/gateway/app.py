@@ -285,16 +285,20 @@ class Gateway:
     ) -> HttpResponse | None:
         """Await `answer`, but give up when the client leaves: nobody would read it (threat O4)."""
         work = asyncio.ensure_future(answer)
-        done, _ = await asyncio.wait({work}, timeout=WATCH_AFTER)
-        if not done:
-            gone = asyncio.ensure_future(_left(receive))
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            gone.cancel()
-            if not work.done():
-                work.cancel()
-                self._records.left()
-                return None
-        return work.result()
+        try:
+            done, _ = await asyncio.wait({work}, timeout=WATCH_AFTER)
+            if not done:
+                gone = asyncio.ensure_future(_left(receive))
+                try:
+                    await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    gone.cancel()
+            if work.done():
+                return work.result()
+            self._records.left()
+            return None
+        finally:
+            work.cancel()  # also where this request itself is given up: a function's time has ended
 
     def _problem(self, error: ImagemillError, request: HttpRequest) -> HttpResponse:
         self._metrics.count("imagemill_errors", error.code)
