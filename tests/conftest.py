@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from tests.tools import missing
 import imagemill.engine.libvips  # noqa: F401 - before a benchmark's bare pyvips: its threads are set as it is loaded
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A shell's job in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # httpx gives an answer five seconds, which a busy machine may take; its only default is this object.
 for _limit in ("connect", "read", "write", "pool"):
