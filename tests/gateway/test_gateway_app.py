@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -388,5 +389,23 @@ def test_ready_says_what_is_missing(tmp_path: Path) -> None:
         assert answer.status_code == 503
         assert answer.json()["checks"]["server"] == "is stopping"
         assert (await client.get("/healthz/live")).status_code == 200
+
+    play(tmp_path, scene)
+
+
+def test_an_upload_that_outlasts_the_server_is_the_last_request_of_its_connection(tmp_path: Path) -> None:
+    """Its answer begins after the word to hand over, and says so: the next request goes to whoever serves on."""
+
+    async def scene(client: httpx.AsyncClient, platform: assembly.Platform) -> None:
+        key = (tmp_path / "admin.key").read_text().strip()
+        whole = picture()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield whole[:100]
+            platform.app.hand_over()
+            yield whole[100:]
+
+        answer = await client.put("/v1/originals/b.png", content=body(), headers={"x-api-key": key})
+        assert (answer.status_code, answer.headers.get("connection")) == (201, "close")
 
     play(tmp_path, scene)

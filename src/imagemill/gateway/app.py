@@ -207,8 +207,9 @@ class Gateway:
             self._check(scope, request, two_hosts=two_hosts)
             quotas = () if self._gate is None or paid else await self._admit(self._gate, request)
             if path.startswith(CONTROL):
-                more = [*rate_limit_fields(quotas), *self._last_headers]
-                await self._control.answer(scope, receive, send, request, came, more)
+                await self._control.answer(
+                    scope, receive, send, request, came, lambda: [*rate_limit_fields(quotas), *self._last_headers]
+                )
                 return
             response = await self._unless_gone(self._answer(request, scope), receive, request)
         except ImagemillError as error:

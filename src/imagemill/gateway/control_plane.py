@@ -26,9 +26,13 @@ class ControlPlane:
         self._records = records
 
     async def answer(
-        self, scope: Scope, receive: Receive, send: Send, request: HttpRequest, came: float, more: Headers
+        self, scope: Scope, receive: Receive, send: Send, request: HttpRequest, came: float, more: Callable[[], Headers]
     ) -> None:
-        """Have `request` answered, with `more` in the answer's header; `came` is when, by the performance counter."""
+        """Have `request` answered, which came at `came` by the performance counter.
+
+        `more` returns what else the answer has in its header, as of when it begins: a long upload may have begun before
+        the server was told to stop, and its connection ends with its answer all the same.
+        """
         status, size = 0, 0
 
         async def watched(message: Message) -> None:
@@ -37,7 +41,7 @@ class ControlPlane:
                 status = message["status"]
                 theirs = ((name, value) for name, value in message.get("headers", ()) if name not in _OURS)
                 id_ = (b"x-request-id", request.request_id.encode())
-                message = {**message, "headers": [*theirs, id_, *more]}
+                message = {**message, "headers": [*theirs, id_, *more()]}
             else:
                 size += len(message.get("body", b""))
             await send(message)
