@@ -94,6 +94,18 @@ def test_that_nothing_is_there_is_told_to_the_holder_of_a_link_alone(closed: dic
     tell(tmp_path, story, **closed)
 
 
+def test_that_a_picture_has_just_gone_is_told_to_the_holder_of_a_link_alone(tmp_path: Path) -> None:
+    """Also where it was believed to be there, and only its decode finds out (threats C5, G8)."""
+
+    async def story(client: httpx.AsyncClient, platform: assembly.Platform, owner: Owner) -> None:
+        await owner.put("users/b.png")
+        await platform.store.delete("users/b.png")
+        missing = await client.get(signed("/info/users/b.png"))
+        assert (missing.status_code, missing.headers["cache-control"]) == (404, "private, max-age=5")
+
+    tell(tmp_path, story, **{"delivery.private": "users/"})
+
+
 def test_private_and_open_again_take_effect_at_once(tmp_path: Path) -> None:
     """Also for a URL that was answered from memory, and for who has a copy to compare with."""
 

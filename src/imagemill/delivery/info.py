@@ -61,8 +61,9 @@ class Info:
             return preflight()
         asked = parse_info_url(request.path, request.query)
         permission = Permission.of_info(self._gate, request, asked)
-        await self._admitted(asked, permission)  # a decode is for those who may see its result
-        original, findings, status = await self._inspector.inspect(asked.key, client_of(request.client))
+        _, grant = await self._admitted(asked, permission)  # a decode is for those who may see its result
+        with told_under(grant):
+            original, findings, status = await self._inspector.inspect(asked.key, client_of(request.client))
         grant = _grant(original, permission, needed=self._access.hides(asked.key))
         body = msgspec.json.encode(public_info(original, findings))
         etag = b'"' + hashlib.sha256(body).hexdigest().encode() + b'"'
