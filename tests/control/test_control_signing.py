@@ -120,6 +120,7 @@ def test_public_keys_are_kept_as_they_came() -> None:
         ("/pics/img/_/a.png", "https://img.example.com/pics/img/_/a.png?kid="),
         ("/pics/info/a.png", "https://img.example.com/pics/info/a.png?kid="),
         ("https://other.example/pics/img/_/a.png", "https://other.example/pics/img/_/a.png?kid="),
+        ("//other.example/pics/img/_/a.png", "//other.example/pics/img/_/a.png?kid="),
     ],
 )
 def test_a_signed_path_is_a_whole_link(asked: str, begins: str) -> None:

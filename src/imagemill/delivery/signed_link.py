@@ -82,9 +82,13 @@ class Links:
         return signing[0], None if lifetime is None else int(now) + lifetime
 
     def sign(self, url: str, key: SigningKey, exp: int | None) -> str:
-        """Return `url` signed, a path below `public_url` where there is one; raise as `sign_link`."""
+        """Return `url` signed, a path below `public_url` where there is one; raise as `sign_link`.
+
+        What begins with `//` names a host and is no path (RFC 3986 section 4.2).
+        """
         signed = sign_link(url, key, exp=exp, mount=self._mount)
-        return self._public_url + signed.removeprefix(self._mount) if signed.startswith("/") else signed
+        is_path = signed.startswith("/") and not signed.startswith("//")
+        return self._public_url + signed.removeprefix(self._mount) if is_path else signed
 
 
 def _bad_lifetime(expected: str, received: str) -> InvalidRequest:
