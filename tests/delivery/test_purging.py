@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.gateway.platforms import picture, play
+from tests.gateway.platforms import picture, play, running
 from tests.servers.recorder import Recorder, recording
 
 from imagemill import assembly
@@ -168,3 +168,33 @@ def test_a_new_original_costs_no_purge(tmp_path: Path, recorder: Recorder) -> No
         assert len(recorder.requests) == 2
 
     play(tmp_path, scene, **cloudflare(recorder))
+
+
+def test_a_change_that_ends_as_the_server_stops_is_told_to_the_cdn(tmp_path: Path, recorder: Recorder) -> None:
+    """It runs to its end though its asker has left, and by then everything that could still change is over."""
+
+    async def look_for_ever(platform: assembly.Platform) -> None:
+        while True:
+            await platform.uploads.quarantine.used()
+
+    async def busy(platform: assembly.Platform, held: asyncio.Event) -> None:
+        async with platform.originals._locks.hold("a.png"):
+            held.set()
+            with pytest.raises(RuntimeError, match="shutdown"):  # uploads are closed, so changes are waited for
+                await asyncio.wait_for(look_for_ever(platform), 60)
+
+    async def whole() -> None:
+        held = asyncio.Event()
+        async with running(tmp_path, **cloudflare(recorder)) as (client, platform):
+            holding = asyncio.create_task(busy(platform, held))
+            await held.wait()
+            deleting = asyncio.create_task(client.delete("/v1/originals/a.png", headers=admin(tmp_path)))
+            async with asyncio.timeout(60):
+                while platform.originals._locks._entries["a.png"].users < 2:
+                    await asyncio.sleep(0.01)
+            deleting.cancel()
+            await asyncio.wait({deleting})
+        await holding
+
+    asyncio.run(whole())
+    assert [json.loads(request.body)["tags"] for request in recorder.requests] == [["default/a.png"]]

@@ -99,11 +99,11 @@ class Platform(Parts):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await self.uploads.close()  # before whatever is told of changes: what is being checked ends in one
+        await self.originals.close()
         await self.purging.close()
         if self.fanout is not None:
             await self.fanout.settled()
-        await self.uploads.close()
-        await self.originals.close()
         await self.engine.close()
         await self.variants.close()
         if self.disk is not None:
