@@ -35,7 +35,7 @@ class Verbs(abc.ABC):
     ) -> tuple[protocol.Answer, bytes]:
         """Return the answer to `request` about the first source, whose layers the others are, and its body.
 
-        `work` is what strikes are counted by; the answer is one that is `expected`, or Failed; its body has at most
+        `work` is what strikes are counted by; the answer is one that it `expects`, or Failed; its body has at most
         `body_bytes`. Raises Overloaded where the job cannot be done now, Unprocessable where it broke a limit.
         """
 

@@ -10,7 +10,10 @@ from imagemill.uploads.token import redacted
 
 
 class Records:
-    """Notes every answer once. Seconds are those from the first look at the request to its last byte."""
+    """Notes every answer once. Seconds are those from the first look at the request until the answer can be sent.
+
+    What the control application streams was sent by then.
+    """
 
     def __init__(self, metrics: Metrics, log: Log) -> None:
         self._metrics = metrics

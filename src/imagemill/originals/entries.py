@@ -1,6 +1,6 @@
 """What this process remembers of originals: bounded, with the times up to which it is believed.
 
-Separate from `library`, which fills it: every hit of delivery asks here, so `fresh` is one look in a dictionary. For
+Separate from `finding` and `changing`, which fill it: every hit asks here, so `fresh` is one look in a dictionary. For
 how long something is believed says `freshness`.
 """
 

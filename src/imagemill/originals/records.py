@@ -1,6 +1,6 @@
 """The record of an original: what we found out and what people said, as bytes beside its variants.
 
-Separate from `library`, which decides when one is read, trusted or written. A record belongs to bytes (`etag`); one
+Separate from `finding`, which decides when one is read, trusted or written. A record belongs to bytes (`etag`); one
 that speaks of other bytes, or cannot be read, counts as none: the store is the truth and everything but the
 description can be found out again.
 """
