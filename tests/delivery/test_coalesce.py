@@ -12,7 +12,7 @@ from imagemill.delivery.coalesce import Coalescer, Flight
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a scene that must end within ten seconds."""
+    """Run a scene that must end; a minute bounds a hang."""
     asyncio.run(asyncio.wait_for(work, 60))
 
 

@@ -139,14 +139,14 @@ def test_slow_headers_are_cut_off_and_hurt_nobody(server: RunningServer) -> None
                 break
             assert httpx.get(server.url + "/healthz/live", trust_env=False).status_code == 200
         assert closed
-        assert time.monotonic() - came < 60
+        assert time.monotonic() - came < 30  # `server.header_seconds` is ten
 
 
 @pytest.mark.parametrize("path", ["/healthz/live", "/", "/img/w=300/range.jpg"])
 def test_only_http_1_0_needs_no_host(path: str, server: RunningServer, corpus: Path) -> None:
     """A health check of a load balancer may speak HTTP/1.0, which has no Host; HTTP/1.1 without one is 400."""
     _range_target(server, corpus)
-    _, _, old = send(server, f"GET {path} HTTP/1.0\r\n\r\n".encode(), wait=5)
+    _, _, old = send(server, f"GET {path} HTTP/1.0\r\n\r\n".encode())
     assert old.split(b"\r\n", 1)[0].split()[1] == (b"404" if path == "/" else b"200")
     statuses, _, _ = send(server, f"GET {path} HTTP/1.1\r\n\r\n".encode())
     assert statuses == [400]
