@@ -37,3 +37,9 @@ def test_a_bucket_whose_server_is_away(tmp_path: Path, command: str) -> None:
     else:
         assert ended.err.startswith("imagemill: The store cannot be reached now")
         assert "imagemill doctor" in ended.err
+
+
+@pytest.mark.parametrize("host", ["store..example", f"{'s' * 64}.example"])
+def test_a_host_that_no_resolver_can_be_asked_for(host: str) -> None:
+    """Two dots or a label over 63 letters is a slip of the settings: said, not a mistake of ours."""
+    assert why_unreachable(f"https://{host}:9000") == f"{host} is no name of a host"

@@ -25,6 +25,8 @@ def why_unreachable(base: str) -> str:
                 opened.enter_context(ssl.create_default_context().wrap_socket(plain, server_hostname=host))
     except ssl.SSLError as error:
         return getattr(error, "verify_message", "") or error.reason or "TLS failed"
+    except UnicodeError:
+        return f"{host} is no name of a host"
     except TimeoutError:
         return f"no connection within {SECONDS:.0f} s"
     except OSError as error:
