@@ -40,8 +40,9 @@ TAG_HEADER = f"x-amz-meta-{CACHE_TAG}"
 """The header whose words an invalidation may name (E2): S3 makes it of a variant's metadata, the maker says it too."""
 MISSED = (403, 404, 500, 502, 503, 504)
 """Answers of the bucket after which the maker is asked; 403 is what S3 says of odd names."""
-ERRORS = {404: 5, **dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 504), 0)}
-"""Seconds for which an error is kept; CloudFront's own are 10, and of most codes it does not heed `no-store`."""
+ERRORS = dict.fromkeys((400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504), 0)
+"""Seconds for which an error is kept at least, whatever it says itself (CloudFront's own are 10): a 404 says how long
+it may be kept (`delivery.not_found_max_age`), the others that they may not."""
 METHODS = ["GET", "HEAD", "OPTIONS"]
 PRICE_CLASSES = {"100": "PriceClass_100", "200": "PriceClass_200", "all": "PriceClass_All"}
 GEO = {"none": "none", "allow": "whitelist", "deny": "blacklist"}
@@ -59,7 +60,7 @@ class Ends:
 
 
 class Distribution(Construct):
-    """`.id`, `.arn` and `.host` of the distribution; `.functions` the edge functions by kind."""
+    """`.id`, `.arn` and `.host` of the distribution."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config, rules: EdgeRules, ends: Ends) -> None:
         super().__init__(scope, construct_id)
