@@ -106,10 +106,11 @@ def test_one_line_when_ready_and_a_clean_stop(number: signal.Signals, tmp_path: 
 def test_a_low_limit_of_open_files_is_raised(tmp_path: Path) -> None:
     """A shell's soft limit is no bound on connections; the system's hard one is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    most = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, most), hard))
     try:
         with started("serve", "--port", str(any_port()), cwd=tmp_path) as (process, _):
-            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (min(hard, MOST), hard)
+            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (most, hard)
             process.terminate()
             assert process.wait(SECONDS) == 0
     finally:

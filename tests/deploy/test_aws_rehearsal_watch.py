@@ -134,18 +134,19 @@ def test_every_alarm_watches_what_exists_where_its_metrics_are(deployed: Deploye
             for rule in bucket.properties.get("ReplicationConfiguration", {}).get("Rules", [])
         },
     }
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for region in {deployed.config.region, deployed.config.replica_region, "us-east-1"}:
         names = [one.ref for one in deployed.all("AWS::CloudWatch::Alarm") if one.region == region]
         for alarm in deployed.client("cloudwatch", region).describe_alarms(AlarmNames=names)["MetricAlarms"]:
             for namespace, name, dimensions in metrics(alarm):
-                seen |= {namespace, name}
+                seen.add((namespace, name))
                 assert published_in(namespace, name, deployed.config) == region, alarm["AlarmName"]
                 for key, value in dimensions.items():
                     assert value in known.get(key, {value}), (alarm["AlarmName"], key, value)
     own = f"Imagemill/{deployed.config.name}"
-    assert seen >= {"AWS/Lambda", "AWS/SQS", "AWS/S3", "AWS/ApiGateway", "AWS/CloudFront", own}
-    assert seen >= {"ReplicationLatency", "OperationsFailedReplication"}
+    found = {namespace for namespace, _ in seen}
+    assert found == {"AWS/Lambda", "AWS/SQS", "AWS/S3", "AWS/ApiGateway", "AWS/CloudFront", own}
+    assert {"ReplicationLatency", "OperationsFailedReplication"} <= {name for _, name in seen}
     filters = [one.properties["MetricTransformations"][0] for one in deployed.all("AWS::Logs::MetricFilter")]
     assert own in {one["MetricNamespace"] for one in filters}
 
