@@ -51,7 +51,8 @@ ACCESS_LINE = {
     "trace": "$context.xrayTraceId",
 }
 """A line of the access log (G8): JSON, each a text, as `$context` is filled in without quoting. The route stands for
-the path, which may hold an upload's token (threat J3); the function's line of the same request id has it, redacted."""
+the path, which may hold an upload's token (threat J3); the function's own line has it, redacted, and the same request
+id unless the caller sent an `x-request-id`."""
 
 
 class ApiStack(Stack):
