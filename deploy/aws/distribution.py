@@ -26,6 +26,7 @@ from deploy.aws.edge_function import EdgeRules
 from deploy.aws.edge_policies import SITE_CACHE, SITE_HEADERS, EdgePolicies
 from deploy.aws.key_group import KeyGroup
 from deploy.aws.names import bucket_name
+from deploy.aws.settings import read
 from imagemill.delivery.permission import EDGE_HEADER
 from imagemill.edge_config.cloudfront import MAKER, PRIVATE_MAKER, STATED_BEHAVIORS, opening_function
 from imagemill.variants.remote_names import CACHE_TAG
@@ -40,9 +41,10 @@ TAG_HEADER = f"x-amz-meta-{CACHE_TAG}"
 """The header whose words an invalidation may name (E2): S3 makes it of a variant's metadata, the maker says it too."""
 MISSED = (403, 404, 500, 502, 503, 504)
 """Answers of the bucket after which the maker is asked; 403 is what S3 says of odd names."""
-ERRORS = dict.fromkeys((400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504), 0)
-"""Seconds for which an error is kept at least, whatever it says itself (CloudFront's own are 10): a 404 says how long
-it may be kept (`delivery.not_found_max_age`), the others that they may not."""
+UNKEPT = (400, 403, 405, 414, 416, 500, 501, 502, 503, 504)
+"""Errors that say that they may not be kept; CloudFront would keep each for ten seconds, `no-store` or not."""
+NOT_FOUND = 5
+"""Seconds for which a 404 is kept at least, the pages' too: what a broken link costs is a request each five seconds."""
 METHODS = ["GET", "HEAD", "OPTIONS"]
 PRICE_CLASSES = {"100": "PriceClass_100", "200": "PriceClass_200", "all": "PriceClass_All"}
 GEO = {"none": "none", "allow": "whitelist", "deny": "blacklist"}
@@ -91,10 +93,7 @@ class Distribution(Construct):
                 origin_groups=_groups(guarded=guarded),
                 default_cache_behavior=self._pages(),
                 cache_behaviors=self._behaviors(rules, keys),
-                custom_error_responses=[
-                    Dist.CustomErrorResponseProperty(error_code=code, error_caching_min_ttl=seconds)
-                    for code, seconds in sorted(ERRORS.items())
-                ],
+                custom_error_responses=list(errors(config)),
                 cache_tag_config=Dist.CacheTagConfigProperty(header_name=TAG_HEADER),  # E2
                 restrictions=Dist.RestrictionsProperty(  # E6
                     geo_restriction=Dist.GeoRestrictionProperty(
@@ -215,6 +214,14 @@ class Distribution(Construct):
             cache_policy_id=SITE_CACHE,
             response_headers_policy_id=SITE_HEADERS,
         )
+
+
+def errors(config: Config) -> Iterator[Dist.CustomErrorResponseProperty]:
+    """Yield for how long errors are kept at least, whatever they say; where no 404 may be kept, none is."""
+    said = read(config.settings).delivery.not_found_max_age
+    lifetimes = {**dict.fromkeys(UNKEPT, 0), 404: min(NOT_FOUND, said)}
+    for code, seconds in sorted(lifetimes.items()):
+        yield Dist.CustomErrorResponseProperty(error_code=code, error_caching_min_ttl=seconds)
 
 
 def _maker(origin: str, ends: Ends, access: str, *, known: bool = False) -> Dist.OriginProperty:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+from deploy.aws.config import Config
+from deploy.aws.distribution import errors
 from tests.deploy.deployments import Synthesised
 from tests.deploy.distributions import POLICY, added, behaviors, distribution, function, headers, policy_of
 
@@ -101,11 +104,22 @@ def test_pictures_of_every_behaviour_share_the_key(full: Synthesised) -> None:
     assert not any(one["Compress"] for one in behaviors(full).values())
 
 
-def test_errors_are_kept_for_as_long_as_they_say(plain: Synthesised) -> None:
-    """CloudFront would keep each for ten seconds, `no-store` or not, and a 404 although its setting is 0 (C4)."""
+def test_errors_are_not_kept_but_for_five_seconds_of_a_404(plain: Synthesised) -> None:
+    """CloudFront would keep each for ten, `no-store` or not."""
     kept = {one["ErrorCode"]: one["ErrorCachingMinTTL"] for one in distribution(plain)["CustomErrorResponses"]}
-    assert kept == dict.fromkeys((400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504), 0)
+    assert kept.pop(404) == 5
+    assert kept == dict.fromkeys((400, 403, 405, 414, 416, 500, 501, 502, 503, 504), 0)
     assert not any("ResponsePagePath" in one for one in distribution(plain)["CustomErrorResponses"])
+
+
+@pytest.mark.parametrize(("said", "kept"), [("0", 0), ("2", 2), ("60", 5)])
+def test_a_404_that_may_be_kept_for_less_is_kept_for_less(said: str, kept: int) -> None:
+    """The setting counts at the edge too: with 0 it keeps none; what says more is kept for as long as it says (C4)."""
+    least = {
+        one.error_code: one.error_caching_min_ttl
+        for one in errors(Config(settings={"delivery.not_found_max_age": said}))
+    }
+    assert least[404] == kept
 
 
 def test_invalidations_name_the_tags_that_both_tiers_say(plain: Synthesised) -> None:

@@ -197,6 +197,8 @@ def test_a_store_that_is_away_at_the_start_is_asked_again(maker_of: MakerOf) -> 
         assert gc.get_freeze_count() > 0
         gc.unfreeze()  # this process does other things as well
         assert "lie there" in json.loads(away(maker).body)["detail"]
+        nobody = maker.ask("/nobody")
+        assert (nobody.status, nobody.headers["cache-control"]) == (404, "no-store")
         proxy.fail(None)
         assert maker.ask(URL).status == 200
         maker.warm.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from imagemill.cdn.port import Purger
 from imagemill.cdn.settings import CdnSettings
 from imagemill.delivery.cache_tags import PLAIN, Tagging
+from imagemill.delivery.file_headers import MOST_COUNTED
 from imagemill.settings import SettingsError
 from imagemill.settings.values import BadValue, folder_of
 from imagemill.variants.remote_names import CACHE_TAG
@@ -60,7 +61,7 @@ def tagging_for(settings: CdnSettings) -> Tagging:
         return Tagging(b"surrogate-key", " ", words=True, lifetime=(b"surrogate-control", age))
     if settings.kind == "cloudfront":
         # S3 can say it of a file as well, as metadata; a distribution knows one name for both (`CacheTagConfig`).
-        return Tagging(f"x-amz-meta-{CACHE_TAG}".encode(), words=True)
+        return Tagging(f"x-amz-meta-{CACHE_TAG}".encode(), words=True, most=MOST_COUNTED)
     if settings.kind == "cloudflare":
         return Tagging(words=True, lifetime=(b"cdn-cache-control", b"public, " + age))
     return Tagging(words=True) if settings.kind else PLAIN

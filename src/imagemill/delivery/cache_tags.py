@@ -64,13 +64,14 @@ class Tagging:
     `name` is the header; `separator` stands between tags. With `words` the originals' own tags are named too: only
     where a CDN is configured that can purge by them, because a web server that serves our files cannot know them.
     `lifetime` is the header that tells such a CDN alone to keep what the public may see for longer (RFC 9213), since
-    it is told when that changes.
+    it is told when that changes. `most` is how many tags of an answer the CDN counts, where that may be too few.
     """
 
     name: bytes = b"cache-tag"
     separator: str = ","
     words: bool = False
     lifetime: tuple[bytes, bytes] | None = None
+    most: int | None = None
 
     def header(self, original: Original, layers: Iterable[Original] = ()) -> tuple[bytes, bytes]:
         """Return the header of an answer that shows `original` with the originals of its `layers`.
@@ -81,6 +82,10 @@ class Tagging:
         tags += [tag_of(layer.site, layer.key) for layer in layers]
         tags += [tag_of_word(word) for word in original.description.tags] if self.words else []
         return self.name, self.separator.join(dict.fromkeys(tags)).encode()
+
+    def counted(self, value: bytes) -> bool:
+        """Whether the CDN counts every tag of `value`, which `header` wrote: else a purge may miss the answer."""
+        return self.most is None or value.count(self.separator.encode()) < self.most
 
 
 PLAIN = Tagging()

@@ -9,6 +9,8 @@ from imagemill.delivery.settings import DeliverySettings
 
 YEAR = 31536000
 IMMUTABLE = b"public, max-age=%d, immutable" % YEAR
+PURGED_IN_PART = b"public, max-age=600"
+"""Instead of for ever, where a CDN does not know all tags of what it keeps: a purge by one of the others misses it."""
 MAX_VALIDATORS = 100
 """Entity tags of an If-None-Match that are looked at; a longer list is an attempt to cost us time."""
 
@@ -25,6 +27,11 @@ def cache_control(settings: DeliverySettings, *, asked_version: str | None, vers
             f"stale-if-error={settings.stale_if_error}"
         ).encode()
     return IMMUTABLE if asked_version == version else b"no-cache"
+
+
+def findable(lifetime: bytes, *, counted: bool) -> bytes:
+    """Return `lifetime`, or a short one for what a CDN would keep for ever and has not `counted` by all its tags."""
+    return lifetime if counted or lifetime != IMMUTABLE else PURGED_IN_PART
 
 
 def private_age(settings: DeliverySettings, *, asked_version: str | None, version: str) -> int | None:

@@ -7,7 +7,7 @@ a signature and without `dl`, whoever asked for it first.
 from __future__ import annotations
 
 from imagemill.delivery.cache_tags import PLAIN, Tagging
-from imagemill.delivery.caching_headers import IMMUTABLE
+from imagemill.delivery.caching_headers import IMMUTABLE, findable
 from imagemill.delivery.disposition import disposition
 from imagemill.originals.values import Original
 from imagemill.recipe.vocabulary import Format
@@ -18,8 +18,6 @@ MOST_TAGS = 1700
 MOST_COUNTED = 50
 """Tags of one answer that CloudFront keeps; it leaves aside what comes after (Developer Guide, "What you need to know
 when invalidating tags")."""
-PURGED_IN_PART = "public, max-age=600"
-"""What a file says whose tags do not all fit: no purge of a folder finds it, so no cache may hold it for long."""
 
 
 def file_headers(
@@ -31,7 +29,7 @@ def file_headers(
     if len(fitting) > MOST_TAGS:
         fitting = fitting[: MOST_TAGS + 1].rpartition(tagging.separator)[0]
     return FileHeaders(
-        cache_control=IMMUTABLE.decode() if fitting == tags else PURGED_IN_PART,
+        cache_control=findable(IMMUTABLE, counted=fitting == tags).decode(),
         content_disposition=disposition(original.key, form.extension, None).decode("ascii"),
         cache_tag=fitting,
     )

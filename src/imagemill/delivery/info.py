@@ -17,6 +17,7 @@ from imagemill.delivery.authorisation import permitted
 from imagemill.delivery.cache_tags import PLAIN, Tagging
 from imagemill.delivery.caching_headers import (
     cache_control,
+    findable,
     http_date,
     not_modified,
     precondition_fails,
@@ -68,10 +69,14 @@ class Info:
         body = msgspec.json.encode(public_info(original, findings))
         etag = b'"' + hashlib.sha256(body).hexdigest().encode() + b'"'
         modified = original.info.modified
+        tags = self._tagging.header(original)
         headers = [
             (b"content-type", b"application/json"),
-            (b"cache-control", self._lifetime(asked, original, grant)),
-            self._tagging.header(original),
+            (
+                b"cache-control",
+                findable(self._lifetime(asked, original, grant), counted=self._tagging.counted(tags[1])),
+            ),
+            tags,
             *(SECURITY if grant is None else PRIVATE),
             (b"etag", etag),
             (b"last-modified", http_date(modified)),

@@ -6,7 +6,7 @@ import time
 
 from imagemill.delivery.access import Access
 from imagemill.delivery.cache_tags import PLAIN, Tagging
-from imagemill.delivery.caching_headers import cache_control, private_age, private_cache_control
+from imagemill.delivery.caching_headers import cache_control, findable, private_age, private_cache_control
 from imagemill.delivery.disposition import disposition
 from imagemill.delivery.formats import bucket_for, permitted
 from imagemill.delivery.layers import version_of_layers
@@ -101,11 +101,12 @@ def _headers(
     else:
         age = private_age(settings, asked_version=named, version=original.version)
         lifetime = private_cache_control(age, verified.grant.until, time.time())
+    tags = tagging.header(original, layers)
     headers = [
         (b"content-type", output.media_type.encode()),
         (b"content-disposition", disposition(original.key, output.extension, image.asked.download)),
-        (b"cache-control", lifetime),
-        tagging.header(original, layers),
+        (b"cache-control", findable(lifetime, counted=tagging.counted(tags[1]))),
+        tags,
         (b"accept-ranges", b"bytes"),
         *(SECURITY if verified.grant is None else PRIVATE),
     ]

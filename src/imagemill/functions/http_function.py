@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from imagemill.assembly.functions import FunctionPlatform
-from imagemill.errors import ImagemillError, Overloaded
+from imagemill.errors import ImagemillError, NotFound, Overloaded
 from imagemill.functions.bridge import Answer, call, problem, result_of
 from imagemill.functions.http_event import HttpEvent, read_event
 from imagemill.functions.warm import RESERVE, Warm, deadline_of, seconds_left
@@ -34,19 +34,26 @@ class HttpFunction:
     def _respond(self, request: HttpEvent, context: object) -> Answer:
         try:
             admitted = self._admitted(request)
+        except NotFound as error:
+            return self._not_found(error, request)
         except ImagemillError as error:
-            work = partial(_refused, request=request, error=error)
-        else:
-            work = partial(_answer_in_time, request=admitted, context=context)
+            return problem(error, request)
         try:
-            return self.warm.run(work)
+            return self.warm.run(partial(_answer_in_time, request=admitted, context=context))
         except ImagemillError as error:  # no application could be made: a store is away
             return problem(error, request)
 
+    def _not_found(self, error: NotFound, request: HttpEvent) -> Answer:
+        """Return a 404 that lives as long as the application's; where none can be made, nobody may keep it."""
+        try:
+            seconds = self.warm.run(_not_found_max_age)
+        except ImagemillError:
+            seconds = 0
+        return problem(error, request, not_found_max_age=seconds)
 
-async def _refused(platform: FunctionPlatform, *, request: HttpEvent, error: ImagemillError) -> Answer:
-    """Return the answer to a request that the application is not asked; a 404 lives as long as the application's."""
-    return problem(error, request, not_found_max_age=platform.settings.delivery.not_found_max_age)
+
+async def _not_found_max_age(platform: FunctionPlatform) -> int:
+    return platform.settings.delivery.not_found_max_age
 
 
 async def _answer_in_time(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:
