@@ -64,7 +64,7 @@ class Happenings:
     async def carry_out(self, body: str, enough: Enough) -> None:
         """Do what `body` asks for; `enough` is asked before each key. Raises what the queue should repeat."""
         try:
-            message = decode_any(body.encode("utf-8", "surrogatepass"))
+            message = decode_any(_bytes(body))
             asked, begun = purges_of(message), changing_of(message)
             told, uploads = self._read(body) if asked is None and begun is None else (Told(), [])
         except InvalidRequest as error:
@@ -95,11 +95,11 @@ class Happenings:
         """Put what will not be tried again to the dead letters, and note of its purges that they failed, and why."""
         await self._letters.put(body, error)
         with contextlib.suppress(InvalidRequest):  # what cannot be read names no purge
-            asked = purges_of(decode_any(body.encode("utf-8", "surrogatepass"))) or []
+            asked = purges_of(decode_any(_bytes(body))) or []
             await self._purging.not_taken({number for _, numbers in asked for number in numbers}, error.sentence)
 
     def _read(self, body: str) -> tuple[Told, list[str]]:
-        data = body.encode("utf-8", "surrogatepass")
+        data = _bytes(body)
         told = self._originals.read(data)
         return told, [] if self._waiting is None else self._waiting.read(data).keys
 
@@ -156,3 +156,8 @@ class Happenings:
 def out_of_time() -> Overloaded:
     """Return the error for what no time is left for: the queue brings it again."""
     return Overloaded("The time of this invocation is over.", code="no_time_left")
+
+
+def _bytes(body: str) -> bytes:
+    """Return the bytes of a message; what is no character stays, for the reader of JSON to refuse."""
+    return body.encode("utf-8", "surrogatepass")

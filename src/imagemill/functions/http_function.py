@@ -46,14 +46,10 @@ class HttpFunction:
     def _not_found(self, error: NotFound, request: HttpEvent) -> Answer:
         """Return a 404 that lives as long as the application's; where none can be made, nobody may keep it."""
         try:
-            seconds = self.warm.run(_not_found_max_age)
+            seconds = self.warm.ready().settings.delivery.not_found_max_age
         except ImagemillError:
             seconds = 0
         return problem(error, request, not_found_max_age=seconds)
-
-
-async def _not_found_max_age(platform: FunctionPlatform) -> int:
-    return platform.settings.delivery.not_found_max_age
 
 
 async def _answer_in_time(platform: FunctionPlatform, *, request: HttpEvent, context: object) -> Answer:

@@ -46,7 +46,7 @@ class Warm:
         may be there when somebody asks, so that is tried again then.
         """
         try:
-            self._ready()
+            self.ready()
         except Overloaded as error:
             events().warning("function.not_ready", detail=error.sentence)
         # What is there by now lives as long as the process; the garbage collector need not look at it again.
@@ -55,7 +55,7 @@ class Warm:
 
     def run(self, work: Callable[[FunctionPlatform], Awaitable[T]]) -> T:
         """Do `work` with the platform, made now if need be; raises what `build` raises, and what `work` does."""
-        platform = self._ready()
+        platform = self.ready()
         assert self._loop is not None
         try:
             return self._loop.run_until_complete(_whole(platform, work))
@@ -73,7 +73,8 @@ class Warm:
         self._loop.close()
         self._loop = self._platform = None
 
-    def _ready(self) -> FunctionPlatform:
+    def ready(self) -> FunctionPlatform:
+        """Return the platform, made now if need be, outside of any work of its own; raises what `build` raises."""
         if self._platform is None:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
